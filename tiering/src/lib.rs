@@ -1,5 +1,7 @@
 //! Keys and values over two tiers.
 
 mod ids;
+mod tx;
 
 pub use ids::{KeyHash, NamespaceId, SLOTS, Slot, UnixMs};
+pub use tx::{Expiry, Fault, Key, Kind, Tx, Value};
