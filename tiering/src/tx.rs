@@ -8,6 +8,8 @@ use crate::{KeyHash, NamespaceId, Slot, UnixMs};
 /// A key with its coordinates computed once.
 #[derive(Clone, Copy, Debug)]
 pub struct Key<'a> {
+    /// Number of the database the key was named in.
+    pub db: u32,
     /// Namespace of the selected database.
     pub ns: NamespaceId,
     /// Cluster slot.
