@@ -327,7 +327,7 @@ fn args_are_a_view() {
         [&b"freq"[..], b"k"]
     );
     assert!(args.tail(4).is_empty() && !args.tail(1).is_canonical());
-    assert_eq!(args.iter().rev().next(), Some(&b"k"[..]));
+    assert_eq!(args.iter().next_back(), Some(&b"k"[..]));
     assert_eq!(args.iter().len(), 3);
     assert!(args.is_canonical());
     assert_eq!(

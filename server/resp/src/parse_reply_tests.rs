@@ -15,7 +15,7 @@ fn read_all(stream: &[u8], cuts: &[usize]) -> (Vec<Value>, Result<usize, ReplyEr
         .chain([stream.len()])
     {
         while start <= end {
-            match decoder.decode(&stream[start..end].to_vec()) {
+            match decoder.decode(&stream[start..end]) {
                 Ok(None) => break,
                 Ok(Some((value, used))) => {
                     replies.push(value);
