@@ -1,5 +1,6 @@
 //! Keys and values over two tiers.
 
+pub mod cold;
 mod ids;
 mod tx;
 
