@@ -35,9 +35,7 @@ pub use rocks::ColdTier;
 pub use stats::ColdStats;
 pub use write_set::WriteSet;
 
-/// A byte position in the replication stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Offset(pub u64);
+pub use basalt_binlog::Offset;
 
 /// What memory alone can say about a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
