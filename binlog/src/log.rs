@@ -8,13 +8,16 @@ use crate::error::{Error, Result, no_space};
 use crate::reader::Reader;
 use crate::repair::{Active, Recovered, recover};
 use crate::ring::{OldRing, Ring};
-use crate::segment::{SEGMENT_HEADER, Segment, SegmentHeader, SparseIndex, first_offset, raw_name};
+use crate::segment::{
+    Catalog, SEGMENT_HEADER, Segment, SegmentHeader, SparseIndex, first_offset, raw_name,
+};
 use crate::shared::{Parts, Shared};
 use crate::stream::Stream;
 use crate::types::{
     Appended, Frame, FsyncPolicy, Info, LogEvent, LogState, Offset, OpenReport, Options, Retention,
 };
 use parking_lot::Mutex;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -50,6 +53,9 @@ impl Binlog {
         let found = recover(&*door, &options, old_ring.as_ref())?;
         let created = found.is_none();
         let found = found.unwrap_or_else(|| Recovered::nothing(&options));
+        // What was written before a `kill -9` is in the kernel, not yet on disk. It must be before anything
+        // says that it is: the synced mark, the header of a next segment.
+        sync_files(&*door, &dir, &found.catalog)?;
         let cut_bytes = found.cut_bytes;
         let files_end = found.end;
         let (shared, full) = assemble(options, door, lock, found)?;
@@ -60,8 +66,7 @@ impl Binlog {
         for (header, payload) in continued.into_iter().flatten() {
             shared.append_again(header, &payload)?;
         }
-        // Also of what the files held: a file written before `kill -9` is in the kernel, not yet on disk.
-        shared.sync_all_files()?;
+        shared.sync_now()?;
         let end = shared.end.0.load(Ordering::Relaxed);
         shared.ring.note_synced(end);
         shared.ring.publish(&*shared.door, &dir)?;
@@ -326,7 +331,6 @@ impl Binlog {
         shared.sync_now()?;
         shared.drain()?;
         shared.drop_spares();
-        shared.sync_all_files()?;
         {
             let d = shared.drain.lock();
             let trimmed = d
@@ -474,23 +478,18 @@ impl Shared {
             };
         }
     }
+}
 
-    /// Forces the newest segment and the directory to disk though nothing may be new.
-    fn sync_all_files(&self) -> Result<()> {
-        self.sync_now()?;
-        let d = self.drain.lock();
-        let files = self.catalog.read().clone();
-        for segment in files.iter().filter(|s| !s.is_sealed()) {
-            segment
-                .file
-                .sync_data()
-                .map_err(Error::io(format!("fsync {}", segment.name)))?;
-        }
-        drop(d);
-        self.door
-            .sync_dir(&self.options.dir)
-            .map_err(Error::io("fsync the binlog directory"))
+/// Forces raw segments and the directory to disk. (Sealed ones are before they get their name.)
+fn sync_files(door: &dyn Door, dir: &Path, catalog: &Catalog) -> Result<()> {
+    for segment in catalog.iter().filter(|s| !s.is_sealed()) {
+        segment
+            .file
+            .sync_data()
+            .map_err(Error::io(format!("fsync {}", segment.name)))?;
     }
+    door.sync_dir(dir)
+        .map_err(Error::io("fsync the binlog directory"))
 }
 
 /// Makes the live state from what recovery found; the flag says that no space could be reserved.

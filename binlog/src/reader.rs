@@ -44,7 +44,7 @@ impl Reader {
         }
         // So that the segment that holds `from` is in the catalog.
         if log.drained.0.load(Ordering::Acquire) != log.pos.0.load(Ordering::Acquire) {
-            log.drain_for_reading()?;
+            log.drain()?;
         }
         let segment = {
             let catalog = log.catalog.read();
@@ -90,7 +90,7 @@ impl Reader {
     ///
     /// Clocks may step back; the frame found is the first of those that no earlier index entry rules out.
     pub(crate) fn at_time(log: Arc<Shared>, unix_ms: u64) -> Result<Reader> {
-        log.drain_for_reading()?;
+        log.drain()?;
         let from = {
             let catalog = log.catalog.read();
             let at = catalog
@@ -181,7 +181,7 @@ impl Reader {
                     return Ok(None);
                 }
             } else {
-                self.log.drain_for_reading()?;
+                self.log.drain()?;
             }
         }
     }
@@ -280,14 +280,5 @@ impl Shared {
         let tail = self.tail.0.lock();
         self.events.armed.store(true, Ordering::Relaxed);
         tail.end
-    }
-
-    /// Brings what was appended into the files. A log that cannot be written to can still be read as far as
-    /// its files go, so there a failure is not the reader's.
-    pub(crate) fn drain_for_reading(&self) -> Result<()> {
-        match self.drain() {
-            Err(Error::Poisoned(_) | Error::Full) | Ok(()) => Ok(()),
-            Err(e) => Err(e),
-        }
     }
 }

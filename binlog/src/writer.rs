@@ -21,11 +21,11 @@ use std::time::{Duration, Instant};
 const TICK: Duration = Duration::from_secs(1);
 
 impl Shared {
-    /// Writes everything published so far into segment files.
+    /// Writes everything published so far into segment files. Also when poisoned: what was appended before is
+    /// still to be read.
     pub(crate) fn drain(&self) -> Result<()> {
         let mut d = self.drain.lock();
         loop {
-            self.check_writable()?;
             // Position before cuts: a cut below this position is in the queue already.
             let target = self.pos.0.load(Ordering::Acquire);
             let next_cut = self.cuts.lock().front().map(|c| c.pos);
@@ -80,10 +80,13 @@ impl Shared {
         };
         let dir = &self.options.dir;
         let name = raw_name(cut.first);
-        let started = cut
-            .spare
-            .file
+        // A frame too large for a segment that is still empty: the new file takes its name and place.
+        let replaces = d.segment.header.first == cut.first;
+        let file = &cut.spare.file;
+        let started = file
             .write_at(&header.encode(false), 0)
+            // What is replaced has its header on disk, so this one must have it too.
+            .and_then(|()| if replaces { file.sync_data() } else { Ok(()) })
             .and_then(|()| {
                 self.door
                     .rename(&dir.join(&cut.spare.name), &dir.join(&name))
@@ -102,10 +105,17 @@ impl Shared {
             cut.index,
         ));
         // The successor first: a reader that sees the end looks for it.
-        self.catalog.write().push(segment.clone());
+        let mut catalog = self.catalog.write();
+        if replaces {
+            catalog.pop();
+        }
+        catalog.push(segment.clone());
+        drop(catalog);
         d.segment.set_end(cut.first);
         let full = std::mem::replace(&mut d.segment, segment);
-        d.unsynced.push(full);
+        if !replaces {
+            d.unsynced.push(full);
+        }
         d.file_pos = SEGMENT_HEADER;
         d.dir_changed = true;
         Ok(())
