@@ -45,10 +45,7 @@ impl Binlog {
         let dir = options.dir.clone();
         door.create_dir(&dir)
             .map_err(Error::io(format!("create {}", dir.display())))?;
-        let lock = door.lock(&dir.join("LOCK")).map_err(|e| match e.kind() {
-            std::io::ErrorKind::WouldBlock => Error::Locked(dir.display().to_string()),
-            _ => Error::io("lock the binlog directory")(e),
-        })?;
+        let lock = door.lock(&dir.join("LOCK")).map_err(lock_failed(&dir))?;
         let old_ring = OldRing::load(&*door, &dir)?;
         let found = recover(&*door, &options, old_ring.as_ref())?;
         let created = found.is_none();
@@ -93,6 +90,28 @@ impl Binlog {
             took: began.elapsed(),
         };
         Ok((log, report))
+    }
+
+    /// Removes the log in `dir`, which must not be open: what a replica does before it begins anew at its
+    /// master's offset (`Options::create_at`).
+    pub fn remove(dir: &Path, door: &dyn Door) -> Result<()> {
+        door.create_dir(dir)
+            .map_err(Error::io(format!("create {}", dir.display())))?;
+        let lock = door.lock(&dir.join("LOCK")).map_err(lock_failed(dir))?;
+        let mut names = door
+            .list(dir)
+            .map_err(Error::io(format!("list {}", dir.display())))?;
+        // From the newest on, so that a crash in between leaves a shorter log, not one with a gap; the
+        // ring before all, since its marks speak of what is gone then.
+        names.sort_unstable_by(|a, b| b.cmp(a));
+        for name in names.iter().filter(|n| *n != "LOCK") {
+            door.remove(&dir.join(name))
+                .map_err(Error::io(format!("remove {name}")))?;
+        }
+        door.sync_dir(dir)
+            .map_err(Error::io("sync the binlog directory"))?;
+        drop(lock);
+        Ok(())
     }
 
     /// Whether a frame with a payload of `bytes` would be taken now. Cheap; ask before data changes, so
@@ -477,6 +496,13 @@ impl Shared {
                 }
             };
         }
+    }
+}
+
+fn lock_failed(dir: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    move |e| match e.kind() {
+        std::io::ErrorKind::WouldBlock => Error::Locked(dir.display().to_string()),
+        _ => Error::io("lock the binlog directory")(e),
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Reader {
     source: Source,
     /// Offset of the next frame.
     next: u64,
+    /// What `peek` found and nobody took yet: a frame is checked once, however often it is looked at.
+    peeked: Option<Here>,
 }
 
 enum Source {
@@ -30,6 +32,7 @@ enum Source {
 }
 
 /// A frame in the reader's buffer, and where its payload lies there.
+#[derive(Clone)]
 pub(crate) struct Here {
     pub(crate) header: crate::frame::Header,
     pub(crate) payload: Range<usize>,
@@ -76,6 +79,7 @@ impl Reader {
             segment,
             source,
             next,
+            peeked: None,
         };
         while let Some(here) = reader.peek()? {
             if here.header.end() > from.0 {
@@ -155,6 +159,9 @@ impl Reader {
 
     /// Shows the next frame without going past it.
     pub(crate) fn peek(&mut self) -> Result<Option<Here>> {
+        if self.peeked.is_some() {
+            return Ok(self.peeked.clone());
+        }
         loop {
             // Whether the segment is full is asked before how far it goes: the other way round, frames
             // written in between would be taken for the next segment's.
@@ -164,6 +171,7 @@ impl Reader {
                 Body::Sealed(_) => self.peek_sealed()?,
             };
             if found.is_some() {
+                self.peeked.clone_from(&found);
                 return Ok(found);
             }
             if let Some(end) = full {
@@ -187,6 +195,7 @@ impl Reader {
     }
 
     pub(crate) fn take(&mut self, here: &Here) {
+        self.peeked = None;
         match &mut self.source {
             Source::Raw(scanner) => scanner.take(&here.header),
             Source::Sealed { window, .. } => window.take(&here.header),

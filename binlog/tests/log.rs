@@ -287,7 +287,7 @@ fn retention_keeps_what_is_needed_and_what_is_young() {
 #[test]
 fn readers_keep_up_with_writers_on_several_threads() {
     const THREADS: u64 = 4;
-    const EACH: u64 = 20_000;
+    const EACH: u64 = 10_000;
     let dir = tempfile::tempdir().unwrap();
     let mut options = small(dir.path().to_str().unwrap());
     options.segment_bytes = 256 << 10;
@@ -456,6 +456,26 @@ fn a_full_disk_is_retried_in_the_background() {
     }
     append(&log, n).unwrap();
     holds_exactly(&log, n + 1);
+}
+
+#[test]
+fn a_removed_log_begins_anew_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = small(dir.path().to_str().unwrap());
+    let (log, _) = open(&options, &DiskDoor);
+    for n in 0..100 {
+        append(&log, n).unwrap();
+    }
+    assert!(matches!(
+        basalt_binlog::Binlog::remove(dir.path(), &DiskDoor),
+        Err(Error::Locked(_))
+    ));
+    log.close().unwrap();
+    basalt_binlog::Binlog::remove(dir.path(), &DiskDoor).unwrap();
+    options.create_at = Offset(77);
+    let (log, report) = open(&options, &DiskDoor);
+    assert!(report.created);
+    assert_eq!((log.first(), log.end()), (Offset(77), Offset(77)));
 }
 
 #[test]

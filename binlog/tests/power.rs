@@ -201,7 +201,7 @@ fn histories() -> u64 {
     std::env::var("BASALT_SIM_CUTS")
         .ok()
         .and_then(|n| n.parse().ok())
-        .unwrap_or(1500)
+        .unwrap_or(1000)
 }
 
 #[test]
