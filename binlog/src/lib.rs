@@ -39,6 +39,6 @@ pub use log::{Binlog, Hold};
 pub use reader::Reader;
 pub use stream::Stream;
 pub use types::{
-    Appended, Flags, Frame, FrameView, FsyncPolicy, Info, LogEvent, LogState, MANY_SLOTS, Offset, OpenReport, Options,
-    Retention,
+    Appended, Flags, Frame, FrameView, FsyncPolicy, Info, LogEvent, LogState, MANY_SLOTS, Offset,
+    OpenReport, Options, Retention,
 };

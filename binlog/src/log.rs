@@ -8,13 +8,16 @@ use crate::error::{Error, Result, no_space};
 use crate::reader::Reader;
 use crate::repair::{Active, Recovered, recover};
 use crate::ring::{OldRing, Ring};
-use crate::segment::{SEGMENT_HEADER, Segment, SegmentHeader, SparseIndex, first_offset, raw_name};
+use crate::segment::{
+    Catalog, SEGMENT_HEADER, Segment, SegmentHeader, SparseIndex, first_offset, raw_name,
+};
 use crate::shared::{Parts, Shared};
 use crate::stream::Stream;
 use crate::types::{
     Appended, Frame, FsyncPolicy, Info, LogEvent, LogState, Offset, OpenReport, Options, Retention,
 };
 use parking_lot::Mutex;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -40,25 +43,27 @@ impl Binlog {
     pub fn open(options: Options, door: Arc<dyn Door>) -> Result<(Binlog, OpenReport)> {
         let began = Instant::now();
         let dir = options.dir.clone();
-        door.create_dir(&dir).map_err(Error::io(format!("create {}", dir.display())))?;
-        let lock = door.lock(&dir.join("LOCK")).map_err(|e| match e.kind() {
-            std::io::ErrorKind::WouldBlock => Error::Locked(dir.display().to_string()),
-            _ => Error::io("lock the binlog directory")(e),
-        })?;
+        door.create_dir(&dir)
+            .map_err(Error::io(format!("create {}", dir.display())))?;
+        let lock = door.lock(&dir.join("LOCK")).map_err(lock_failed(&dir))?;
         let old_ring = OldRing::load(&*door, &dir)?;
         let found = recover(&*door, &options, old_ring.as_ref())?;
         let created = found.is_none();
         let found = found.unwrap_or_else(|| Recovered::nothing(&options));
+        // What was written before a `kill -9` is in the kernel, not yet on disk. It must be before anything
+        // says that it is: the synced mark, the header of a next segment.
+        sync_files(&*door, &dir, &found.catalog)?;
         let cut_bytes = found.cut_bytes;
         let files_end = found.end;
         let (shared, full) = assemble(options, door, lock, found)?;
 
-        let continued = old_ring.as_ref().map(|r| r.frames_from(shared.pos.0.load(Ordering::Relaxed), files_end));
+        let continued = old_ring
+            .as_ref()
+            .map(|r| r.frames_from(shared.pos.0.load(Ordering::Relaxed), files_end));
         for (header, payload) in continued.into_iter().flatten() {
             shared.append_again(header, &payload)?;
         }
-        // Also of what the files held: a file written before `kill -9` is in the kernel, not yet on disk.
-        shared.sync_all_files()?;
+        shared.sync_now()?;
         let end = shared.end.0.load(Ordering::Relaxed);
         shared.ring.note_synced(end);
         shared.ring.publish(&*shared.door, &dir)?;
@@ -67,7 +72,10 @@ impl Binlog {
         }
         let first = first_offset(&shared.catalog.read());
         let replication_id = *shared.replication_id.lock();
-        let log = Binlog(Arc::new(Inner { shared, threads: Mutex::default() }));
+        let log = Binlog(Arc::new(Inner {
+            shared,
+            threads: Mutex::default(),
+        }));
         if log.shared().options.background {
             log.start_threads()?;
         }
@@ -82,6 +90,28 @@ impl Binlog {
             took: began.elapsed(),
         };
         Ok((log, report))
+    }
+
+    /// Removes the log in `dir`, which must not be open: what a replica does before it begins anew at its
+    /// master's offset (`Options::create_at`).
+    pub fn remove(dir: &Path, door: &dyn Door) -> Result<()> {
+        door.create_dir(dir)
+            .map_err(Error::io(format!("create {}", dir.display())))?;
+        let lock = door.lock(&dir.join("LOCK")).map_err(lock_failed(dir))?;
+        let mut names = door
+            .list(dir)
+            .map_err(Error::io(format!("list {}", dir.display())))?;
+        // From the newest on, so that a crash in between leaves a shorter log, not one with a gap; the
+        // ring before all, since its marks speak of what is gone then.
+        names.sort_unstable_by(|a, b| b.cmp(a));
+        for name in names.iter().filter(|n| *n != "LOCK") {
+            door.remove(&dir.join(name))
+                .map_err(Error::io(format!("remove {name}")))?;
+        }
+        door.sync_dir(dir)
+            .map_err(Error::io("sync the binlog directory"))?;
+        drop(lock);
+        Ok(())
     }
 
     /// Whether a frame with a payload of `bytes` would be taken now. Cheap; ask before data changes, so
@@ -295,7 +325,11 @@ impl Binlog {
             fsync_total_us: stats.fsync_total_us.load(Ordering::Relaxed),
             fsync_last_us: stats.fsync_last_us.load(Ordering::Relaxed),
             fsync_max_us: stats.fsync_max_us.load(Ordering::Relaxed),
-            frames_per_sync: if syncs == 0 { 0.0 } else { appends as f64 / syncs as f64 },
+            frames_per_sync: if syncs == 0 {
+                0.0
+            } else {
+                appends as f64 / syncs as f64
+            },
             append_waits,
             state: shared.state(),
             last_error: shared.last_error(),
@@ -316,14 +350,23 @@ impl Binlog {
         shared.sync_now()?;
         shared.drain()?;
         shared.drop_spares();
-        shared.sync_all_files()?;
         {
             let d = shared.drain.lock();
-            let trimmed = d.segment.file.set_len(d.file_pos).and_then(|()| d.segment.file.sync_data());
+            let trimmed = d
+                .segment
+                .file
+                .set_len(d.file_pos)
+                .and_then(|()| d.segment.file.sync_data());
             trimmed.map_err(Error::io(format!("trim {}", d.segment.name)))?;
         }
         let end = shared.end.0.load(Ordering::Acquire);
-        shared.ring.note_clean(end).map_err(Error::io("mark the log clean"))
+        shared
+            .ring
+            .note_clean(end)
+            .map_err(Error::io("mark the log clean"))?;
+        // Readers may outlive the close; another process need not wait for them.
+        shared.lock.lock().take();
+        Ok(())
     }
 
     fn shared(&self) -> &Arc<Shared> {
@@ -340,8 +383,13 @@ impl Binlog {
         ];
         for (name, role) in roles {
             let shared = self.shared().clone();
-            let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || role(&shared));
-            self.0.threads.lock().push(thread.map_err(Error::io(format!("start {name}")))?);
+            let thread = std::thread::Builder::new()
+                .name(name.to_owned())
+                .spawn(move || role(&shared));
+            self.0
+                .threads
+                .lock()
+                .push(thread.map_err(Error::io(format!("start {name}")))?);
         }
         self.shared().wake.keeper.raise();
         Ok(())
@@ -352,7 +400,12 @@ impl Inner {
     fn stop_threads(&self) {
         let shared = &self.shared;
         shared.stop.store(true, Ordering::SeqCst);
-        for signal in [&shared.wake.writer, &shared.wake.syncer, &shared.wake.keeper, &shared.wake.sealer] {
+        for signal in [
+            &shared.wake.writer,
+            &shared.wake.syncer,
+            &shared.wake.keeper,
+            &shared.wake.sealer,
+        ] {
             signal.raise();
         }
         for thread in self.threads.lock().drain(..) {
@@ -367,6 +420,8 @@ impl Drop for Inner {
     fn drop(&mut self) {
         // Not a clean close: the next open looks at the tail. Nothing acknowledged is lost by that.
         self.stop_threads();
+        self.shared.tail.0.lock().closed = true;
+        self.shared.lock.lock().take();
     }
 }
 
@@ -374,7 +429,10 @@ impl Hold {
     /// Lets go of what lies before `to`; never goes back.
     pub fn advance(&self, to: Offset) {
         let mut floor = self.shared.floor.lock();
-        let held = floor.holds.get_mut(&self.id).expect("a hold is removed only by its drop");
+        let held = floor
+            .holds
+            .get_mut(&self.id)
+            .expect("a hold is removed only by its drop");
         *held = to.0.max(*held);
     }
 
@@ -439,18 +497,25 @@ impl Shared {
             };
         }
     }
+}
 
-    /// Forces the newest segment and the directory to disk though nothing may be new.
-    fn sync_all_files(&self) -> Result<()> {
-        self.sync_now()?;
-        let d = self.drain.lock();
-        let files = self.catalog.read().clone();
-        for segment in files.iter().filter(|s| !s.is_sealed()) {
-            segment.file.sync_data().map_err(Error::io(format!("fsync {}", segment.name)))?;
-        }
-        drop(d);
-        self.door.sync_dir(&self.options.dir).map_err(Error::io("fsync the binlog directory"))
+fn lock_failed(dir: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    move |e| match e.kind() {
+        std::io::ErrorKind::WouldBlock => Error::Locked(dir.display().to_string()),
+        _ => Error::io("lock the binlog directory")(e),
     }
+}
+
+/// Forces raw segments and the directory to disk. (Sealed ones are before they get their name.)
+fn sync_files(door: &dyn Door, dir: &Path, catalog: &Catalog) -> Result<()> {
+    for segment in catalog.iter().filter(|s| !s.is_sealed()) {
+        segment
+            .file
+            .sync_data()
+            .map_err(Error::io(format!("fsync {}", segment.name)))?;
+    }
+    door.sync_dir(dir)
+        .map_err(Error::io("fsync the binlog directory"))
 }
 
 /// Makes the live state from what recovery found; the flag says that no space could be reserved.
@@ -523,11 +588,23 @@ fn first_segment(options: &Options, door: &dyn Door, found: &Recovered) -> Resul
     };
     let file = create().map_err(Error::io(format!("create {name}")))?;
     let index = Arc::new(SparseIndex::for_capacity(options.segment_bytes));
-    let segment = Arc::new(Segment::raw(header, file, SEGMENT_HEADER, u64::MAX, index.clone()));
-    Ok(Active { segment, index, file_pos: SEGMENT_HEADER })
+    let segment = Arc::new(Segment::raw(
+        header,
+        file,
+        SEGMENT_HEADER,
+        u64::MAX,
+        index.clone(),
+    ));
+    Ok(Active {
+        segment,
+        index,
+        file_pos: SEGMENT_HEADER,
+    })
 }
 
 /// The wall clock, for the age of segments only; frames bring their own time.
 fn unix_ms_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_millis() as u64)
 }

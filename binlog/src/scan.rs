@@ -46,7 +46,9 @@ impl Window {
         if bytes.len() < HEADER_BYTES {
             return Front::Need(HEADER_BYTES);
         }
-        let Some(header) = Header::peek(bytes) else { return Front::Bad("impossible length") };
+        let Some(header) = Header::peek(bytes) else {
+            return Front::Bad("impossible length");
+        };
         if header.offset != offset {
             return Front::Bad("a frame of another offset");
         }
@@ -66,7 +68,10 @@ impl Window {
     }
 
     /// Forgets the contents and shows the whole of what `fill` puts in.
-    pub(crate) fn replace<E>(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+    pub(crate) fn replace<E>(
+        &mut self,
+        fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.clear();
         fill(&mut self.buf)
     }
@@ -114,7 +119,10 @@ pub(crate) enum Step {
 impl Scanner {
     /// Begins at `file_pos`.
     pub(crate) fn new(file_pos: u64) -> Scanner {
-        Scanner { window: Window::default(), read_to: file_pos }
+        Scanner {
+            window: Window::default(),
+            read_to: file_pos,
+        }
     }
 
     /// Where the next frame lies in the file.
@@ -123,7 +131,12 @@ impl Scanner {
     }
 
     /// Looks at the next frame, reading no further than `limit`. `take` goes past it.
-    pub(crate) fn step(&mut self, file: &dyn DoorFile, offset: u64, limit: u64) -> io::Result<Step> {
+    pub(crate) fn step(
+        &mut self,
+        file: &dyn DoorFile,
+        offset: u64,
+        limit: u64,
+    ) -> io::Result<Step> {
         loop {
             match self.window.front(offset) {
                 Front::Frame(header, payload) => return Ok(Step::Frame(header, payload)),
