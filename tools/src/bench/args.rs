@@ -131,12 +131,27 @@ impl LoadArgs {
 
     fn check(&self) -> anyhow::Result<()> {
         let positive = |value: f64| value.is_finite() && value > 0.0;
-        ensure!((1..=60_000).contains(&self.clients), "--clients must be from 1 to 60000");
-        ensure!((1..=1024).contains(&self.threads), "--threads must be from 1 to 1024");
-        ensure!((1..=100_000).contains(&self.pipeline), "--pipeline must be from 1 to 100000");
+        ensure!(
+            (1..=60_000).contains(&self.clients),
+            "--clients must be from 1 to 60000"
+        );
+        ensure!(
+            (1..=1024).contains(&self.threads),
+            "--threads must be from 1 to 1024"
+        );
+        ensure!(
+            (1..=100_000).contains(&self.pipeline),
+            "--pipeline must be from 1 to 100000"
+        );
         ensure!(self.requests != Some(0), "--requests must be at least 1");
-        ensure!(self.seconds.is_none_or(positive), "--seconds must be above 0");
-        ensure!((1..=1 << 53).contains(&self.keys), "--keys must be from 1 to 2^53");
+        ensure!(
+            self.seconds.is_none_or(positive),
+            "--seconds must be above 0"
+        );
+        ensure!(
+            (1..=1 << 53).contains(&self.keys),
+            "--keys must be from 1 to 2^53"
+        );
         ensure!(self.key_digits <= 20, "--key-digits must be at most 20");
         ensure!(
             self.key_digits == 0 || decimal_digits(self.keys - 1) <= self.key_digits,
@@ -145,17 +160,29 @@ impl LoadArgs {
             self.keys
         );
         ensure!(self.rate.is_none_or(positive), "--rate must be above 0");
-        ensure!(self.warmup >= 0.0 && self.warmup.is_finite(), "--warmup must not be negative");
+        ensure!(
+            self.warmup >= 0.0 && self.warmup.is_finite(),
+            "--warmup must not be negative"
+        );
         ensure!(positive(self.timeout), "--timeout must be above 0");
         if let Some(share) = self.split_hot {
-            ensure!(share > 0.0 && share < 1.0, "--split-hot must be between 0 and 1");
-            ensure!(self.dist.is_ranked(), "--split-hot needs --dist zipf or latest");
+            ensure!(
+                share > 0.0 && share < 1.0,
+                "--split-hot must be between 0 and 1"
+            );
+            ensure!(
+                self.dist.is_ranked(),
+                "--split-hot needs --dist zipf or latest"
+            );
         }
         Ok(())
     }
 
     fn format(&self) -> KeyFormat {
-        KeyFormat { prefix: self.key_prefix.clone(), digits: self.key_digits }
+        KeyFormat {
+            prefix: self.key_prefix.clone(),
+            digits: self.key_digits,
+        }
     }
 
     fn mix(&self) -> anyhow::Result<Vec<Command>> {
@@ -171,15 +198,22 @@ impl LoadArgs {
                 .map(|(name, share)| parse(&format!("{name}@{share}")))
                 .collect();
         }
-        let listed = self.commands.iter().map(|item| parse(item.trim()).context("--commands"));
+        let listed = self
+            .commands
+            .iter()
+            .map(|item| parse(item.trim()).context("--commands"));
         let own = self.command.iter().map(|text| {
-            Command::parse_template(text, &format).map_err(anyhow::Error::msg).context("--command")
+            Command::parse_template(text, &format)
+                .map_err(anyhow::Error::msg)
+                .context("--command")
         });
         listed.chain(own).collect()
     }
 
     fn run_plan(&self) -> anyhow::Result<Plan> {
-        let hot_ranks = self.split_hot.map_or(0, |share| (self.keys as f64 * share).ceil() as u64);
+        let hot_ranks = self
+            .split_hot
+            .map_or(0, |share| (self.keys as f64 * share).ceil() as u64);
         let commands = self.mix()?;
         let requests = match (self.requests, self.seconds) {
             (None, None) => Some(1_000_000),
@@ -197,7 +231,10 @@ impl LoadArgs {
             weight_sum: commands.iter().map(|command| command.weight).sum(),
             commands,
             picker: Picker::new(self.dist, self.keys, hot_ranks),
-            values: Values { bytes: self.value_bytes.clone(), random: self.random_values },
+            values: Values {
+                bytes: self.value_bytes.clone(),
+                random: self.random_values,
+            },
             key_digits: self.key_digits,
             verify: self.verify,
             seed: self.seed,
@@ -231,8 +268,16 @@ impl LoadArgs {
 }
 
 fn parse_ratio(text: &str) -> anyhow::Result<(u32, u32)> {
-    let parse = |share: &str| share.parse::<u32>().ok().filter(|share| *share <= 1_000_000);
-    match text.split_once(':').map(|(reads, writes)| (parse(reads), parse(writes))) {
+    let parse = |share: &str| {
+        share
+            .parse::<u32>()
+            .ok()
+            .filter(|share| *share <= 1_000_000)
+    };
+    match text
+        .split_once(':')
+        .map(|(reads, writes)| (parse(reads), parse(writes)))
+    {
         Some((Some(reads), Some(writes))) if reads + writes > 0 => Ok((reads, writes)),
         _ => bail!("expected two numbers such as 95:5"),
     }
@@ -288,28 +333,52 @@ mod tests {
 
     fn mix(flags: &str) -> Vec<(String, u32)> {
         let plan = plans(flags).unwrap().pop().unwrap();
-        assert_eq!(plan.weight_sum, plan.commands.iter().map(|command| command.weight).sum::<u32>());
-        plan.commands.into_iter().map(|command| (command.name, command.weight)).collect()
+        assert_eq!(
+            plan.weight_sum,
+            plan.commands
+                .iter()
+                .map(|command| command.weight)
+                .sum::<u32>()
+        );
+        plan.commands
+            .into_iter()
+            .map(|command| (command.name, command.weight))
+            .collect()
     }
 
     #[test]
     fn mixes_come_from_ratio_or_commands() {
         let named = |pairs: &[(&str, u32)]| -> Vec<(String, u32)> {
-            pairs.iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect()
+            pairs
+                .iter()
+                .map(|(name, weight)| ((*name).to_owned(), *weight))
+                .collect()
         };
         assert_eq!(mix(""), named(&[("get", 90), ("set", 10)]));
         assert_eq!(mix("--ratio 0:1"), named(&[("set", 1)]));
-        assert_eq!(mix("-t get,mget:10@3,del"), named(&[("get", 1), ("mget:10", 3), ("del", 1)]));
+        assert_eq!(
+            mix("-t get,mget:10@3,del"),
+            named(&[("get", 1), ("mget:10", 3), ("del", 1)])
+        );
     }
 
     #[test]
     fn loading_is_a_phase_of_its_own() {
-        let names = |flags| plans(flags).unwrap().iter().map(|plan| plan.name).collect::<Vec<_>>();
+        let names = |flags| {
+            plans(flags)
+                .unwrap()
+                .iter()
+                .map(|plan| plan.name)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(names("--load"), ["load"]);
         assert_eq!(names("--load --seconds 3"), ["load", "run"]);
         assert_eq!(names(""), ["run"]);
         let load = plans("--load --keys 77 --value-bytes 1mb --dist zipf --split-hot 0.1").unwrap();
-        assert_eq!((load[0].requests, load[0].pipeline, load[0].dist), (Some(77), 1, Dist::Sequential));
+        assert_eq!(
+            (load[0].requests, load[0].pipeline, load[0].dist),
+            (Some(77), 1, Dist::Sequential)
+        );
     }
 
     #[test]

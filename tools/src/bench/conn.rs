@@ -101,7 +101,11 @@ impl Conn {
         let command = &plan.commands[index];
         let keys = (plan.verify && command.reads_values).then_some(&mut self.keys);
         let hot = command.append(source, &mut self.out, keys);
-        self.under_way.push_back(Op { at_ns, command: index as u32, hot });
+        self.under_way.push_back(Op {
+            at_ns,
+            command: index as u32,
+            hot,
+        });
     }
 
     /// Sends what the socket takes; the rest goes when it is writable again.
@@ -154,7 +158,10 @@ impl Conn {
                 reply: &mut self.reply,
                 unasked: false,
             };
-            let consumed = self.skipper.feed(filled, &mut sink).map_err(|text| anyhow!("protocol error: {text}"))?;
+            let consumed = self
+                .skipper
+                .feed(filled, &mut sink)
+                .map_err(|text| anyhow!("protocol error: {text}"))?;
             if sink.unasked {
                 bail!("protocol error: a reply that nobody asked for");
             }
@@ -208,9 +215,15 @@ impl ReplySink<'_> {
         if self.stats.wrong_examples.len() < WRONG_EXAMPLES {
             let expected = self.plan.values.len_of(value.key);
             let text = if value.len == expected {
-                format!("key number {}: {} bytes, but not the right ones", value.key, value.len)
+                format!(
+                    "key number {}: {} bytes, but not the right ones",
+                    value.key, value.len
+                )
             } else {
-                format!("key number {}: {} bytes instead of {expected}", value.key, value.len)
+                format!(
+                    "key number {}: {} bytes instead of {expected}",
+                    value.key, value.len
+                )
             };
             self.stats.wrong_examples.push(text);
         }
@@ -240,7 +253,12 @@ impl Sink for ReplySink<'_> {
     #[inline]
     fn bulk(&mut self, len: u64) {
         if let Some(key) = self.next_key() {
-            let value = Value { key, len, at: 0, right: len == self.plan.values.len_of(key) };
+            let value = Value {
+                key,
+                len,
+                at: 0,
+                right: len == self.plan.values.len_of(key),
+            };
             if len == 0 {
                 self.value_done(value);
             } else {
@@ -251,7 +269,9 @@ impl Sink for ReplySink<'_> {
 
     #[inline]
     fn piece(&mut self, bytes: &[u8]) {
-        let Some(mut value) = self.reply.value else { return };
+        let Some(mut value) = self.reply.value else {
+            return;
+        };
         value.right = value.right && self.plan.values.matches(value.key, value.at, bytes);
         value.at += bytes.len() as u64;
         if value.at == value.len {
@@ -270,7 +290,10 @@ impl Sink for ReplySink<'_> {
         let command = op.command as usize;
         self.drop_keys(command);
         let reply = std::mem::take(self.reply);
-        let Moment { now_ns, measure_from_ns } = self.moment;
+        let Moment {
+            now_ns,
+            measure_from_ns,
+        } = self.moment;
         if op.at_ns < measure_from_ns {
             return;
         }
@@ -280,6 +303,7 @@ impl Sink for ReplySink<'_> {
         stats.wrong += u64::from(reply.wrong);
         stats.checked += u64::from(reply.checked);
         let hot = op.hot && self.plan.splits_hot;
-        self.stats.record(command, hot, now_ns - op.at_ns, now_ns - measure_from_ns);
+        self.stats
+            .record(command, hot, now_ns - op.at_ns, now_ns - measure_from_ns);
     }
 }

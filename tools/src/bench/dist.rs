@@ -60,7 +60,9 @@ impl FromStr for Dist {
 fn parse_exponent(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(exponent) if exponent > 0.0 && exponent <= 10.0 => Ok(exponent),
-        _ => Err(format!("the exponent '{text}' is not a number above 0 and up to 10")),
+        _ => Err(format!(
+            "the exponent '{text}' is not a number above 0 and up to 10"
+        )),
     }
 }
 
@@ -112,7 +114,11 @@ impl Picker {
             Dist::Sequential => Source::Sequential(Arc::default()),
             Dist::Latest(exponent) => Source::Latest(zipf(exponent), Arc::default()),
         };
-        Picker { keys, hot_ranks, source }
+        Picker {
+            keys,
+            hot_ranks,
+            source,
+        }
     }
 
     /// The next key for a command that writes, or only reads.
@@ -123,16 +129,23 @@ impl Picker {
             Source::Uniform => cold(rng.random_range(0..self.keys)),
             Source::Zipf(zipf, scatter) => {
                 let rank = self.rank(zipf, rng);
-                Draw { key: scatter.key_of(rank), hot: rank < self.hot_ranks }
+                Draw {
+                    key: scatter.key_of(rank),
+                    hot: rank < self.hot_ranks,
+                }
             }
             Source::Sequential(next) => cold(next.fetch_add(1, Ordering::Relaxed) % self.keys),
-            Source::Latest(_, head) if writes => {
-                Draw { key: head.fetch_add(1, Ordering::Relaxed) % self.keys, hot: self.hot_ranks > 0 }
-            }
+            Source::Latest(_, head) if writes => Draw {
+                key: head.fetch_add(1, Ordering::Relaxed) % self.keys,
+                hot: self.hot_ranks > 0,
+            },
             Source::Latest(zipf, head) => {
                 let rank = self.rank(zipf, rng);
                 let newest = (head.load(Ordering::Relaxed) + self.keys - 1) % self.keys;
-                Draw { key: (newest + self.keys - rank) % self.keys, hot: rank < self.hot_ranks }
+                Draw {
+                    key: (newest + self.keys - rank) % self.keys,
+                    hot: rank < self.hot_ranks,
+                }
             }
         }
     }
@@ -155,7 +168,11 @@ pub(crate) struct Scatter {
 impl Scatter {
     pub(crate) fn new(keys: u64) -> Scatter {
         let bits = (64 - (keys - 1).leading_zeros()).max(2);
-        Scatter { keys, mask: u64::MAX >> (64 - bits), shift: bits.div_ceil(2) }
+        Scatter {
+            keys,
+            mask: u64::MAX >> (64 - bits),
+            shift: bits.div_ceil(2),
+        }
     }
 
     /// Mixes within the next power of two, again and again until it lands inside: each step is a
@@ -186,7 +203,13 @@ mod tests {
 
     #[test]
     fn names_parse_and_print_the_same() {
-        for text in ["uniform", "sequential", "zipf:0.99", "zipf:1.2", "latest:0.8"] {
+        for text in [
+            "uniform",
+            "sequential",
+            "zipf:0.99",
+            "zipf:1.2",
+            "latest:0.8",
+        ] {
             assert_eq!(text.parse::<Dist>().unwrap().to_string(), text);
         }
         assert_eq!("zipf".parse::<Dist>(), Ok(Dist::Zipf(0.99)));
@@ -202,7 +225,10 @@ mod tests {
             let mut seen = vec![false; keys as usize];
             for rank in 0..keys {
                 let key = scatter.key_of(rank) as usize;
-                assert!(!std::mem::replace(&mut seen[key], true), "{keys} keys: {key} came twice");
+                assert!(
+                    !std::mem::replace(&mut seen[key], true),
+                    "{keys} keys: {key} came twice"
+                );
             }
         }
     }
@@ -220,7 +246,10 @@ mod tests {
         for tenth in 0..10 {
             let range = tenth * keys / 10..(tenth + 1) * keys / 10;
             let count = hot.iter().filter(|key| range.contains(key)).count();
-            assert!((850..1150).contains(&count), "{count} hot keys in {range:?}");
+            assert!(
+                (850..1150).contains(&count),
+                "{count} hot keys in {range:?}"
+            );
         }
     }
 
@@ -230,15 +259,18 @@ mod tests {
         const CLASSES: usize = 50;
         const DRAWS: usize = 400_000;
         let picker = Picker::new(Dist::Zipf(exponent), keys, 0);
-        let Source::Zipf(zipf, _) = &picker.source else { unreachable!("asked for Zipf") };
+        let Source::Zipf(zipf, _) = &picker.source else {
+            unreachable!("asked for Zipf")
+        };
         let mut rng = SmallRng::seed_from_u64(7);
         let mut seen = [0u64; CLASSES + 1];
         for _ in 0..DRAWS {
             seen[(picker.rank(zipf, &mut rng) as usize).min(CLASSES)] += 1;
         }
         let total: f64 = (1..=keys).map(|rank| (rank as f64).powf(-exponent)).sum();
-        let mut expected: Vec<f64> =
-            (1..=CLASSES).map(|rank| (rank as f64).powf(-exponent) / total).collect();
+        let mut expected: Vec<f64> = (1..=CLASSES)
+            .map(|rank| (rank as f64).powf(-exponent) / total)
+            .collect();
         expected.push(1.0 - expected.iter().sum::<f64>());
         let chi_square: f64 = expected
             .iter()
@@ -246,7 +278,10 @@ mod tests {
             .map(|(p, count)| (count as f64 - p * DRAWS as f64).powi(2) / (p * DRAWS as f64))
             .sum();
         // 50 degrees of freedom: one fair sampler in ten thousand is above 94.
-        assert!(chi_square < 94.0, "{keys} keys, exponent {exponent}: chi-square {chi_square}");
+        assert!(
+            chi_square < 94.0,
+            "{keys} keys, exponent {exponent}: chi-square {chi_square}"
+        );
     }
 
     #[test]
@@ -266,7 +301,10 @@ mod tests {
         assert!(draws.iter().all(|draw| draw.key < keys));
         // ln(10^6)-ish over ln(10^8)-ish of the mass, a little more by the exponent below 1.
         let hot = draws.iter().filter(|draw| draw.hot).count();
-        assert!((72_000..80_000).contains(&hot), "{hot} of 100000 draws were hot");
+        assert!(
+            (72_000..80_000).contains(&hot),
+            "{hot} of 100000 draws were hot"
+        );
     }
 
     #[test]
@@ -294,7 +332,10 @@ mod tests {
             .inspect(|draw| assert_eq!(draw.hot, (490..500).contains(&draw.key)))
             .filter(|draw| (400..500).contains(&draw.key))
             .count();
-        assert!(near > 600, "{near} of 1000 reads were among the last 100 writes");
+        assert!(
+            near > 600,
+            "{near} of 1000 reads were among the last 100 writes"
+        );
     }
 
     #[test]
@@ -305,6 +346,9 @@ mod tests {
         for _ in 0..100_000 {
             seen[picker.next(&mut rng, false).key as usize] += 1;
         }
-        assert!(seen.iter().all(|count| (9_500..10_500).contains(count)), "{seen:?}");
+        assert!(
+            seen.iter().all(|count| (9_500..10_500).contains(count)),
+            "{seen:?}"
+        );
     }
 }

@@ -28,17 +28,29 @@ impl Epoll {
         let fd = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
         // SAFETY: the kernel has just given us this descriptor and nobody else knows it.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(Epoll { fd, events: vec![libc::epoll_event { events: 0, u64: 0 }; 1024], has_pwait2: true })
+        Ok(Epoll {
+            fd,
+            events: vec![libc::epoll_event { events: 0, u64: 0 }; 1024],
+            has_pwait2: true,
+        })
     }
 
     /// Reports readiness of `target` as `token` from now on, once per change. The registration
     /// ends when the descriptor is closed.
     pub(crate) fn add(&self, target: BorrowedFd<'_>, token: usize) -> io::Result<()> {
         let interest = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
-        let mut event = libc::epoll_event { events: interest as u32, u64: token as u64 };
+        let mut event = libc::epoll_event {
+            events: interest as u32,
+            u64: token as u64,
+        };
         // SAFETY: both descriptors are open, and the event outlives the call.
         let added = unsafe {
-            libc::epoll_ctl(self.fd.as_raw_fd(), libc::EPOLL_CTL_ADD, target.as_raw_fd(), &mut event)
+            libc::epoll_ctl(
+                self.fd.as_raw_fd(),
+                libc::EPOLL_CTL_ADD,
+                target.as_raw_fd(),
+                &mut event,
+            )
         };
         check(added).map(drop)
     }
@@ -46,7 +58,11 @@ impl Epoll {
     /// Waits for an event or the timeout; returns how many events [`Epoll::ready`] now holds.
     pub(crate) fn wait(&mut self, timeout: Duration) -> io::Result<usize> {
         loop {
-            let outcome = if self.has_pwait2 { self.pwait2(timeout) } else { self.plain_wait(timeout) };
+            let outcome = if self.has_pwait2 {
+                self.pwait2(timeout)
+            } else {
+                self.plain_wait(timeout)
+            };
             match outcome {
                 Err(error) if error.raw_os_error() == Some(libc::ENOSYS) && self.has_pwait2 => {
                     self.has_pwait2 = false;
@@ -87,7 +103,11 @@ impl Epoll {
                 0usize,
             )
         };
-        if count < 0 { Err(io::Error::last_os_error()) } else { Ok(count as usize) }
+        if count < 0 {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(count as usize)
+        }
     }
 
     fn plain_wait(&mut self, timeout: Duration) -> io::Result<usize> {
@@ -113,7 +133,11 @@ pub(crate) fn sharpen_timers() {
 }
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
 }
 
 #[cfg(test)]
@@ -138,7 +162,11 @@ mod tests {
             assert_eq!(epoll.wait(Duration::from_secs(5)).unwrap(), 1);
             assert!(epoll.ready(0).readable && epoll.ready(0).token == 7);
             let start = Instant::now();
-            assert_eq!(epoll.wait(Duration::from_millis(3)).unwrap(), 0, "an edge comes once");
+            assert_eq!(
+                epoll.wait(Duration::from_millis(3)).unwrap(),
+                0,
+                "an edge comes once"
+            );
             assert!(start.elapsed() >= Duration::from_millis(3));
         }
     }

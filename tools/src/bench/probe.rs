@@ -96,7 +96,19 @@ impl Probe {
 
     /// Resident memory at this moment.
     pub(crate) fn rss_bytes(&self) -> Option<u64> {
-        self.pid.and_then(Process::read).map(|process| process.rss_bytes)
+        self.pid
+            .and_then(Process::read)
+            .map(|process| process.rss_bytes)
+    }
+
+    /// The numeric INFO fields among those asked for, now.
+    pub(crate) fn fields(&mut self, names: &[String]) -> BTreeMap<String, f64> {
+        if names.is_empty() {
+            return BTreeMap::new();
+        }
+        let info = self.client.info().unwrap_or_default();
+        let field = |name: &String| Some((name.clone(), info.get(name)?.parse().ok()?));
+        names.iter().filter_map(field).collect()
     }
 
     /// The cost of `ops` requests between two samples.
@@ -110,10 +122,14 @@ impl Probe {
     ) -> ServerCost {
         let number = |sample: &Sample, name: &str| sample.info.get(name)?.parse::<f64>().ok();
         let used = |sample| number(sample, "used_memory").map(|bytes| bytes as u64);
-        let pair = |name: &String| Some((name.clone(), (number(before, name)?, number(after, name)?)));
+        let pair =
+            |name: &String| Some((name.clone(), (number(before, name)?, number(after, name)?)));
         ServerCost {
             pid: self.pid,
-            process: before.process.zip(after.process).map(|(before, after)| after.since(before, ops, rss_max_bytes)),
+            process: before
+                .process
+                .zip(after.process)
+                .map(|(before, after)| after.since(before, ops, rss_max_bytes)),
             used_memory_before: used(before),
             used_memory_after: used(after),
             info: fields.iter().filter_map(pair).collect(),
@@ -127,8 +143,12 @@ impl Process {
         let file = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).ok();
         let (user_s, system_s) = parse_stat(&file("stat")?)?;
         let status = file("status")?;
-        let disk = file("io")
-            .and_then(|io| Some((parse_field(&io, "read_bytes:")?, parse_field(&io, "write_bytes:")?)));
+        let disk = file("io").and_then(|io| {
+            Some((
+                parse_field(&io, "read_bytes:")?,
+                parse_field(&io, "write_bytes:")?,
+            ))
+        });
         Some(Process {
             user_s,
             system_s,
@@ -144,7 +164,13 @@ impl Process {
     }
 
     fn since(self, before: Process, ops: u64, rss_max_bytes: u64) -> ProcessCost {
-        let per_op = |seconds: f64| if ops == 0 { 0.0 } else { seconds * 1e6 / ops as f64 };
+        let per_op = |seconds: f64| {
+            if ops == 0 {
+                0.0
+            } else {
+                seconds * 1e6 / ops as f64
+            }
+        };
         let disk = before.disk.zip(self.disk);
         ProcessCost {
             cpu_us_per_op: per_op(self.cpu_s() - before.cpu_s()),
@@ -163,13 +189,18 @@ impl Process {
 
 /// Whether a host name means this machine, so that a pid means a process of it.
 fn is_here(host: &str) -> bool {
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// User and system seconds from the text of `/proc/<pid>/stat`. The process name may hold anything,
 /// blanks and parentheses included, so fields count from the last parenthesis.
 fn parse_stat(text: &str) -> Option<(f64, f64)> {
-    let mut fields = text[text.rfind(')')? + 1..].split_ascii_whitespace().skip(11);
+    let mut fields = text[text.rfind(')')? + 1..]
+        .split_ascii_whitespace()
+        .skip(11);
     let mut seconds = || Some(fields.next()?.parse::<u64>().ok()? as f64 / TICKS_PER_S);
     Some((seconds()?, seconds()?))
 }
@@ -198,7 +229,9 @@ mod tests {
         while start.elapsed().as_millis() < 60 {
             sum = std::hint::black_box(sum.wrapping_add(1));
         }
-        let cost = Process::read(std::process::id()).unwrap().since(before, 10, 0);
+        let cost = Process::read(std::process::id())
+            .unwrap()
+            .since(before, 10, 0);
         assert!(cost.cpu_s > 0.0 && cost.cpu_us_per_op > 0.0, "{cost:?}");
         assert!(cost.rss_after_bytes > 100_000 && cost.rss_peak_bytes >= cost.rss_after_bytes);
         assert_eq!(Process::read(u32::MAX), None);

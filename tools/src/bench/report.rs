@@ -47,6 +47,10 @@ pub(crate) struct CommandReport {
     misses: u64,
     #[serde(flatten)]
     latency: Latency,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hot: Option<Latency>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rest: Option<Latency>,
 }
 
 /// One second of a run.
@@ -57,6 +61,16 @@ pub(crate) struct Second {
     latency: Latency,
     #[serde(skip_serializing_if = "Option::is_none")]
     server_rss_bytes: Option<u64>,
+    /// The INFO fields that were asked for, at the end of the second.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    info: BTreeMap<String, f64>,
+}
+
+/// What the server said of itself in one second.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ServerSecond {
+    pub(crate) rss_bytes: Option<u64>,
+    pub(crate) info: BTreeMap<String, f64>,
 }
 
 /// How the load was made.
@@ -116,7 +130,7 @@ pub(crate) struct ReportParts {
     pub(crate) unsent: u64,
     pub(crate) server: ServerCost,
     pub(crate) client_cpu_s: Option<f64>,
-    pub(crate) rss_series: Vec<u64>,
+    pub(crate) server_series: Vec<ServerSecond>,
     pub(crate) interrupted: bool,
 }
 
@@ -128,30 +142,50 @@ impl Report {
             total.merge(command);
         }
         let elapsed_s = stats.last_reply_ns as f64 / 1e9;
-        let commands = plan.commands.iter().zip(&stats.commands).map(|(command, stats)| CommandReport {
-            name: command.name.clone(),
-            errors: stats.errors,
-            misses: stats.misses,
-            latency: Latency::of(&stats.all()),
-        });
-        let series = stats.series.iter().enumerate().map(|(second, histogram)| Second {
-            second,
-            latency: Latency::of(histogram),
-            server_rss_bytes: parts.rss_series.get(second).copied(),
+        let commands = plan
+            .commands
+            .iter()
+            .zip(&stats.commands)
+            .map(|(command, stats)| CommandReport {
+                name: command.name.clone(),
+                errors: stats.errors,
+                misses: stats.misses,
+                latency: Latency::of(&stats.all()),
+                hot: plan.splits_hot.then(|| Latency::of(&stats.hot)),
+                rest: plan.splits_hot.then(|| Latency::of(&stats.rest)),
+            });
+        let mut server_series = parts.server_series.into_iter();
+        let series = stats.series.iter().enumerate().map(|(second, histogram)| {
+            let server = server_series.next().unwrap_or_default();
+            let latency = Latency::of(histogram);
+            Second {
+                second,
+                latency,
+                server_rss_bytes: server.rss_bytes,
+                info: server.info,
+            }
         });
         Report {
             phase: plan.name,
             settings: Settings::of(plan),
             ops,
             elapsed_s,
-            ops_per_s: if elapsed_s > 0.0 { ops as f64 / elapsed_s } else { 0.0 },
+            ops_per_s: if elapsed_s > 0.0 {
+                ops as f64 / elapsed_s
+            } else {
+                0.0
+            },
             latency: Latency::of(&total.all()),
             hot: plan.splits_hot.then(|| Latency::of(&total.hot)),
             rest: plan.splits_hot.then(|| Latency::of(&total.rest)),
             commands: commands.collect(),
             errors: total.errors,
             misses: total.misses,
-            checked: plan.verify.then_some(total.checked),
+            checked: plan
+                .commands
+                .iter()
+                .any(|command| plan.verify && command.reads_values)
+                .then_some(total.checked),
             wrong: total.wrong,
             unsent: parts.unsent,
             bytes_in: stats.bytes_in,
@@ -160,7 +194,10 @@ impl Report {
             error_texts: stats.error_texts,
             wrong_examples: stats.wrong_examples,
             server: parts.server,
-            client_cpu_us_per_op: parts.client_cpu_s.filter(|_| ops > 0).map(|s| s * 1e6 / ops as f64),
+            client_cpu_us_per_op: parts
+                .client_cpu_s
+                .filter(|_| ops > 0)
+                .map(|s| s * 1e6 / ops as f64),
             interrupted: parts.interrupted,
         }
     }
@@ -210,7 +247,12 @@ pub(crate) fn sized(bytes: u64) -> String {
     }
 }
 
-fn latency_row(f: &mut fmt::Formatter<'_>, name: &str, latency: &Latency, tail: &str) -> fmt::Result {
+fn latency_row(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    latency: &Latency,
+    tail: &str,
+) -> fmt::Result {
     writeln!(
         f,
         "  {name:<12} {:>12} {:>10.1} {:>10.1} {:>10.1} {:>10.1} {:>10.1}{tail}",
@@ -250,9 +292,20 @@ impl fmt::Display for Report {
         }
         self.outcome(f)?;
         self.server_text(f)?;
-        for Second { second, latency, server_rss_bytes } in &self.series {
-            let rss = server_rss_bytes.map(|rss| format!("  rss {}", sized(rss))).unwrap_or_default();
-            latency_row(f, &format!("second {second}"), latency, &rss)?;
+        for Second {
+            second,
+            latency,
+            server_rss_bytes,
+            info,
+        } in &self.series
+        {
+            let mut tail = server_rss_bytes
+                .map(|rss| format!("  rss {}", sized(rss)))
+                .unwrap_or_default();
+            for (name, value) in info {
+                tail.push_str(&format!("  {name} {value}"));
+            }
+            latency_row(f, &format!("second {second}"), latency, &tail)?;
         }
         Ok(())
     }
@@ -260,14 +313,29 @@ impl fmt::Display for Report {
 
 impl Report {
     fn heading(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Settings { clients, pipeline, keys, dist, value_bytes: (min, max), .. } = &self.settings;
-        let size = if min == max { min.to_string() } else { format!("{min}-{max}") };
+        let Settings {
+            clients,
+            pipeline,
+            keys,
+            dist,
+            value_bytes: (min, max),
+            ..
+        } = &self.settings;
+        let size = if min == max {
+            min.to_string()
+        } else {
+            format!("{min}-{max}")
+        };
         writeln!(
             f,
             "{}: {clients} clients, pipeline {pipeline}, {} keys, {dist}, values of {size} bytes{}",
             self.phase,
             grouped(*keys as f64),
-            if self.interrupted { " (interrupted)" } else { "" }
+            if self.interrupted {
+                " (interrupted)"
+            } else {
+                ""
+            }
         )?;
         write!(f, "  {} ops/s", grouped(self.ops_per_s))?;
         if let Some(rate) = self.settings.rate {
@@ -286,7 +354,12 @@ impl Report {
 
     fn outcome(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(checked) = self.checked {
-            writeln!(f, "  {} values checked, {} wrong", grouped(checked as f64), grouped(self.wrong as f64))?;
+            writeln!(
+                f,
+                "  {} values checked, {} wrong",
+                grouped(checked as f64),
+                grouped(self.wrong as f64)
+            )?;
         }
         for example in &self.wrong_examples {
             writeln!(f, "    {example}")?;
@@ -296,7 +369,10 @@ impl Report {
         }
         if self.unsent > 0 {
             let unsent = grouped(self.unsent as f64);
-            writeln!(f, "  {unsent} requests were due but never sent: all connections were busy")?;
+            writeln!(
+                f,
+                "  {unsent} requests were due but never sent: all connections were busy"
+            )?;
         }
         Ok(())
     }
@@ -326,7 +402,10 @@ impl Report {
                     )?;
                 }
             }
-            None => writeln!(f, "  server: its process cannot be seen from here, so no CPU and memory figures")?,
+            None => writeln!(
+                f,
+                "  server: its process cannot be seen from here, so no CPU and memory figures"
+            )?,
         }
         for (name, (before, after)) in &self.server.info {
             writeln!(f, "  {name}: {before} -> {after} ({:+})", after - before)?;
@@ -357,7 +436,10 @@ mod tests {
             (latency.max_us, 10_000.0),
             (latency.mean_us, 5_000.5),
         ] {
-            assert!((seen / expected - 1.0).abs() < 0.002, "{seen} should be {expected}");
+            assert!(
+                (seen / expected - 1.0).abs() < 0.002,
+                "{seen} should be {expected}"
+            );
         }
         assert_eq!(latency.count, 10_000);
     }

@@ -3,6 +3,7 @@
 //! A phase: connect everything, sample the server, start the workers, watch them (progress,
 //! memory, the end of the warm-up), join, sample again, report.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -15,7 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::{LoadArgs, Plan};
 use super::probe::{Probe, Process, Sample};
-use super::report::{Report, ReportParts};
+use super::report::{Report, ReportParts, ServerSecond};
 use super::signals::interrupted;
 use super::wire::{Client, Target};
 use super::worker::{Outcome, Shared, Worker};
@@ -95,7 +96,7 @@ pub(crate) fn carry_out(
     let start = Instant::now();
     thread::scope(|scope| {
         let (finished, done) = mpsc::channel::<()>();
-        let mut watch = Watch::new(plan, start, &mut probe, progress);
+        let mut watch = Watch::new(plan, start, &mut probe, info, progress);
         let handles: Vec<_> = workers
             .into_iter()
             .map(|worker| {
@@ -114,9 +115,13 @@ pub(crate) fn carry_out(
         watch.until_done(&done, &shared);
         let outcomes: Vec<Outcome> = handles
             .into_iter()
-            .map(|handle| handle.join().unwrap_or_else(|_| Err(anyhow!("a worker panicked"))))
+            .map(|handle| {
+                handle
+                    .join()
+                    .unwrap_or_else(|_| Err(anyhow!("a worker panicked")))
+            })
             .collect::<Result<_, _>>()?;
-        watch.report(outcomes, info)
+        watch.report(outcomes)
     })
 }
 
@@ -127,7 +132,9 @@ fn connect_all(target: &Target, plan: &Plan) -> anyhow::Result<Vec<Vec<Client>>>
         if interrupted() {
             bail!("interrupted");
         }
-        let client = target.connect().with_context(|| format!("connection {} of {}", index + 1, plan.clients))?;
+        let client = target
+            .connect()
+            .with_context(|| format!("connection {} of {}", index + 1, plan.clients))?;
         hands[index % plan.threads].push(client);
     }
     Ok(hands)
@@ -142,12 +149,20 @@ struct Watch<'a> {
     /// The server and this process when measuring began.
     before: Option<(Sample, Option<Process>)>,
     rss_max_bytes: u64,
-    /// Resident memory at the end of each second of measuring.
-    rss_series: Vec<u64>,
+    /// INFO fields to report.
+    fields: &'a [String],
+    /// The server in each second of measuring, if that is wanted.
+    series: Vec<ServerSecond>,
 }
 
 impl<'a> Watch<'a> {
-    fn new(plan: &'a Plan, start: Instant, probe: &'a mut Probe, progress: bool) -> Watch<'a> {
+    fn new(
+        plan: &'a Plan,
+        start: Instant,
+        probe: &'a mut Probe,
+        fields: &'a [String],
+        progress: bool,
+    ) -> Watch<'a> {
         let mut watch = Watch {
             plan,
             start,
@@ -155,7 +170,8 @@ impl<'a> Watch<'a> {
             bar: progress_bar(plan, progress),
             before: None,
             rss_max_bytes: 0,
-            rss_series: Vec::new(),
+            fields,
+            series: Vec::new(),
         };
         watch.sample_if_warm();
         watch
@@ -171,7 +187,11 @@ impl<'a> Watch<'a> {
     fn until_done(&mut self, done: &mpsc::Receiver<()>, shared: &Shared) {
         loop {
             let warm_in = self.plan.warmup.saturating_sub(self.start.elapsed());
-            let tick = if self.before.is_none() { TICK.min(warm_in) } else { TICK };
+            let tick = if self.before.is_none() {
+                TICK.min(warm_in)
+            } else {
+                TICK
+            };
             match done.recv_timeout(tick) {
                 Err(RecvTimeoutError::Timeout) => self.look(shared),
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
@@ -182,24 +202,56 @@ impl<'a> Watch<'a> {
 
     fn look(&mut self, shared: &Shared) {
         self.sample_if_warm();
-        if let Some(rss_bytes) = self.probe.rss_bytes() {
-            self.rss_max_bytes = self.rss_max_bytes.max(rss_bytes);
-            let second = self.start.elapsed().saturating_sub(self.plan.warmup).as_secs() as usize;
-            if self.plan.series && self.before.is_some() {
-                self.rss_series.resize(second + 1, rss_bytes);
-                self.rss_series[second] = rss_bytes;
-            }
+        let rss_bytes = self.probe.rss_bytes();
+        self.rss_max_bytes = self.rss_max_bytes.max(rss_bytes.unwrap_or(0));
+        if self.plan.series && self.before.is_some() {
+            self.look_each_second(rss_bytes);
         }
         match (self.plan.requests, self.plan.duration) {
-            (_, Some(_)) => self.bar.set_position(self.start.elapsed().as_millis() as u64),
-            _ => self.bar.set_position(shared.replies.load(Ordering::Relaxed)),
+            (_, Some(_)) => self
+                .bar
+                .set_position(self.start.elapsed().as_millis() as u64),
+            _ => self
+                .bar
+                .set_position(shared.replies.load(Ordering::Relaxed)),
         }
         let replies = shared.replies.load(Ordering::Relaxed) as f64;
-        self.bar.set_message(format!("{:.0} ops/s", replies / self.start.elapsed().as_secs_f64()));
+        self.bar.set_message(format!(
+            "{:.0} ops/s",
+            replies / self.start.elapsed().as_secs_f64()
+        ));
     }
 
-    fn report(&mut self, outcomes: Vec<Outcome>, info: &[String]) -> anyhow::Result<Report> {
+    /// Memory is the last seen in a second; INFO, which costs the server something, is asked once,
+    /// when the second begins, and stands for the end of the one before.
+    fn look_each_second(&mut self, rss_bytes: Option<u64>) {
+        let second = self
+            .start
+            .elapsed()
+            .saturating_sub(self.plan.warmup)
+            .as_secs() as usize;
+        while self.series.len() <= second {
+            let info = if self.series.is_empty() {
+                BTreeMap::new()
+            } else {
+                self.probe.fields(self.fields)
+            };
+            if let Some(before) = self.series.last_mut() {
+                before.info = info;
+            }
+            self.series.push(ServerSecond {
+                rss_bytes,
+                info: BTreeMap::new(),
+            });
+        }
+        self.series[second].rss_bytes = rss_bytes;
+    }
+
+    fn report(&mut self, outcomes: Vec<Outcome>) -> anyhow::Result<Report> {
         let after = self.probe.sample();
+        if let Some(last) = self.series.last_mut() {
+            last.info = self.probe.fields(self.fields);
+        }
         let client_after = Process::read(std::process::id());
         let Some((before, client_before)) = self.before.take() else {
             bail!("the run ended before its warm-up did");
@@ -210,17 +262,26 @@ impl<'a> Watch<'a> {
             merged.stats.merge(&outcome.stats);
             merged.unsent += outcome.unsent;
         }
-        let ops = merged.stats.commands.iter().map(super::stats::CommandStats::count).sum();
-        let client_cpu_s = client_before.zip(client_after).map(|(before, after)| after.cpu_s() - before.cpu_s());
+        let ops = merged
+            .stats
+            .commands
+            .iter()
+            .map(super::stats::CommandStats::count)
+            .sum();
+        let client_cpu_s = client_before
+            .zip(client_after)
+            .map(|(before, after)| after.cpu_s() - before.cpu_s());
         Ok(Report::new(
             self.plan,
             ReportParts {
-                server: self.probe.cost(&before, &after, ops, self.rss_max_bytes, info),
+                server: self
+                    .probe
+                    .cost(&before, &after, ops, self.rss_max_bytes, self.fields),
                 stats: merged.stats,
                 ops,
                 unsent: merged.unsent,
                 client_cpu_s,
-                rss_series: std::mem::take(&mut self.rss_series),
+                server_series: std::mem::take(&mut self.series),
                 interrupted: interrupted(),
             },
         ))
@@ -239,5 +300,7 @@ fn progress_bar(plan: &Plan, progress: bool) -> ProgressBar {
     let style = ProgressStyle::with_template("{prefix} [{wide_bar}] {percent}% {msg} {eta}")
         .expect("a constant template")
         .progress_chars("=> ");
-    ProgressBar::new(length).with_style(style).with_prefix(plan.name)
+    ProgressBar::new(length)
+        .with_style(style)
+        .with_prefix(plan.name)
 }

@@ -31,7 +31,14 @@ pub(crate) struct CommandStats {
 impl CommandStats {
     fn new() -> CommandStats {
         let histogram = || Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("constant bounds");
-        CommandStats { hot: histogram(), rest: histogram(), errors: 0, misses: 0, wrong: 0, checked: 0 }
+        CommandStats {
+            hot: histogram(),
+            rest: histogram(),
+            errors: 0,
+            misses: 0,
+            wrong: 0,
+            checked: 0,
+        }
     }
 
     /// Replies counted, errors among them.
@@ -100,7 +107,8 @@ impl Stats {
 
     fn record_second(&mut self, second: usize, latency_ns: u64) {
         while self.series.len() <= second {
-            self.series.push(Histogram::new_with_bounds(1, LONGEST_NS, 2).expect("constant bounds"));
+            self.series
+                .push(Histogram::new_with_bounds(1, LONGEST_NS, 2).expect("constant bounds"));
         }
         self.series[second].saturating_record(latency_ns);
     }
@@ -112,7 +120,10 @@ impl Stats {
         } else if self.error_texts.len() < ERROR_TEXTS {
             self.error_texts.insert(text.to_owned(), 1);
         } else {
-            *self.error_texts.entry("(other texts)".to_owned()).or_default() += 1;
+            *self
+                .error_texts
+                .entry("(other texts)".to_owned())
+                .or_default() += 1;
         }
     }
 
@@ -123,7 +134,8 @@ impl Stats {
         for (text, count) in &other.error_texts {
             *self.error_texts.entry(text.clone()).or_default() += count;
         }
-        self.wrong_examples.extend(other.wrong_examples.iter().cloned());
+        self.wrong_examples
+            .extend(other.wrong_examples.iter().cloned());
         self.wrong_examples.truncate(WRONG_EXAMPLES);
         for (second, theirs) in other.series.iter().enumerate() {
             match self.series.get_mut(second) {
@@ -155,10 +167,16 @@ mod tests {
         two.commands[0].misses = 3;
         one.merge(&two);
         assert_eq!(one.commands[0].count(), 2);
-        assert_eq!((one.commands[1].hot.len(), one.commands[1].rest.len()), (1, 0));
+        assert_eq!(
+            (one.commands[1].hot.len(), one.commands[1].rest.len()),
+            (1, 0)
+        );
         assert_eq!(one.commands[0].misses, 3);
         assert_eq!(one.error_texts["ERR a"], 2);
-        assert_eq!(one.series.iter().map(Histogram::len).collect::<Vec<_>>(), [1, 1, 1]);
+        assert_eq!(
+            one.series.iter().map(Histogram::len).collect::<Vec<_>>(),
+            [1, 1, 1]
+        );
         assert_eq!(one.last_reply_ns, 2_100_000_000);
     }
 

@@ -29,11 +29,19 @@ struct Known {
 }
 
 const fn known(name: &'static str, template: &'static str) -> Known {
-    Known { name, template, reads_values: false }
+    Known {
+        name,
+        template,
+        reads_values: false,
+    }
 }
 
 const fn reading(name: &'static str, template: &'static str) -> Known {
-    Known { name, template, reads_values: true }
+    Known {
+        name,
+        template,
+        reads_values: true,
+    }
 }
 
 const KNOWN: &[Known] = &[
@@ -116,17 +124,25 @@ impl Command {
             None => (call, 1),
             Some((name, count)) => match count.parse::<usize>() {
                 Ok(count @ 1..=100_000) => (name, count),
-                _ => return Err(format!("the count in '{item}' is not a number from 1 to 100000")),
+                _ => {
+                    return Err(format!(
+                        "the count in '{item}' is not a number from 1 to 100000"
+                    ));
+                }
             },
         };
         let Some(row) = KNOWN.iter().find(|row| row.name.eq_ignore_ascii_case(name)) else {
             let names: Vec<&str> = KNOWN.iter().map(|row| row.name).collect();
-            return Err(format!("unknown command '{name}'; known are {}", names.join(", ")));
+            return Err(format!(
+                "unknown command '{name}'; known are {}",
+                names.join(", ")
+            ));
         };
         if call.contains(':') && !row.template.contains('[') {
             return Err(format!("'{name}' takes one key, so it takes no count"));
         }
-        let mut command = Command::compile(call, row.template, count, format)?;
+        let mut command =
+            Command::compile(&call.to_ascii_lowercase(), row.template, count, format)?;
         command.weight = weight;
         command.reads_values = row.reads_values;
         Ok(command)
@@ -140,7 +156,12 @@ impl Command {
         Ok(command)
     }
 
-    fn compile(name: &str, template: &str, count: usize, format: &KeyFormat) -> Result<Command, String> {
+    fn compile(
+        name: &str,
+        template: &str,
+        count: usize,
+        format: &KeyFormat,
+    ) -> Result<Command, String> {
         let words = repeat_group(template, count)?;
         if words.is_empty() {
             return Err("an empty command".to_owned());
@@ -152,7 +173,7 @@ impl Command {
         }
         let list = pieces.list;
         Ok(Command {
-            name: name.to_ascii_lowercase(),
+            name: name.to_owned(),
             weight: 1,
             draws: list.iter().filter(|piece| **piece == Piece::Draw).count(),
             reads_values: false,
@@ -255,7 +276,11 @@ impl Pieces {
                 self.list.push(Piece::Value);
                 return Ok(());
             }
-            _ => return Err(format!("'{word}': a placeholder is {{key}}, {{key:PREFIX}}, {{n}}, or {{value}} alone")),
+            _ => {
+                return Err(format!(
+                    "'{word}': a placeholder is {{key}}, {{key:PREFIX}}, {{n}}, or {{value}} alone"
+                ));
+            }
         };
         self.list.push(Piece::Draw);
         let fixed = before.len() + prefix.len() + after.len();
@@ -276,7 +301,9 @@ fn split_weight(item: &str) -> Result<(&str, u32), String> {
         None => Ok((item, 1)),
         Some((call, weight)) => match weight.parse::<u32>() {
             Ok(weight @ 1..=1_000_000) => Ok((call, weight)),
-            _ => Err(format!("the weight in '{item}' is not a number from 1 to 1000000")),
+            _ => Err(format!(
+                "the weight in '{item}' is not a number from 1 to 1000000"
+            )),
         },
     }
 }
@@ -327,7 +354,10 @@ mod tests {
     use crate::bench::dist::Dist;
 
     fn format(prefix: &str, digits: usize) -> KeyFormat {
-        KeyFormat { prefix: prefix.to_owned(), digits }
+        KeyFormat {
+            prefix: prefix.to_owned(),
+            digits,
+        }
     }
 
     /// The text of the first `count` requests over sequential keys, with `-` for line ends.
@@ -338,7 +368,10 @@ mod tests {
         }
         let mut source = Source {
             picker: &picker,
-            values: &Values { bytes: 3..=3, random: false },
+            values: &Values {
+                bytes: 3..=3,
+                random: false,
+            },
             digits,
             rng: &mut SmallRng::seed_from_u64(0),
         };
@@ -346,7 +379,10 @@ mod tests {
         for _ in 0..count {
             command.append(&mut source, &mut out, Some(&mut keys));
         }
-        (String::from_utf8(out).unwrap().replace("\r\n", "-"), keys.into())
+        (
+            String::from_utf8(out).unwrap().replace("\r\n", "-"),
+            keys.into(),
+        )
     }
 
     #[test]
@@ -354,21 +390,30 @@ mod tests {
         let command = Command::parse("get", &format("key:", 12)).unwrap();
         assert_eq!(command.pieces.len(), 4, "{:?}", command.pieces);
         let (text, keys) = requests(&command, 12, 2);
-        assert_eq!(text, "*2-$3-GET-$16-key:000000000009-*2-$3-GET-$16-key:000000000010-");
+        assert_eq!(
+            text,
+            "*2-$3-GET-$16-key:000000000009-*2-$3-GET-$16-key:000000000010-"
+        );
         assert_eq!(keys, [9, 10]);
     }
 
     #[test]
     fn unpadded_keys_have_headers_of_their_own() {
         let command = Command::parse("mget:3", &format("k", 0)).unwrap();
-        assert_eq!(requests(&command, 0, 1).0, "*4-$4-MGET-$2-k9-$3-k10-$3-k11-");
+        assert_eq!(
+            requests(&command, 0, 1).0,
+            "*4-$4-MGET-$2-k9-$3-k10-$3-k11-"
+        );
         assert_eq!(command.draws, 3);
     }
 
     #[test]
     fn values_belong_to_the_key_before_them() {
         let command = Command::parse("mset:2@7", &format("", 2)).unwrap();
-        let values = Values { bytes: 3..=3, random: false };
+        let values = Values {
+            bytes: 3..=3,
+            random: false,
+        };
         let value = |key| {
             let mut out = Vec::new();
             values.append(key, &mut out);
@@ -383,7 +428,10 @@ mod tests {
     fn templates_take_literals_prefixes_and_numbers() {
         let text = "ZADD {key:z:} {n} m{n}x @3";
         let command = Command::parse_template(text, &format("key:", 0)).unwrap();
-        assert_eq!(requests(&command, 0, 1).0, "*4-$4-ZADD-$3-z:9-$2-10-$4-m11x-");
+        assert_eq!(
+            requests(&command, 0, 1).0,
+            "*4-$4-ZADD-$3-z:9-$2-10-$4-m11x-"
+        );
         assert_eq!(command.weight, 3);
         let ping = Command::parse_template("PING", &format("key:", 12)).unwrap();
         assert_eq!(requests(&ping, 12, 1).0, "*1-$4-PING-");
@@ -418,9 +466,13 @@ mod tests {
 
     #[test]
     fn digits_of_any_number() {
-        for (number, width, text) in
-            [(0, 0, "0"), (7, 0, "7"), (7, 3, "007"), (1234, 3, "1234"), (u64::MAX, 0, "18446744073709551615")]
-        {
+        for (number, width, text) in [
+            (0, 0, "0"),
+            (7, 0, "7"),
+            (7, 3, "007"),
+            (1234, 3, "1234"),
+            (u64::MAX, 0, "18446744073709551615"),
+        ] {
             let mut out = Vec::new();
             append_digits(&mut out, number, width);
             assert_eq!(String::from_utf8(out).unwrap(), text);

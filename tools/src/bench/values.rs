@@ -30,7 +30,11 @@ impl Values {
     #[inline]
     pub(crate) fn len_of(&self, key: u64) -> u64 {
         let (min, max) = (*self.bytes.start(), *self.bytes.end());
-        if min == max { min } else { min + mix(!key) % (max - min + 1) }
+        if min == max {
+            min
+        } else {
+            min + mix(!key) % (max - min + 1)
+        }
     }
 
     /// Eight bytes of the value: those from `8 * index`.
@@ -91,7 +95,10 @@ mod tests {
     #[test]
     fn every_piece_of_a_value_matches_and_a_changed_byte_does_not() {
         for random in [false, true] {
-            let values = Values { bytes: 0..=100, random };
+            let values = Values {
+                bytes: 0..=100,
+                random,
+            };
             for key in 0..200 {
                 let whole = value(&values, key);
                 assert_eq!(whole.len() as u64, values.len_of(key));
@@ -110,7 +117,10 @@ mod tests {
 
     #[test]
     fn keys_have_different_values_and_lengths_within_bounds() {
-        let values = Values { bytes: 16..=48, random: false };
+        let values = Values {
+            bytes: 16..=48,
+            random: false,
+        };
         let all: Vec<Vec<u8>> = (0..1000).map(|key| value(&values, key)).collect();
         assert!(all.iter().all(|value| (16..=48).contains(&value.len())));
         assert!((16..=48).all(|len| all.iter().any(|value| value.len() == len)));
@@ -120,11 +130,17 @@ mod tests {
 
     #[test]
     fn random_values_use_every_byte_evenly() {
-        let values = Values { bytes: 1 << 20..=1 << 20, random: true };
+        let values = Values {
+            bytes: 1 << 20..=1 << 20,
+            random: true,
+        };
         let mut seen = [0u32; 256];
         for byte in value(&values, 42) {
             seen[usize::from(byte)] += 1;
         }
-        assert!(seen.iter().all(|count| (3_700..4_500).contains(count)), "{seen:?}");
+        assert!(
+            seen.iter().all(|count| (3_700..4_500).contains(count)),
+            "{seen:?}"
+        );
     }
 }

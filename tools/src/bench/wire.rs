@@ -82,7 +82,9 @@ impl ReplySkipper {
 
     #[inline]
     fn line(&mut self, line: &[u8], sink: &mut impl Sink) -> Result<(), String> {
-        let (&kind, rest) = line.split_first().ok_or("an empty line where a reply should begin")?;
+        let (&kind, rest) = line
+            .split_first()
+            .ok_or("an empty line where a reply should begin")?;
         if self.missing == 0 {
             self.missing = 1;
         }
@@ -126,7 +128,9 @@ fn next_line(buf: &[u8]) -> Result<Option<&[u8]>, String> {
         Some(end) if end + 1 == buf.len() => Ok(None),
         Some(end) if buf[end + 1] == b'\n' => Ok(Some(&buf[..end])),
         Some(_) => Err("a carriage return without a line feed in a reply".to_owned()),
-        None if buf.len() > LINE_LIMIT => Err(format!("a reply line longer than {LINE_LIMIT} bytes")),
+        None if buf.len() > LINE_LIMIT => {
+            Err(format!("a reply line longer than {LINE_LIMIT} bytes"))
+        }
         None => Ok(None),
     }
 }
@@ -137,7 +141,12 @@ fn parse_len(digits: &[u8]) -> Result<Option<u64>, String> {
     if digits == b"-1" {
         return Ok(None);
     }
-    let malformed = || format!("a reply has the length '{}'", String::from_utf8_lossy(digits));
+    let malformed = || {
+        format!(
+            "a reply has the length '{}'",
+            String::from_utf8_lossy(digits)
+        )
+    };
     if digits.is_empty() || digits.len() > 12 {
         return Err(malformed());
     }
@@ -164,7 +173,13 @@ pub(crate) struct Target {
 impl Target {
     /// A server on this machine.
     pub(crate) fn local(port: u16) -> Target {
-        Target { host: "127.0.0.1".to_owned(), port, user: None, password: None, db: 0 }
+        Target {
+            host: "127.0.0.1".to_owned(),
+            port,
+            user: None,
+            password: None,
+            db: 0,
+        }
     }
 
     /// Connects, logs in, and makes sure the server answers. The socket is still blocking.
@@ -179,16 +194,28 @@ impl Target {
             .with_context(|| format!("cannot connect to {place}"))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-        let mut client = Client { stream: BufReader::with_capacity(4096, stream) };
+        let mut client = Client {
+            stream: BufReader::with_capacity(4096, stream),
+        };
         if let Some(password) = &self.password {
             let user = self.user.iter().map(String::as_str);
-            let words: Vec<&str> = ["AUTH"].into_iter().chain(user).chain([password.as_str()]).collect();
-            client.call(&words).with_context(|| format!("{place} refused AUTH"))?;
+            let words: Vec<&str> = ["AUTH"]
+                .into_iter()
+                .chain(user)
+                .chain([password.as_str()])
+                .collect();
+            client
+                .call(&words)
+                .with_context(|| format!("{place} refused AUTH"))?;
         }
         if self.db != 0 {
-            client.call(&["SELECT", &self.db.to_string()]).with_context(|| format!("{place} refused SELECT"))?;
+            client
+                .call(&["SELECT", &self.db.to_string()])
+                .with_context(|| format!("{place} refused SELECT"))?;
         }
-        client.call(&["PING"]).with_context(|| format!("{place} does not answer PING"))?;
+        client
+            .call(&["PING"])
+            .with_context(|| format!("{place} does not answer PING"))?;
         Ok(client)
     }
 }
@@ -226,8 +253,13 @@ impl Client {
     /// The fields of INFO.
     pub(crate) fn info(&mut self) -> anyhow::Result<HashMap<String, String>> {
         let text = self.call(&["INFO"])?;
-        let fields = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(':'));
-        Ok(fields.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect())
+        let fields = text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| line.split_once(':'));
+        Ok(fields
+            .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+            .collect())
     }
 
     /// The socket, for a worker to drive; all replies have been read.
@@ -238,7 +270,10 @@ impl Client {
 
     fn read_line(&mut self) -> anyhow::Result<String> {
         let mut line = Vec::new();
-        self.stream.by_ref().take(LINE_LIMIT as u64).read_until(b'\n', &mut line)?;
+        self.stream
+            .by_ref()
+            .take(LINE_LIMIT as u64)
+            .read_until(b'\n', &mut line)?;
         let Some(text) = line.strip_suffix(b"\r\n") else {
             bail!("the server closed the connection");
         };
@@ -258,7 +293,8 @@ mod tests {
             self.0.push('~');
         }
         fn error(&mut self, text: &[u8]) {
-            self.0.push_str(&format!("!{}", String::from_utf8_lossy(text)));
+            self.0
+                .push_str(&format!("!{}", String::from_utf8_lossy(text)));
         }
         fn bulk(&mut self, len: u64) {
             self.0.push_str(&format!("{len}="));
@@ -282,7 +318,9 @@ mod tests {
             let (mut start, mut end) = (0, 0);
             while end < STREAM.len() {
                 end = (end + step).min(STREAM.len());
-                start += skipper.feed(&STREAM.as_bytes()[start..end], &mut log).unwrap();
+                start += skipper
+                    .feed(&STREAM.as_bytes()[start..end], &mut log)
+                    .unwrap();
             }
             assert_eq!(start, STREAM.len());
             assert_eq!(log.0, SEEN, "in steps of {step}");
@@ -291,11 +329,28 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for bad in ["hello\r\n", "$x\r\n", "$\r\n", "*99999999999999\r\n", "\r\n", "+a\rb\r\n", "$-2\r\n"] {
+        for bad in [
+            "hello\r\n",
+            "$x\r\n",
+            "$\r\n",
+            "*99999999999999\r\n",
+            "\r\n",
+            "+a\rb\r\n",
+            "$-2\r\n",
+        ] {
             let mut log = Log::default();
-            assert!(ReplySkipper::default().feed(bad.as_bytes(), &mut log).is_err(), "{bad:?}");
+            assert!(
+                ReplySkipper::default()
+                    .feed(bad.as_bytes(), &mut log)
+                    .is_err(),
+                "{bad:?}"
+            );
         }
         let endless = vec![b'+'; LINE_LIMIT + 1];
-        assert!(ReplySkipper::default().feed(&endless, &mut Log::default()).is_err());
+        assert!(
+            ReplySkipper::default()
+                .feed(&endless, &mut Log::default())
+                .is_err()
+        );
     }
 }

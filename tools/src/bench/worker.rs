@@ -93,8 +93,10 @@ impl<'a> Worker<'a> {
         index: usize,
     ) -> anyhow::Result<Worker<'a>> {
         let epoll = Epoll::new().context("epoll")?;
-        let conns: Vec<Conn> =
-            clients.into_iter().map(|client| Conn::new(client.into_stream())).collect::<Result<_, _>>()?;
+        let conns: Vec<Conn> = clients
+            .into_iter()
+            .map(|client| Conn::new(client.into_stream()))
+            .collect::<Result<_, _>>()?;
         for (token, conn) in conns.iter().enumerate() {
             epoll.add(conn.stream().as_fd(), token).context("epoll")?;
         }
@@ -144,7 +146,10 @@ impl<'a> Worker<'a> {
             self.issue_due()?;
             self.check_stall(ready == 0)?;
         }
-        Ok(Outcome { unsent: self.unsent(), stats: self.stats })
+        Ok(Outcome {
+            unsent: self.unsent(),
+            stats: self.stats,
+        })
     }
 
     fn moment(&self) -> Moment {
@@ -192,7 +197,10 @@ impl<'a> Worker<'a> {
     fn serve(&mut self, ready: Ready) -> anyhow::Result<()> {
         let conn = &mut self.conns[ready.token];
         if ready.writable && conn.has_unsent() {
-            let Moment { now_ns, measure_from_ns } = moment(self.start, self.plan);
+            let Moment {
+                now_ns,
+                measure_from_ns,
+            } = moment(self.start, self.plan);
             conn.flush(&mut self.stats, now_ns >= measure_from_ns)?;
         }
         if !ready.readable {
@@ -203,9 +211,13 @@ impl<'a> Worker<'a> {
         conn.receive(plan, &mut self.buf, &mut self.stats, || moment(start, plan))?;
         let after = conn.under_way();
         self.requests_under_way -= before - after;
-        self.shared.replies.fetch_add((before - after) as u64, Ordering::Relaxed);
+        self.shared
+            .replies
+            .fetch_add((before - after) as u64, Ordering::Relaxed);
         match &mut self.schedule {
-            Some(schedule) if before == plan.pipeline && after < before => schedule.room.push_back(ready.token),
+            Some(schedule) if before == plan.pipeline && after < before => {
+                schedule.room.push_back(ready.token)
+            }
             None if before > 0 && after == 0 => self.refill(ready.token)?,
             _ => {}
         }
@@ -214,8 +226,15 @@ impl<'a> Worker<'a> {
 
     /// Closed loop: sends the next batch on an idle connection.
     fn refill(&mut self, index: usize) -> anyhow::Result<()> {
-        let Moment { now_ns, measure_from_ns } = self.moment();
-        let count = if self.should_stop() { 0 } else { self.grant(self.plan.pipeline, now_ns) };
+        let Moment {
+            now_ns,
+            measure_from_ns,
+        } = self.moment();
+        let count = if self.should_stop() {
+            0
+        } else {
+            self.grant(self.plan.pipeline, now_ns)
+        };
         let mut source = source(self.plan, &mut self.rng);
         let conn = &mut self.conns[index];
         for _ in 0..count {
@@ -227,8 +246,13 @@ impl<'a> Worker<'a> {
 
     /// Open loop: sends what is due, as far as there is room.
     fn issue_due(&mut self) -> anyhow::Result<()> {
-        let Moment { now_ns, measure_from_ns } = self.moment();
-        let Some(mut schedule) = self.schedule.take() else { return Ok(()) };
+        let Moment {
+            now_ns,
+            measure_from_ns,
+        } = self.moment();
+        let Some(mut schedule) = self.schedule.take() else {
+            return Ok(());
+        };
         while !schedule.over && !schedule.room.is_empty() {
             let due_ns = schedule.next_due_ns();
             if due_ns > now_ns {
@@ -286,9 +310,17 @@ impl<'a> Worker<'a> {
 }
 
 fn moment(start: Instant, plan: &Plan) -> Moment {
-    Moment { now_ns: start.elapsed().as_nanos() as u64, measure_from_ns: plan.warmup.as_nanos() as u64 }
+    Moment {
+        now_ns: start.elapsed().as_nanos() as u64,
+        measure_from_ns: plan.warmup.as_nanos() as u64,
+    }
 }
 
 fn source<'s>(plan: &'s Plan, rng: &'s mut SmallRng) -> Source<'s> {
-    Source { picker: &plan.picker, values: &plan.values, digits: plan.key_digits, rng }
+    Source {
+        picker: &plan.picker,
+        values: &plan.values,
+        digits: plan.key_digits,
+        rng,
+    }
 }

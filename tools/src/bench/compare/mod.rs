@@ -67,7 +67,13 @@ pub(crate) struct CompareArgs {
     #[arg(long)]
     with_redis_benchmark: bool,
     /// Requests of each measurement by redis-benchmark
-    #[arg(short = 'n', long, default_value_t = 1_000_000, value_name = "N", requires = "with_redis_benchmark")]
+    #[arg(
+        short = 'n',
+        long,
+        default_value_t = 1_000_000,
+        value_name = "N",
+        requires = "with_redis_benchmark"
+    )]
     requests: u64,
     /// The Basalt server [default: beside this program, or in PATH]
     #[arg(long, value_name = "PATH")]
@@ -76,10 +82,20 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "PATH")]
     redis_server: Option<PathBuf>,
     /// More directives for every Basalt server
-    #[arg(long, default_value = "", value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        default_value = "",
+        value_name = "TEXT",
+        allow_hyphen_values = true
+    )]
     basalt_args: String,
     /// More directives for every Redis server
-    #[arg(long, default_value = "", value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        default_value = "",
+        value_name = "TEXT",
+        allow_hyphen_values = true
+    )]
     redis_args: String,
     /// Print JSON
     #[arg(long)]
@@ -98,7 +114,13 @@ pub(crate) struct Measurement {
 }
 
 impl Measurement {
-    fn new(ops_per_s: f64, p50_us: f64, p99_us: f64, errors: u64, cost: &ServerCost) -> Measurement {
+    fn new(
+        ops_per_s: f64,
+        p50_us: f64,
+        p99_us: f64,
+        errors: u64,
+        cost: &ServerCost,
+    ) -> Measurement {
         Measurement {
             ops_per_s,
             p50_us,
@@ -128,17 +150,28 @@ pub(crate) fn main(args: &CompareArgs) -> anyhow::Result<bool> {
     let comparison = Comparison {
         machine: Machine::here(),
         rounds: args.rounds,
-        source: if args.with_redis_benchmark { "redis-benchmark" } else { "basalt-bench" },
+        source: if args.with_redis_benchmark {
+            "redis-benchmark"
+        } else {
+            "basalt-bench"
+        },
         servers: recipes
             .iter()
-            .map(|recipe| ServerLine { name: recipe.name.clone(), command: recipe.line() })
+            .map(|recipe| ServerLine {
+                name: recipe.name.clone(),
+                command: recipe.line(),
+            })
             .collect(),
         workloads: workloads
             .into_iter()
             .zip(measured)
             .map(|(workload, rounds)| {
                 let of = |recipe: &Recipe| (recipe.name.clone(), recipe.against.clone());
-                let rows = recipes.iter().map(of).zip(rounds).map(|((name, against), rounds)| (name, against, rounds));
+                let rows = recipes
+                    .iter()
+                    .map(of)
+                    .zip(rounds)
+                    .map(|((name, against), rounds)| (name, against, rounds));
                 WorkloadResult::new(workload.name, workload.flags, rows.collect())
             })
             .collect(),
@@ -148,14 +181,24 @@ pub(crate) fn main(args: &CompareArgs) -> anyhow::Result<bool> {
     } else {
         print!("{comparison}");
     }
-    let results = comparison.workloads.iter().flat_map(|workload| &workload.results);
+    let results = comparison
+        .workloads
+        .iter()
+        .flat_map(|workload| &workload.results);
     Ok(results.into_iter().all(|result| result.median.errors == 0))
 }
 
 impl CompareArgs {
     fn common_flags(&self) -> String {
-        let random = if self.random_values { "--random-values" } else { "" };
-        format!("--clients {} --keys {} --value-bytes {} {random}", self.clients, self.keys, self.value_bytes)
+        let random = if self.random_values {
+            "--random-values"
+        } else {
+            ""
+        };
+        format!(
+            "--clients {} --keys {} --value-bytes {} {random}",
+            self.clients, self.keys, self.value_bytes
+        )
     }
 
     fn workloads(&self) -> anyhow::Result<Vec<Workload>> {
@@ -163,7 +206,8 @@ impl CompareArgs {
         let workloads = Workload::list(&self.workload, &common, self.seconds)?;
         if self.with_redis_benchmark {
             for workload in &workloads {
-                redis_benchmark::test_of(&workload.load).with_context(|| format!("workload '{}'", workload.name))?;
+                redis_benchmark::test_of(&workload.load)
+                    .with_context(|| format!("workload '{}'", workload.name))?;
             }
         }
         Ok(workloads)
@@ -182,15 +226,27 @@ impl CompareArgs {
         }
         ensure!(!recipes.is_empty(), "no server to measure");
         for (index, recipe) in recipes.iter().enumerate() {
-            let twice = recipes[..index].iter().any(|other| other.name == recipe.name);
+            let twice = recipes[..index]
+                .iter()
+                .any(|other| other.name == recipe.name);
             ensure!(!twice, "two servers are called '{}'", recipe.name);
         }
         if let Some(baseline) = &self.baseline {
-            ensure!(recipes.iter().any(|recipe| recipe.name == *baseline), "no server '{baseline}' to hold others against");
+            ensure!(
+                recipes.iter().any(|recipe| recipe.name == *baseline),
+                "no server '{baseline}' to hold others against"
+            );
         }
-        let first_redis = recipes.iter().map(|recipe| &recipe.name).find(|name| name.starts_with("redis-")).cloned();
+        let first_redis = recipes
+            .iter()
+            .map(|recipe| &recipe.name)
+            .find(|name| name.starts_with("redis-"))
+            .cloned();
         for recipe in &mut recipes {
-            let own = self.server.iter().any(|text| text.split_once('=').is_some_and(|(name, _)| name == recipe.name));
+            let own = self.server.iter().any(|text| {
+                text.split_once('=')
+                    .is_some_and(|(name, _)| name == recipe.name)
+            });
             let fallback = if own { first_redis.clone() } else { None };
             let against = self.baseline.clone().or(recipe.against.take()).or(fallback);
             recipe.against = against.filter(|against| *against != recipe.name);
@@ -205,10 +261,19 @@ impl CompareArgs {
         if !self.no_load {
             let load = parse_flags(&format!("{} --load", self.common_flags()))?;
             for plan in load.plans()? {
-                let report = carry_out(&server.target, &plan, &[], true)
-                    .with_context(|| format!("loading {}; its last words:\n{}", recipe.name, server.last_words()))?;
+                let report = carry_out(&server.target, &plan, &[], true).with_context(|| {
+                    format!(
+                        "loading {}; its last words:\n{}",
+                        recipe.name,
+                        server.last_words()
+                    )
+                })?;
                 give_way()?;
-                ensure!(report.is_clean(), "loading {}: the server refused writes:\n{report}", recipe.name);
+                ensure!(
+                    report.is_clean(),
+                    "loading {}: the server refused writes:\n{report}",
+                    recipe.name
+                );
             }
             thread::sleep(SETTLE_LOADED);
         }
@@ -231,7 +296,12 @@ impl CompareArgs {
                     let index = (turn + round) % servers.len();
                     let (server, name) = (&mut servers[index], &recipes[index].name);
                     let result = self.measure(server, workload).with_context(|| {
-                        format!("{} under {}; its last words:\n{}", name, workload.name, server.last_words())
+                        format!(
+                            "{} under {}; its last words:\n{}",
+                            name,
+                            workload.name,
+                            server.last_words()
+                        )
                     })?;
                     give_way()?;
                     eprintln!(
@@ -255,10 +325,20 @@ impl CompareArgs {
         let result = if self.with_redis_benchmark {
             redis_benchmark::measure(&server.target, &workload.load, self.requests)?
         } else {
-            let plan = workload.load.plans()?.pop().context("a workload is one phase")?;
+            let plan = workload
+                .load
+                .plans()?
+                .pop()
+                .context("a workload is one phase")?;
             let report = carry_out(&server.target, &plan, &[], false)?;
             let latency = &report.latency;
-            Measurement::new(report.ops_per_s, latency.p50_us, latency.p99_us, report.errors, &report.server)
+            Measurement::new(
+                report.ops_per_s,
+                latency.p50_us,
+                latency.p99_us,
+                report.errors,
+                &report.server,
+            )
         };
         server.pause()?;
         Ok(result)
@@ -267,7 +347,7 @@ impl CompareArgs {
 
 fn give_way() -> anyhow::Result<()> {
     if interrupted() {
-        bail!("interrupted; the servers have been ended");
+        bail!("interrupted; ending the servers");
     }
     Ok(())
 }

@@ -37,10 +37,30 @@ pub(crate) struct Recipe {
 
 /// Servers known by name: program, directives, whom they are held against.
 const BUILT_IN: &[(&str, Program, &str, Option<&str>)] = &[
-    ("basalt-memory", Program::Basalt, "--tiering no --binlog no", Some("redis-memory")),
-    ("basalt", Program::Basalt, "--appendfsync everysec", Some("redis-aof")),
-    ("redis-memory", Program::Redis, "--save '' --appendonly no", None),
-    ("redis-aof", Program::Redis, "--save '' --appendonly yes --appendfsync everysec", None),
+    (
+        "basalt-memory",
+        Program::Basalt,
+        "--tiering no --binlog no",
+        Some("redis-memory"),
+    ),
+    (
+        "basalt",
+        Program::Basalt,
+        "--appendfsync everysec",
+        Some("redis-aof"),
+    ),
+    (
+        "redis-memory",
+        Program::Redis,
+        "--save '' --appendonly no",
+        None,
+    ),
+    (
+        "redis-aof",
+        Program::Redis,
+        "--save '' --appendonly yes --appendfsync everysec",
+        None,
+    ),
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,14 +79,24 @@ pub(crate) struct Programs<'a> {
 
 impl Recipe {
     /// The servers known by name whose program is installed; tells the user which are left out.
-    pub(crate) fn built_in(programs: &Programs<'_>, only: &[String]) -> anyhow::Result<Vec<Recipe>> {
+    pub(crate) fn built_in(
+        programs: &Programs<'_>,
+        only: &[String],
+    ) -> anyhow::Result<Vec<Recipe>> {
+        for wanted in only {
+            let known = wanted == "none" || BUILT_IN.iter().any(|(name, ..)| name == wanted);
+            ensure!(known, "--only: there is no built-in server '{wanted}'");
+        }
         let mut recipes = Vec::new();
         for (name, program, directives, against) in BUILT_IN {
             if !only.is_empty() && !only.iter().any(|wanted| wanted == name) {
                 continue;
             }
             let (path, more) = match program {
-                Program::Basalt => (find("basalt-server", programs.basalt)?, programs.basalt_args),
+                Program::Basalt => (
+                    find("basalt-server", programs.basalt)?,
+                    programs.basalt_args,
+                ),
                 Program::Redis => (find("redis-server", programs.redis)?, programs.redis_args),
             };
             let Some(path) = path else {
@@ -77,25 +107,39 @@ impl Recipe {
             words.extend(split("--port {port} --dir {dir} --bind 127.0.0.1")?);
             words.extend(split(directives)?);
             words.extend(split(more)?);
-            recipes.push(Recipe { name: (*name).to_owned(), words, against: against.map(str::to_owned) });
+            recipes.push(Recipe {
+                name: (*name).to_owned(),
+                words,
+                against: against.map(str::to_owned),
+            });
         }
         Ok(recipes)
     }
 
     /// A server given as `name=command line`.
     pub(crate) fn parse(text: &str) -> anyhow::Result<Recipe> {
-        let (name, line) = text.split_once('=').with_context(|| format!("'{text}' is not name=command line"))?;
+        let (name, line) = text
+            .split_once('=')
+            .with_context(|| format!("'{text}' is not name=command line"))?;
         let mut words = split(line)?;
-        ensure!(!name.is_empty() && !words.is_empty(), "'{text}' is not name=command line");
+        ensure!(
+            !name.is_empty() && !words.is_empty(),
+            "'{text}' is not name=command line"
+        );
         if !line.contains("{port}") {
             words.extend(split("--port {port} --dir {dir}")?);
         }
-        Ok(Recipe { name: name.to_owned(), words, against: None })
+        Ok(Recipe {
+            name: name.to_owned(),
+            words,
+            against: None,
+        })
     }
 
     /// The command line as a shell would take it.
     pub(crate) fn line(&self) -> String {
-        shlex::try_join(self.words.iter().map(String::as_str)).unwrap_or_else(|_| self.words.join(" "))
+        shlex::try_join(self.words.iter().map(String::as_str))
+            .unwrap_or_else(|_| self.words.join(" "))
     }
 
     /// Starts it on a free port and waits until it answers.
@@ -103,7 +147,11 @@ impl Recipe {
         let mut attempt = 1;
         loop {
             match self.start_once() {
-                Err(error) if attempt < START_ATTEMPTS && format!("{error:#}").contains("in use") => attempt += 1,
+                Err(error)
+                    if attempt < START_ATTEMPTS && format!("{error:#}").contains("in use") =>
+                {
+                    attempt += 1
+                }
                 outcome => return outcome.with_context(|| format!("starting {}", self.name)),
             }
         }
@@ -114,7 +162,8 @@ impl Recipe {
         let port = free_port()?;
         let log = File::create(dir.path().join(LOG))?;
         let fill_in = |word: &String| {
-            word.replace("{port}", &port.to_string()).replace("{dir}", &dir.path().to_string_lossy())
+            word.replace("{port}", &port.to_string())
+                .replace("{dir}", &dir.path().to_string_lossy())
         };
         let words: Vec<String> = self.words.iter().map(fill_in).collect();
         let mut command = Command::new(&words[0]);
@@ -128,8 +177,14 @@ impl Recipe {
             .process_group(0);
         // SAFETY: between fork and exec only prctl is called, which is a plain system call.
         unsafe { command.pre_exec(die_with_parent) };
-        let child = command.spawn().with_context(|| format!("cannot start {}", words[0]))?;
-        let mut server = Server { child, dir, target: Target::local(port) };
+        let child = command
+            .spawn()
+            .with_context(|| format!("cannot start {}", words[0]))?;
+        let mut server = Server {
+            child,
+            dir,
+            target: Target::local(port),
+        };
         server.wait_until_it_answers()?;
         Ok(server)
     }
@@ -150,7 +205,10 @@ impl Server {
         let start = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait()? {
-                bail!("it ended with {status}; its last words:\n{}", self.last_words());
+                bail!(
+                    "it ended with {status}; its last words:\n{}",
+                    self.last_words()
+                );
             }
             if self.target.connect().is_ok() {
                 return Ok(());
@@ -159,7 +217,11 @@ impl Server {
                 bail!("interrupted");
             }
             if start.elapsed() > START_LIMIT {
-                bail!("no answer after {} s; its last words:\n{}", START_LIMIT.as_secs(), self.last_words());
+                bail!(
+                    "no answer after {} s; its last words:\n{}",
+                    START_LIMIT.as_secs(),
+                    self.last_words()
+                );
             }
             thread::sleep(Duration::from_millis(20));
         }
@@ -175,12 +237,14 @@ impl Server {
 
     /// Freezes the process until [`Server::resume`].
     pub(crate) fn pause(&self) -> anyhow::Result<()> {
-        self.signal(libc::SIGSTOP).context("stopping a server for a while")
+        self.signal(libc::SIGSTOP)
+            .context("stopping a server for a while")
     }
 
     /// Lets the process run on, and waits until it answers.
     pub(crate) fn resume(&mut self) -> anyhow::Result<()> {
-        self.signal(libc::SIGCONT).context("letting a server run on")?;
+        self.signal(libc::SIGCONT)
+            .context("letting a server run on")?;
         self.wait_until_it_answers()
     }
 
@@ -188,7 +252,11 @@ impl Server {
         // SAFETY: no memory is involved. The process is our child and has not been waited for unless
         // it ended while it was to be measured, which ends the comparison; so the pid is its own.
         let sent = unsafe { libc::kill(self.child.id() as libc::pid_t, signal) };
-        if sent == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+        if sent == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
     }
 }
 
@@ -224,10 +292,14 @@ fn find(name: &str, named: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
         ensure!(path.is_file(), "{} is not a file", path.display());
         return Ok(Some(fs::canonicalize(path)?));
     }
-    let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
+    let beside = std::env::current_exe()
+        .ok()
+        .and_then(|exe| Some(exe.parent()?.to_owned()));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let places = beside.into_iter().chain(std::env::split_paths(&path));
-    Ok(places.map(|place| place.join(name)).find(|candidate| candidate.is_file()))
+    Ok(places
+        .map(|place| place.join(name))
+        .find(|candidate| candidate.is_file()))
 }
 
 #[cfg(test)]
@@ -237,7 +309,18 @@ mod tests {
     #[test]
     fn own_servers_get_port_and_directory_unless_they_say_where() {
         let plain = Recipe::parse("valkey=valkey-server --save ''").unwrap();
-        assert_eq!(plain.words, ["valkey-server", "--save", "", "--port", "{port}", "--dir", "{dir}"]);
+        assert_eq!(
+            plain.words,
+            [
+                "valkey-server",
+                "--save",
+                "",
+                "--port",
+                "{port}",
+                "--dir",
+                "{dir}"
+            ]
+        );
         let own = Recipe::parse("x=/bin/x -p {port}").unwrap();
         assert_eq!(own.words, ["/bin/x", "-p", "{port}"]);
         for bad in ["", "x", "=y", "x=", "x='a"] {
@@ -249,8 +332,13 @@ mod tests {
     fn a_server_that_does_not_start_is_quoted() {
         let recipe = Recipe::parse("bad=sh -c 'echo wrong directive {port} >&2; exit 3'").unwrap();
         let error = format!("{:#}", recipe.start().err().expect("it cannot start"));
-        assert!(error.contains("starting bad") && error.contains("wrong directive"), "{error}");
+        assert!(
+            error.contains("starting bad") && error.contains("wrong directive"),
+            "{error}"
+        );
         let missing = Recipe::parse("none=/nonexistent/server").unwrap();
-        assert!(format!("{:#}", missing.start().err().expect("no program")).contains("cannot start"));
+        assert!(
+            format!("{:#}", missing.start().err().expect("no program")).contains("cannot start")
+        );
     }
 }

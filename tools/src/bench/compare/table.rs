@@ -72,20 +72,41 @@ impl WorkloadResult {
         flags: String,
         measured: Vec<(String, Option<String>, Vec<Measurement>)>,
     ) -> WorkloadResult {
-        let medians: Vec<(String, Measurement)> =
-            measured.iter().map(|(name, _, rounds)| (name.clone(), median(rounds))).collect();
-        let find = |wanted: &str| medians.iter().find(|(name, _)| name == wanted).map(|(_, median)| median);
+        let medians: Vec<(String, Measurement)> = measured
+            .iter()
+            .map(|(name, _, rounds)| (name.clone(), median(rounds)))
+            .collect();
+        let find = |wanted: &str| {
+            medians
+                .iter()
+                .find(|(name, _)| name == wanted)
+                .map(|(_, median)| median)
+        };
         let results = measured
             .into_iter()
             .map(|(server, against, rounds)| {
                 let mine = median(&rounds);
-                let ratio = against.and_then(|against| Some(Ratio::new(&mine, find(&against)?, against)));
+                let ratio =
+                    against.and_then(|against| Some(Ratio::new(&mine, find(&against)?, against)));
                 let speeds = || rounds.iter().map(|round| round.ops_per_s);
-                let range = (speeds().fold(f64::INFINITY, f64::min), speeds().fold(0.0, f64::max));
-                ServerResult { server, median: mine, ops_per_s_range: range, ratio, rounds }
+                let range = (
+                    speeds().fold(f64::INFINITY, f64::min),
+                    speeds().fold(0.0, f64::max),
+                );
+                ServerResult {
+                    server,
+                    median: mine,
+                    ops_per_s_range: range,
+                    ratio,
+                    rounds,
+                }
             })
             .collect();
-        WorkloadResult { name, flags, results }
+        WorkloadResult {
+            name,
+            flags,
+            results,
+        }
     }
 }
 
@@ -108,7 +129,10 @@ impl Ratio {
 fn median(rounds: &[Measurement]) -> Measurement {
     let of = |figure: fn(&Measurement) -> f64| middle(rounds.iter().map(figure).collect());
     let cpu: Option<Vec<f64>> = rounds.iter().map(|round| round.cpu_us_per_op).collect();
-    let rss: Option<Vec<f64>> = rounds.iter().map(|round| round.rss_bytes.map(|bytes| bytes as f64)).collect();
+    let rss: Option<Vec<f64>> = rounds
+        .iter()
+        .map(|round| round.rss_bytes.map(|bytes| bytes as f64))
+        .collect();
     Measurement {
         ops_per_s: of(|round| round.ops_per_s),
         p50_us: of(|round| round.p50_us),
@@ -120,10 +144,17 @@ fn median(rounds: &[Measurement]) -> Measurement {
 }
 
 fn middle(mut values: Vec<f64>) -> f64 {
-    assert!(!values.is_empty(), "every server is measured in every round");
+    assert!(
+        !values.is_empty(),
+        "every server is measured in every round"
+    );
     values.sort_by(f64::total_cmp);
     let half = values.len() / 2;
-    if values.len() % 2 == 1 { values[half] } else { (values[half - 1] + values[half]) / 2.0 }
+    if values.len() % 2 == 1 {
+        values[half]
+    } else {
+        (values[half - 1] + values[half]) / 2.0
+    }
 }
 
 impl Machine {
@@ -132,7 +163,11 @@ impl Machine {
         let read = |path| std::fs::read_to_string(path).unwrap_or_default();
         let model = read("/proc/cpuinfo")
             .lines()
-            .find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, name)| name.to_owned()))
+            .find_map(|line| {
+                line.strip_prefix("model name")?
+                    .split_once(": ")
+                    .map(|(_, name)| name.to_owned())
+            })
             .unwrap_or_else(|| std::env::consts::ARCH.to_owned());
         Machine {
             cpus: std::thread::available_parallelism().map_or(1, usize::from),
@@ -144,8 +179,16 @@ impl Machine {
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Machine { cpus, model, kernel } = &self.machine;
-        writeln!(f, "{cpus} CPUs ({model}), Linux {kernel}; load from {}; medians of {} rounds", self.source, self.rounds)?;
+        let Machine {
+            cpus,
+            model,
+            kernel,
+        } = &self.machine;
+        writeln!(
+            f,
+            "{cpus} CPUs ({model}), Linux {kernel}; load from {}; medians of {} rounds",
+            self.source, self.rounds
+        )?;
         for server in &self.servers {
             writeln!(f, "  {}: {}", server.name, server.command)?;
         }
@@ -162,7 +205,17 @@ impl fmt::Display for WorkloadResult {
         writeln!(
             f,
             "  {:<16} {:>11} {:>7} {:>10} {:>7} {:>9} {:>7} {:>9} {:>7} {:>11} {:>7}",
-            "", "ops/s", "ratio", "CPU µs/op", "ratio", "p50 µs", "ratio", "p99 µs", "ratio", "resident", "ratio"
+            "",
+            "ops/s",
+            "ratio",
+            "CPU µs/op",
+            "ratio",
+            "p50 µs",
+            "ratio",
+            "p99 µs",
+            "ratio",
+            "resident",
+            "ratio"
         )?;
         for result in &self.results {
             result.row(f)?;
@@ -173,7 +226,14 @@ impl fmt::Display for WorkloadResult {
 
 impl ServerResult {
     fn row(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Measurement { ops_per_s, p50_us, p99_us, cpu_us_per_op, rss_bytes, errors } = &self.median;
+        let Measurement {
+            ops_per_s,
+            p50_us,
+            p99_us,
+            cpu_us_per_op,
+            rss_bytes,
+            errors,
+        } = &self.median;
         let ratio = |pick: fn(&Ratio) -> Option<f64>| match self.ratio.as_ref().and_then(pick) {
             Some(ratio) => format!("{ratio:.2}x"),
             None => String::new(),
@@ -208,26 +268,46 @@ mod tests {
     use super::*;
 
     fn measured(ops_per_s: f64, cpu_us_per_op: Option<f64>) -> Measurement {
-        Measurement { ops_per_s, p50_us: 10.0, p99_us: 20.0, cpu_us_per_op, rss_bytes: Some(1 << 20), errors: 1 }
+        Measurement {
+            ops_per_s,
+            p50_us: 10.0,
+            p99_us: 20.0,
+            cpu_us_per_op,
+            rss_bytes: Some(1 << 20),
+            errors: 1,
+        }
     }
 
     #[test]
     fn ratios_are_of_medians() {
-        let base = [100.0, 900.0, 200.0].map(|ops| measured(ops, Some(4.0))).to_vec();
-        let mine = [300.0, 500.0, 400.0, 10.0].map(|ops| measured(ops, Some(2.0))).to_vec();
+        let base = [100.0, 900.0, 200.0]
+            .map(|ops| measured(ops, Some(4.0)))
+            .to_vec();
+        let mine = [300.0, 500.0, 400.0, 10.0]
+            .map(|ops| measured(ops, Some(2.0)))
+            .to_vec();
         let result = WorkloadResult::new(
             "w".to_owned(),
             "-t get".to_owned(),
-            vec![("mine".to_owned(), Some("base".to_owned()), mine), ("base".to_owned(), None, base)],
+            vec![
+                ("mine".to_owned(), Some("base".to_owned()), mine),
+                ("base".to_owned(), None, base),
+            ],
         );
         let first = &result.results[0];
         assert_eq!((first.median.ops_per_s, first.median.errors), (350.0, 4));
         assert_eq!(first.ops_per_s_range, (10.0, 500.0));
         let ratio = first.ratio.as_ref().unwrap();
-        assert_eq!((ratio.ops_per_s, ratio.cpu, ratio.rss), (1.75, Some(0.5), Some(1.0)));
+        assert_eq!(
+            (ratio.ops_per_s, ratio.cpu, ratio.rss),
+            (1.75, Some(0.5), Some(1.0))
+        );
         assert!(result.results[1].ratio.is_none());
         let text = result.to_string();
-        assert!(text.contains("1.75x") && text.contains("of base") && text.contains("4 ERRORS"), "{text}");
+        assert!(
+            text.contains("1.75x") && text.contains("of base") && text.contains("4 ERRORS"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -35,7 +35,11 @@ pub(crate) struct Workload {
 
 /// Reads flags as `run` would, the later of two winning.
 #[derive(Parser)]
-#[command(args_override_self = true, no_binary_name = true, disable_help_flag = true)]
+#[command(
+    args_override_self = true,
+    no_binary_name = true,
+    disable_help_flag = true
+)]
 struct Flags {
     #[command(flatten)]
     load: LoadArgs,
@@ -43,15 +47,30 @@ struct Flags {
 
 impl Workload {
     /// Those asked for, each `name` or `name: flags`; or the usual ones. `common` flags come before.
-    pub(crate) fn list(specs: &[String], common: &str, seconds: f64) -> anyhow::Result<Vec<Workload>> {
-        let defaults = || BUILT_IN[..DEFAULT_COUNT].iter().map(|(name, _)| (*name).to_owned()).collect();
-        let specs = if specs.is_empty() { defaults() } else { specs.to_vec() };
+    pub(crate) fn list(
+        specs: &[String],
+        common: &str,
+        seconds: f64,
+    ) -> anyhow::Result<Vec<Workload>> {
+        let defaults = || {
+            BUILT_IN[..DEFAULT_COUNT]
+                .iter()
+                .map(|(name, _)| (*name).to_owned())
+                .collect()
+        };
+        let specs = if specs.is_empty() {
+            defaults()
+        } else {
+            specs.to_vec()
+        };
         let workloads = specs
             .iter()
             .map(|spec| Workload::parse(spec, common, seconds))
             .collect::<anyhow::Result<Vec<_>>>()?;
         for (index, workload) in workloads.iter().enumerate() {
-            let twice = workloads[..index].iter().any(|other| other.name == workload.name);
+            let twice = workloads[..index]
+                .iter()
+                .any(|other| other.name == workload.name);
             ensure!(!twice, "two workloads are called '{}'", workload.name);
         }
         Ok(workloads)
@@ -64,17 +83,35 @@ impl Workload {
                 Some((name, flags)) => (*name, *flags),
                 None => {
                     let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
-                    bail!("no workload '{spec}'; known are {}; or give 'name: flags'", names.join(", "));
+                    bail!(
+                        "no workload '{spec}'; known are {}; or give 'name: flags'",
+                        names.join(", ")
+                    );
                 }
             },
         };
         ensure!(!name.is_empty(), "the workload '{spec}' has no name");
-        let load = parse_flags(&format!("{common} {flags}")).with_context(|| format!("workload '{name}'"))?;
+        let load = parse_flags(&format!("{common} {flags}"))
+            .with_context(|| format!("workload '{name}'"))?;
         let bounded = load.requests.is_some() || load.seconds.is_some();
-        let load = if bounded { load } else { LoadArgs { seconds: Some(seconds), ..load } };
-        ensure!(!load.load, "workload '{name}': keys are loaded before the comparison, so no --load");
+        let load = if bounded {
+            load
+        } else {
+            LoadArgs {
+                seconds: Some(seconds),
+                ..load
+            }
+        };
+        ensure!(
+            !load.load,
+            "workload '{name}': keys are loaded before the comparison, so no --load"
+        );
         load.plans().with_context(|| format!("workload '{name}'"))?;
-        Ok(Workload { name: name.to_owned(), flags: flags.to_owned(), load })
+        Ok(Workload {
+            name: name.to_owned(),
+            flags: flags.to_owned(),
+            load,
+        })
     }
 }
 
@@ -90,9 +127,15 @@ mod tests {
 
     #[test]
     fn every_built_in_workload_can_be_run() {
-        let names: Vec<String> = BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let names: Vec<String> = BUILT_IN
+            .iter()
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
         let all = Workload::list(&names, "--keys 5000", 2.0).unwrap();
-        assert!(all.iter().all(|workload| workload.load.keys == 5000 && workload.load.seconds == Some(2.0)));
+        assert!(
+            all.iter()
+                .all(|workload| workload.load.keys == 5000 && workload.load.seconds == Some(2.0))
+        );
         assert_eq!(Workload::list(&[], "", 1.0).unwrap().len(), DEFAULT_COUNT);
     }
 
@@ -101,7 +144,10 @@ mod tests {
         let specs = ["cold: --keys 9 -n 100 --command 'GETRANGE {key} 0 3'".to_owned()];
         let list = Workload::list(&specs, "--keys 5 --clients 7", 2.0).unwrap();
         let load = &list[0].load;
-        assert_eq!((load.keys, load.clients, load.requests, load.seconds), (9, 7, Some(100), None));
+        assert_eq!(
+            (load.keys, load.clients, load.requests, load.seconds),
+            (9, 7, Some(100), None)
+        );
         assert_eq!(load.command, ["GETRANGE {key} 0 3"]);
     }
 
@@ -114,7 +160,10 @@ mod tests {
             ("a: --load", "no --load"),
             (": -t get", "has no name"),
         ] {
-            let error = format!("{:#}", Workload::list(&[spec.to_owned()], "", 1.0).unwrap_err());
+            let error = format!(
+                "{:#}",
+                Workload::list(&[spec.to_owned()], "", 1.0).unwrap_err()
+            );
             assert!(error.contains(message), "{spec}: {error}");
         }
         let twice = ["get-1".to_owned(), "get-1".to_owned()];
