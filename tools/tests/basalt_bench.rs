@@ -176,6 +176,7 @@ fn wrong_values_missing_keys_and_errors_are_found() {
             .contains("key number 7")
     );
 
+    redis.call("DEL key:000000000009");
     redis.call("RPUSH key:000000000009 x");
     let output = redis.bench("-t get --dist sequential --keys 100 --requests 200");
     assert!(!output.status.success());

@@ -401,7 +401,7 @@ mod tests {
             ("--ratio 0:0", "--ratio 0:0"),
             ("--commands nope", "unknown command 'nope'"),
             ("--dist pareto", "'pareto' is not"),
-            ("--seconds -1", "--seconds"),
+            ("--seconds 0", "--seconds"),
             ("--rate 0", "--rate"),
             ("--ratio 1:1 -t get", "cannot be used with"),
         ] {

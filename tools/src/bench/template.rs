@@ -282,14 +282,15 @@ impl Pieces {
                 ));
             }
         };
-        self.list.push(Piece::Draw);
         let fixed = before.len() + prefix.len() + after.len();
         if format.digits == 0 {
-            self.list.push(Piece::Header(fixed));
+            // The length of the argument depends on the key.
+            self.list.extend([Piece::Draw, Piece::Header(fixed)]);
+            self.raw(format!("{before}{prefix}").as_bytes());
         } else {
-            self.raw(format!("${}\r\n", fixed + format.digits).as_bytes());
+            self.raw(format!("${}\r\n{before}{prefix}", fixed + format.digits).as_bytes());
+            self.list.push(Piece::Draw);
         }
-        self.raw(format!("{before}{prefix}").as_bytes());
         self.list.push(Piece::Digits);
         self.raw(format!("{after}\r\n").as_bytes());
         Ok(())
