@@ -2,7 +2,7 @@
 //!
 //! A stranger's map, in the order of a run:
 //!
-//! 1. [`args`] reads the command line; `template` compiles each command of the mix into pieces.
+//! 1. `args` reads the command line; `template` compiles each command of the mix into pieces.
 //! 2. `run` lays out the phases (load, then measure), connects, starts the workers, watches them.
 //! 3. `worker` is the loop of one thread: epoll, closed or open; `conn` is one connection of it.
 //!    Keys come from `dist`, values from `values`, requests from `template`; replies go through

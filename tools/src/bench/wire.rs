@@ -2,7 +2,9 @@
 //! for the few commands of the harness itself (PING, INFO, AUTH, SELECT).
 //!
 //! The skipper keeps no bytes and builds no values: what it needs between two reads is three
-//! numbers, however large a value is. It understands RESP2 and RESP3.
+//! numbers, however large a value is. It understands RESP2 and RESP3. Unlike the skipper of the codec
+//! crate, which classes whole replies, it shows the bytes of values as they pass, for `--verify`, and
+//! the texts of errors.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
