@@ -3,4 +3,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod config;
+mod connection;
+mod expire;
+mod keys;
+mod protocol;
+mod server;
 mod strings;
+mod tier;
+mod transactions;

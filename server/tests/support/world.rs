@@ -62,7 +62,9 @@ impl World {
     pub(crate) fn peer_args(self) -> Option<&'static [&'static str]> {
         match self {
             Self::Hot => Some(&["--save", "", "--appendonly", "no"]),
-            Self::Restart => Some(&["--save", "", "--appendonly", "yes"]),
+            // Under `everysec` redis-server puts off writing its log while an fsync runs, and so
+            // may lose acknowledged writes to `kill -9`; Basalt promises not to.
+            Self::Restart => Some(&["--save", "", "--appendonly", "yes", "--appendfsync", "always"]),
             Self::Cold | Self::Tiny | Self::Memory => None,
         }
     }

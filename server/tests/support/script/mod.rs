@@ -24,8 +24,6 @@ use super::world::World;
 use parse::Script;
 use run::Run;
 
-pub(crate) use pattern::unix_ms;
-
 /// Servers that wait for the next script of their world.
 static IDLE: Mutex<BTreeMap<World, Vec<Server>>> = Mutex::new(BTreeMap::new());
 

@@ -14,6 +14,10 @@ use crate::support::world::World;
 
 /// How long `silent` listens.
 const SILENCE: Duration = Duration::from_millis(60);
+/// After so many differences a script is given up.
+const SHOWN: usize = 12;
+/// After this no further step can succeed.
+const LOST: &str = "connection failed";
 /// How long `closed` waits.
 const CLOSING: Duration = Duration::from_secs(5);
 
@@ -55,13 +59,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Runs all steps; the first that goes wrong is described.
+    /// Runs all steps; those that go wrong are described.
     pub(crate) fn script(&mut self, name: &str, script: &Script) -> Result<(), String> {
         let crash_before = match self.world {
             World::Restart => crash_points(name, &script.steps),
             _ => BTreeSet::new(),
         };
         let mut crashes = 0;
+        let mut wrong = Vec::new();
         for (at, step) in script.steps.iter().enumerate() {
             if crash_before.contains(&at) {
                 self.crash();
@@ -75,15 +80,23 @@ impl<'a> Run<'a> {
                 failed => failed,
             };
             if let Err(e) = done {
-                return Err(format!(
-                    "{name} in world {}: line {} (after {crashes} restarts)\n  {}\n  {e}",
-                    self.world.name(),
-                    step.line,
-                    step.text
+                wrong.push(format!(
+                    "line {} (after {crashes} restarts)\n    {}\n    {e}",
+                    step.line, step.text
                 ));
+                if wrong.len() == SHOWN || e.starts_with(LOST) {
+                    break;
+                }
             }
         }
-        Ok(())
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        let world = self.world.name();
+        Err(format!(
+            "{name} in world {world}:\n  {}",
+            wrong.join("\n  ")
+        ))
     }
 
     fn speaks(&self, dialect: Dialect) -> bool {
@@ -193,7 +206,7 @@ impl<'a> Run<'a> {
     ) -> Result<(), String> {
         match want.matches(got, &mut self.vars) {
             true => Ok(()),
-            false => Err(format!("got: {got}\n  sent: {}", print_command(sent))),
+            false => Err(format!("got: {got}\n    sent: {}", print_command(sent))),
         }
     }
 
@@ -264,7 +277,7 @@ impl<'a> Run<'a> {
 }
 
 fn lost(e: std::io::Error) -> String {
-    format!("connection failed: {e}")
+    format!("{LOST}: {e}")
 }
 
 /// Before which steps the restart world kills the server: evenly spread over the allowed ones,
