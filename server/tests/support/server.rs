@@ -185,6 +185,13 @@ impl Server {
         self.start_again()
     }
 
+    /// Starts the server and kills it again after `life`, ready or not.
+    pub(crate) fn start_and_kill(&mut self, life: Duration) {
+        self.child = spawn(&self.binary, self.port, &self.dir, &self.args);
+        thread::sleep(life);
+        self.kill();
+    }
+
     /// Adds a directive for the next start.
     pub(crate) fn add_args(&mut self, more: &[&str]) {
         self.args.extend(more.iter().map(|a| (*a).to_owned()));
