@@ -65,14 +65,20 @@ fn large_values(world: World, sizes: &[usize]) {
         if world == World::Cold {
             assert!(!client.words("TIER SPILL ALL").is_error());
         }
-        assert_eq!(client.words(&format!("APPEND {key} tail")), Reply::Int(size as i64 + 4));
+        assert_eq!(
+            client.words(&format!("APPEND {key} tail")),
+            Reply::Int(size as i64 + 4)
+        );
         value.extend_from_slice(b"tail");
         let middle = size / 2;
         client.words(&format!("SETRANGE {key} {middle} MIDDLE"));
         let end = value.len().max(middle + 6);
         value.resize(end, 0);
         value[middle..middle + 6].copy_from_slice(b"MIDDLE");
-        assert_eq!(client.words(&format!("STRLEN {key}")), Reply::Int(end as i64));
+        assert_eq!(
+            client.words(&format!("STRLEN {key}")),
+            Reply::Int(end as i64)
+        );
         let part = client.words(&format!("GETRANGE {key} {} {}", middle - 2, middle + 7));
         assert_eq!(part, Reply::Bulk(value[middle - 2..middle + 8].to_vec()));
         values.push(value);
@@ -117,7 +123,12 @@ fn large_keys() {
     let mut client = server.client();
     for size in [1000, 65_535, 65_536, MB] {
         let key = noise(size, 7);
-        assert!(client.call(&[b"SET", &key[..], b"v"]).expect("a reply").is_ok());
+        assert!(
+            client
+                .call(&[b"SET", &key[..], b"v"])
+                .expect("a reply")
+                .is_ok()
+        );
         if server.is_basalt() {
             assert!(!client.words("TIER SPILL ALL").is_error());
         }
@@ -139,9 +150,8 @@ fn a_string_beyond_the_limit_is_refused() {
         let set = client.words("CONFIG SET proto-max-bulk-len 1mb");
         assert!(set.is_ok(), "{set}");
     }
-    let too_long = Reply::Error(
-        b"ERR string exceeds maximum allowed size (proto-max-bulk-len)".to_vec(),
-    );
+    let too_long =
+        Reply::Error(b"ERR string exceeds maximum allowed size (proto-max-bulk-len)".to_vec());
     let last = limit - 1;
     let full = client.words(&format!("SETRANGE k {last} x"));
     assert_eq!(full, Reply::Int(limit as i64));
@@ -155,7 +165,11 @@ fn a_string_beyond_the_limit_is_refused() {
     client.send_raw(&header).expect("the header is sent");
     let refused = client.read().expect("a reply");
     assert_eq!(refused.text(), "ERR Protocol error: invalid bulk length");
-    assert!(client.closed_within(Duration::from_secs(5)).expect("no error"));
+    assert!(
+        client
+            .closed_within(Duration::from_secs(5))
+            .expect("no error")
+    );
 }
 
 #[test]
@@ -195,7 +209,10 @@ fn a_pipeline_of_many_commands_is_answered_in_order() {
         .map(|n| vec!["ECHO".to_owned(), n.to_string()])
         .collect();
     let replies = client.pipeline(&batch).expect("replies");
-    let in_order = replies.iter().enumerate().all(|(n, r)| r.text() == n.to_string());
+    let in_order = replies
+        .iter()
+        .enumerate()
+        .all(|(n, r)| r.text() == n.to_string());
     assert!(in_order);
     let mut mset = vec!["MSET".to_owned()];
     mset.extend((0..count).flat_map(|n| [format!("k{n}"), n.to_string()]));
@@ -205,7 +222,12 @@ fn a_pipeline_of_many_commands_is_answered_in_order() {
     mget.extend((0..count).map(|n| format!("k{n}")));
     let got = client.call(&mget).expect("a reply");
     let items = got.items().expect("an array");
-    assert!(items.iter().enumerate().all(|(n, r)| r.text() == n.to_string()));
+    assert!(
+        items
+            .iter()
+            .enumerate()
+            .all(|(n, r)| r.text() == n.to_string())
+    );
 }
 
 #[test]
@@ -225,7 +247,10 @@ fn idle_connections_are_cheap() {
     }
     let per_connection = server.resident_bytes().saturating_sub(before) / wanted as u64;
     println!("{wanted} idle connections: {per_connection} bytes of resident memory each");
-    assert!(per_connection < 40 * 1024, "{per_connection} bytes per idle connection");
+    assert!(
+        per_connection < 40 * 1024,
+        "{per_connection} bytes per idle connection"
+    );
     let info = client.words("INFO clients").text();
     let counted = format!("connected_clients:{}\r\n", wanted + 1);
     assert!(info.contains(&counted), "{info}");
@@ -234,8 +259,15 @@ fn idle_connections_are_cheap() {
     }
     drop(idle);
     let started = Instant::now();
-    while !client.words("INFO clients").text().contains("connected_clients:1\r\n") {
-        assert!(started.elapsed() < Duration::from_secs(10), "closed connections are noticed");
+    while !client
+        .words("INFO clients")
+        .text()
+        .contains("connected_clients:1\r\n")
+    {
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "closed connections are noticed"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -247,16 +279,25 @@ fn a_client_that_never_reads_is_bounded() {
     let mut client = server.client();
     let set = client.words("CONFIG SET client-output-buffer-limit normal_32mb_16mb_5");
     assert!(set.is_error(), "a malformed limit is refused: {set}");
-    let limit = ["CONFIG", "SET", "client-output-buffer-limit", "normal 32mb 16mb 5"];
+    let limit = [
+        "CONFIG",
+        "SET",
+        "client-output-buffer-limit",
+        "normal 32mb 16mb 5",
+    ];
     assert!(client.call(&limit).expect("a reply").is_ok());
     let value = noise(MB, 1);
-    client.call(&[b"SET", &b"big"[..], &value]).expect("a reply");
+    client
+        .call(&[b"SET", &b"big"[..], &value])
+        .expect("a reply");
     let before = server.resident_bytes();
 
     let mut deaf = server.client();
     let mut gets = Vec::new();
     (0..2000).for_each(|_| encode(&["GET", "big"], &mut gets));
-    deaf.stream().set_write_timeout(Some(Duration::from_millis(500))).expect("a socket option");
+    deaf.stream()
+        .set_write_timeout(Some(Duration::from_millis(500)))
+        .expect("a socket option");
     // The server may stop reading or close the connection before it has taken everything.
     let _ = deaf.stream().write_all(&gets);
     let mut largest = 0;
@@ -265,10 +306,16 @@ fn a_client_that_never_reads_is_bounded() {
         largest = largest.max(server.resident_bytes().saturating_sub(before));
         let asked = Instant::now();
         assert_eq!(client.words("PING").text(), "PONG");
-        assert!(asked.elapsed() < Duration::from_secs(1), "others are served meanwhile");
+        assert!(
+            asked.elapsed() < Duration::from_secs(1),
+            "others are served meanwhile"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
-    println!("a client that never reads: {} MB more at most", largest / MB as u64);
+    println!(
+        "a client that never reads: {} MB more at most",
+        largest / MB as u64
+    );
     assert!(largest < 150 * MB as u64, "{largest} bytes for one client");
     // What does arrive is right, up to where the server gave up.
     let mut complete = 0;
@@ -278,7 +325,10 @@ fn a_client_that_never_reads_is_bounded() {
             Ok(other) => panic!("{other}"),
             Err(e) => {
                 assert!(
-                    matches!(e.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset),
+                    matches!(
+                        e.kind(),
+                        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset
+                    ),
                     "{e}"
                 );
                 break;
@@ -298,9 +348,19 @@ fn a_half_closed_connection_gets_its_replies() {
     let server = start(World::Hot, &[]).expect("every server has it");
     let mut client = server.client();
     client.send_raw(b"SET k v\r\nGET k\r\n").expect("sent");
-    client.stream().shutdown(Shutdown::Write).expect("half closed");
-    assert_eq!(client.read_raw(12).expect("both replies"), b"+OK\r\n$1\r\nv\r\n");
-    assert!(client.closed_within(Duration::from_secs(5)).expect("no error"));
+    client
+        .stream()
+        .shutdown(Shutdown::Write)
+        .expect("half closed");
+    assert_eq!(
+        client.read_raw(12).expect("both replies"),
+        b"+OK\r\n$1\r\nv\r\n"
+    );
+    assert!(
+        client
+            .closed_within(Duration::from_secs(5))
+            .expect("no error")
+    );
 }
 
 /// Connections that come and go, many of them in the middle of a command.
@@ -310,7 +370,9 @@ fn connections_that_break_off_leave_nothing_behind() {
     for n in 0..500 {
         let mut client = server.client();
         match n % 4 {
-            0 => client.send_raw(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000\r\nabc").expect("sent"),
+            0 => client
+                .send_raw(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000\r\nabc")
+                .expect("sent"),
             1 => client.send_raw(b"MULTI\r\nSET k v\r\n").expect("sent"),
             2 => client.send_raw(b"GET k\r\nGET k\r\nGET").expect("sent"),
             _ => {}
@@ -319,8 +381,15 @@ fn connections_that_break_off_leave_nothing_behind() {
     let mut client = server.client();
     assert_eq!(client.words("EXISTS k"), Reply::Int(0));
     let started = Instant::now();
-    while !client.words("INFO clients").text().contains("connected_clients:1\r\n") {
-        assert!(started.elapsed() < Duration::from_secs(10), "closed connections are noticed");
+    while !client
+        .words("INFO clients")
+        .text()
+        .contains("connected_clients:1\r\n")
+    {
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "closed connections are noticed"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
 }

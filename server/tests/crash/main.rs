@@ -174,7 +174,9 @@ fn verify_database(port: u16, db: usize, workers: &[Worker]) -> Result<(), Strin
     if found != want {
         let show = |keys: Vec<&&[u8]>| -> Vec<String> {
             let names = keys.iter().take(8);
-            names.map(|k| String::from_utf8_lossy(k).into_owned()).collect()
+            names
+                .map(|k| String::from_utf8_lossy(k).into_owned())
+                .collect()
         };
         return Err(format!(
             "SCAN of database {db} misses {:?} and has besides {:?}",
@@ -185,7 +187,9 @@ fn verify_database(port: u16, db: usize, workers: &[Worker]) -> Result<(), Strin
     let size = i64::try_from(want.len()).expect("few keys");
     match count.int() == Some(size) {
         true => Ok(()),
-        false => Err(format!("DBSIZE of database {db} is {count}, its keys are {size}")),
+        false => Err(format!(
+            "DBSIZE of database {db} is {count}, its keys are {size}"
+        )),
     }
 }
 
@@ -204,7 +208,11 @@ const SMALL: [&str; 2] = ["--maxmemory", "8mb"];
 #[test]
 fn appendfsync_always_loses_nothing() {
     let args = [&["--appendfsync", "always"][..], &SMALL].concat();
-    let args = if Binary::under_test().is_basalt() { &args[..] } else { &args[..2] };
+    let args = if Binary::under_test().is_basalt() {
+        &args[..]
+    } else {
+        &args[..2]
+    };
     crash_loop("appendfsync always", World::Hot, args);
 }
 

@@ -25,19 +25,47 @@ pub(crate) type State = BTreeMap<Vec<u8>, Entry>;
 /// One operation: it happens as a whole or not at all.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
-    Set { key: Vec<u8>, value: Vec<u8> },
-    Append { key: Vec<u8>, value: Vec<u8> },
-    SetRange { key: Vec<u8>, at: usize, value: Vec<u8> },
-    Incr { key: Vec<u8> },
-    Del { key: Vec<u8> },
-    ExpireAt { key: Vec<u8>, ms: i64 },
-    Persist { key: Vec<u8> },
-    Rename { from: Vec<u8>, to: Vec<u8> },
-    Get { key: Vec<u8> },
+    Set {
+        key: Vec<u8>,
+        value: Vec<u8>,
+    },
+    Append {
+        key: Vec<u8>,
+        value: Vec<u8>,
+    },
+    SetRange {
+        key: Vec<u8>,
+        at: usize,
+        value: Vec<u8>,
+    },
+    Incr {
+        key: Vec<u8>,
+    },
+    Del {
+        key: Vec<u8>,
+    },
+    ExpireAt {
+        key: Vec<u8>,
+        ms: i64,
+    },
+    Persist {
+        key: Vec<u8>,
+    },
+    Rename {
+        from: Vec<u8>,
+        to: Vec<u8>,
+    },
+    Get {
+        key: Vec<u8>,
+    },
     /// Several keys in one command.
-    SetMany { pairs: Vec<(Vec<u8>, Vec<u8>)> },
+    SetMany {
+        pairs: Vec<(Vec<u8>, Vec<u8>)>,
+    },
     /// MULTI ... EXEC.
-    Group { ops: Vec<Op> },
+    Group {
+        ops: Vec<Op>,
+    },
 }
 
 impl Op {
@@ -61,18 +89,32 @@ impl Op {
     fn single(rng: &mut SmallRng, owner: usize, keys: u32, stamp: u64) -> Self {
         let key = key(rng, owner, keys);
         match rng.random_range(0..100) {
-            0..35 => Self::Set { key, value: value(rng, stamp) },
-            35..45 => Self::Append { key, value: format!("+{stamp}").into() },
+            0..35 => Self::Set {
+                key,
+                value: value(rng, stamp),
+            },
+            35..45 => Self::Append {
+                key,
+                value: format!("+{stamp}").into(),
+            },
             45..50 => Self::SetRange {
                 key,
                 at: rng.random_range(0..100),
                 value: format!("@{stamp}").into(),
             },
-            50..62 => Self::Incr { key: format!("n{owner}:{}", rng.random_range(0..9)).into() },
+            50..62 => Self::Incr {
+                key: format!("n{owner}:{}", rng.random_range(0..9)).into(),
+            },
             62..70 => Self::Del { key },
-            70..75 => Self::ExpireAt { key, ms: FAR_MS + rng.random_range(0..1_000_000) },
+            70..75 => Self::ExpireAt {
+                key,
+                ms: FAR_MS + rng.random_range(0..1_000_000),
+            },
             75..78 => Self::Persist { key },
-            78..83 => Self::Rename { from: key, to: self::key(rng, owner, keys) },
+            78..83 => Self::Rename {
+                from: key,
+                to: self::key(rng, owner, keys),
+            },
             _ => Self::Get { key },
         }
     }
@@ -146,7 +188,9 @@ impl Op {
                 let entry = entry(state, key);
                 let old: i64 = match entry.value.is_empty() {
                     true => 0,
-                    false => String::from_utf8_lossy(&entry.value).parse().expect("a counter"),
+                    false => String::from_utf8_lossy(&entry.value)
+                        .parse()
+                        .expect("a counter"),
                 };
                 entry.value = (old + 1).to_string().into_bytes();
                 Reply::Int(old + 1)

@@ -87,7 +87,9 @@ const KINDS: &[(u32, Make)] = &[
     (2, |g| g.two_keys("RENAMENX")),
     (4, Generator::copy),
     (3, Generator::move_key),
-    (2, |g| vec![b"OBJECT".to_vec(), b"ENCODING".to_vec(), g.key()]),
+    (2, |g| {
+        vec![b"OBJECT".to_vec(), b"ENCODING".to_vec(), g.key()]
+    }),
     (2, |_| words("DBSIZE")),
     (5, |g| vec![b"SELECT".to_vec(), g.database()]),
     (1, Generator::swapdb),
@@ -206,7 +208,7 @@ impl Generator {
             13 => "v".repeat(rng.random_range(42..47)).into_bytes(),
             14 => vec![rng.random(); rng.random_range(100..5000)],
             15 => (0..rng.random_range(3000..30_000))
-                .map(|_| rng.random_range(b'a'..b'z'))
+                .map(|_| rng.random_range(b'a'..=b'z'))
                 .collect(),
             _ => format!("value {}", rng.random_range(0..1000)).into_bytes(),
         }
@@ -313,7 +315,11 @@ impl Generator {
     }
 
     fn setrange(&mut self) -> Command {
-        let end = if self.rng.random_ratio(1, 10) { 9000 } else { 60 };
+        let end = if self.rng.random_ratio(1, 10) {
+            9000
+        } else {
+            60
+        };
         let offset = self.rng.random_range(0..end).to_string();
         vec!["SETRANGE".into(), self.key(), offset.into(), self.value()]
     }
@@ -334,7 +340,15 @@ impl Generator {
     }
 
     fn keys_command(&mut self) -> Command {
-        const GLOBS: [&str; 7] = ["*", "key:*", "key:?", "key:1[0-5]", "{tag}?", "l*g", "key:[^1]"];
+        const GLOBS: [&str; 7] = [
+            "*",
+            "key:*",
+            "key:?",
+            "key:1[0-5]",
+            "{tag}?",
+            "l*g",
+            "key:[^1]",
+        ];
         let glob = *GLOBS.choose(&mut self.rng).expect("not empty");
         vec!["KEYS".into(), glob.into()]
     }

@@ -31,7 +31,10 @@ fn compare_in(world: World) {
         return;
     };
     let Some(ours) = Server::start(world, &[]) else {
-        eprintln!("skipped: the server under test has no world {}", world.name());
+        eprintln!(
+            "skipped: the server under test has no world {}",
+            world.name()
+        );
         return;
     };
     let theirs = Server::start_binary(peer, &["--save", "", "--appendonly", "no"]);
@@ -50,7 +53,10 @@ fn compare_in(world: World) {
         let report = shrink::report(&mut pair, steps, difference);
         panic!("world {}, seed {seed}: {report}", world.name());
     }
-    println!("{}: {count} commands, seed {seed}: no difference", world.name());
+    println!(
+        "{}: {count} commands, seed {seed}: no difference",
+        world.name()
+    );
 }
 
 #[test]

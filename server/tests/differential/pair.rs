@@ -120,8 +120,12 @@ impl Pair {
         let (ours, theirs) = exchange(conn, command)?;
         let name = command[0].to_ascii_uppercase();
         let agreed = match (name.as_slice(), conn.queued.take()) {
-            (b"EXEC", Some(queued)) if command.len() == 1 => same_exec(world, &queued, &ours, &theirs),
-            (b"DISCARD", Some(_)) if command.len() == 1 => same(rule(world, command), &ours, &theirs),
+            (b"EXEC", Some(queued)) if command.len() == 1 => {
+                same_exec(world, &queued, &ours, &theirs)
+            }
+            (b"DISCARD", Some(_)) if command.len() == 1 => {
+                same(rule(world, command), &ours, &theirs)
+            }
             (_, Some(mut queued)) => {
                 if theirs == Reply::Status(b"QUEUED".to_vec()) {
                     queued.push(command.clone());
@@ -154,8 +158,7 @@ impl Pair {
             for key in keys.items().unwrap_or_default() {
                 let key = key.bytes().expect("a key is a bulk string").to_vec();
                 for words in ["TYPE", "GET", "PEXPIRETIME", "OBJECT ENCODING"] {
-                    let mut command: Command =
-                        words.split_whitespace().map(|w| w.into()).collect();
+                    let mut command: Command = words.split_whitespace().map(|w| w.into()).collect();
                     command.push(key.clone());
                     self.step(0, &command).map_err(|mut difference| {
                         difference.what = format!("at the end, db {db}: {}", difference.what);
@@ -214,7 +217,11 @@ fn full_scan(conn: &mut Conn, command: &Command) -> Result<(), Difference> {
     let [ours, theirs] = [0, 1].map(|i| {
         let other = &found[1 - i];
         let only: Vec<Reply> = found[i].difference(other).cloned().collect();
-        format!("{} replies; it alone: {}", found[i].len(), Reply::Array(only))
+        format!(
+            "{} replies; it alone: {}",
+            found[i].len(),
+            Reply::Array(only)
+        )
     });
     Err(Difference {
         at: None,

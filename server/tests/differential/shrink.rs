@@ -37,7 +37,11 @@ pub(crate) fn report(pair: &mut Pair, mut steps: Vec<Step>, difference: Differen
     format!(
         "{first}\n{} steps that show a difference{}:\n{}\nwhich is: {last}",
         steps.len(),
-        if steps.len() > SHOWN { " (the last)" } else { "" },
+        if steps.len() > SHOWN {
+            " (the last)"
+        } else {
+            ""
+        },
         shown.join("\n")
     )
 }

@@ -11,7 +11,10 @@ fn redis_py_works() {
         .status()
         .is_ok_and(|s| s.success());
     if !has_python {
-        assert!(std::env::var_os("CI").is_none(), "python3 with venv is needed");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "python3 with venv is needed"
+        );
         eprintln!("skipped: python3 with venv is not installed");
         return;
     }

@@ -8,7 +8,10 @@
 //!
 //! Nothing here knows the server's crates: a test sees what a client sees, a socket. The same
 //! tests therefore run against another server of the protocol (`BASALT_TEST_SERVER=/path`).
-#![allow(dead_code, reason = "each test binary uses its own part of the harness")]
+#![allow(
+    dead_code,
+    reason = "each test binary uses its own part of the harness"
+)]
 
 pub(crate) mod client;
 pub(crate) mod resp;

@@ -100,7 +100,9 @@ pub(crate) fn decode(from: &mut impl BufRead) -> io::Result<Reply> {
         b'!' => Reply::Error(read_body(from, number(rest)?)?),
         b'=' => {
             let body = read_body(from, number(rest)?)?;
-            let after_format = body.get(4..).ok_or_else(|| malformed("a verbatim string"))?;
+            let after_format = body
+                .get(4..)
+                .ok_or_else(|| malformed("a verbatim string"))?;
             Reply::Verbatim(after_format.to_vec())
         }
         b'*' => match number(rest)? {

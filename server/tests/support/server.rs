@@ -279,10 +279,12 @@ fn spawn(binary: &Binary, port: u16, dir: &Path, args: &[String]) -> Child {
         .stderr(err);
     // SAFETY: prctl is async-signal-safe and touches no memory of the parent.
     unsafe {
-        command.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
-        });
+        command.pre_exec(
+            || match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) {
+                0 => Ok(()),
+                _ => Err(io::Error::last_os_error()),
+            },
+        );
     }
     spawn_on_lasting_thread(command)
         .unwrap_or_else(|e| panic!("cannot start {}: {e}", binary.path.display()))
@@ -333,7 +335,9 @@ fn new_dir() -> PathBuf {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("servers");
     SWEEP.get_or_init(|| sweep(&root));
     let n = NEXT.fetch_add(1, Ordering::Relaxed);
-    let dir = root.join(std::process::id().to_string()).join(n.to_string());
+    let dir = root
+        .join(std::process::id().to_string())
+        .join(n.to_string());
     fs::create_dir_all(&dir).expect("cargo's directory for test data is writable");
     dir
 }

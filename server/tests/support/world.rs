@@ -64,7 +64,14 @@ impl World {
             Self::Hot => Some(&["--save", "", "--appendonly", "no"]),
             // Under `everysec` redis-server puts off writing its log while an fsync runs, and so
             // may lose acknowledged writes to `kill -9`; Basalt promises not to.
-            Self::Restart => Some(&["--save", "", "--appendonly", "yes", "--appendfsync", "always"]),
+            Self::Restart => Some(&[
+                "--save",
+                "",
+                "--appendonly",
+                "yes",
+                "--appendfsync",
+                "always",
+            ]),
             Self::Cold | Self::Tiny | Self::Memory => None,
         }
     }

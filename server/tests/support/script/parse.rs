@@ -120,7 +120,9 @@ fn parse_step(text: &str, line: usize) -> Result<Step, String> {
     if let Some((name, after)) = rest.split_once("> ")
         && !name.is_empty()
         && name.len() < 10
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
     {
         conn = name.to_owned();
         rest = after.trim_start();
@@ -164,7 +166,10 @@ fn parse_action(text: &str) -> Result<Action, String> {
 }
 
 fn parse_ms(text: &str) -> Result<Duration, String> {
-    let ms = text.trim().strip_suffix("ms").ok_or("a time such as 20ms")?;
+    let ms = text
+        .trim()
+        .strip_suffix("ms")
+        .ok_or("a time such as 20ms")?;
     Ok(Duration::from_millis(
         ms.parse().map_err(|_| "a time such as 20ms")?,
     ))

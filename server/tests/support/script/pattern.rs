@@ -147,9 +147,9 @@ impl Pattern {
                 (got.len() == items.len() || (*open && got.len() > items.len()))
                     && items.iter().zip(got).all(|(p, r)| p.matches(r, vars))
             }
-            (Self::Unordered(want), got) => got
-                .items()
-                .is_some_and(|got| same_members(want, got, vars)),
+            (Self::Unordered(want), got) => {
+                got.items().is_some_and(|got| same_members(want, got, vars))
+            }
             (Self::Map { pairs, open }, Reply::Map(got)) => {
                 (*open || pairs.len() == got.len())
                     && pairs.iter().all(|(k, v)| {
