@@ -20,6 +20,8 @@ use super::client::Client;
 use super::world::World;
 
 const START_LIMIT: Duration = Duration::from_secs(60);
+/// Where it is in a server's directory, it is the server's first argument.
+const CONFIG_FILE: &str = "test.conf";
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
 /// Which server runs: ours, or a peer that proves a script right.
@@ -92,7 +94,41 @@ impl Server {
 
     /// Starts `binary` with `args`, in a new directory.
     pub(crate) fn start_binary(binary: Binary, args: &[&str]) -> Self {
+        Self::start_in(binary, new_dir(), args)
+    }
+
+    /// As `start_binary`, with a configuration file.
+    pub(crate) fn start_with_file(binary: Binary, config: &str, args: &[&str]) -> Self {
         let dir = new_dir();
+        fs::write(dir.join(CONFIG_FILE), config).expect("the test directory is writable");
+        Self::start_in(binary, dir, args)
+    }
+
+    /// Runs a server that must refuse to start; what it said, on the terminal and in its log.
+    ///
+    /// # Panics
+    /// If it starts after all, or ends with success.
+    pub(crate) fn start_refused(binary: &Binary, config: &str, port: u16, args: &[&str]) -> String {
+        let dir = new_dir();
+        fs::write(dir.join(CONFIG_FILE), config).expect("the test directory is writable");
+        let args: Vec<String> = args.iter().map(|a| (*a).to_owned()).collect();
+        let mut server = Self {
+            binary: binary.clone(),
+            child: spawn(binary, port, &dir, &args),
+            port,
+            dir,
+            args,
+        };
+        assert!(!server.wait_exit(), "success although it did not start");
+        server.log()
+    }
+
+    /// The text of its configuration file.
+    pub(crate) fn config_file(&self) -> String {
+        fs::read_to_string(self.dir.join(CONFIG_FILE)).expect("a server with a file")
+    }
+
+    fn start_in(binary: Binary, dir: PathBuf, args: &[&str]) -> Self {
         let args: Vec<String> = args.iter().map(|a| (*a).to_owned()).collect();
         for _ in 0..5 {
             let port = free_port();
@@ -267,6 +303,10 @@ fn spawn(binary: &Binary, port: u16, dir: &Path, args: &[String]) -> Child {
         .expect("the test directory is writable");
     let err = out.try_clone().expect("a file can be cloned");
     let mut command = Command::new(&binary.path);
+    let config = dir.join(CONFIG_FILE);
+    if config.exists() {
+        command.arg(config);
+    }
     command
         .args(["--port", &port.to_string()])
         .args(["--dir", &dir.to_string_lossy()])
@@ -315,7 +355,7 @@ fn spawn_on_lasting_thread(command: Command) -> io::Result<Child> {
 }
 
 /// A port nobody listens on, below the range the kernel gives to outgoing connections.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let first = std::process::id().wrapping_mul(61);
     loop {
