@@ -239,9 +239,9 @@ behaviour! {
 
     watched_key_that_expires r#"
         unit
-        SET k 1 PX 30 -> +OK
+        SET k 1 PX 300 -> +OK
         WATCH k -> +OK
-        wait 60ms
+        wait 330ms
         MULTI -> +OK
         PING -> +QUEUED
         EXEC -> (nil array)
