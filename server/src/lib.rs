@@ -6,6 +6,7 @@
 pub mod acceptor;
 pub mod clients;
 pub mod commands;
+pub mod config;
 pub mod dispatch;
 pub mod effects;
 pub mod errors;
