@@ -9,7 +9,7 @@ use basalt_tiering::{Admission, UnixMs};
 
 use crate::commands::{self, Command, Find, Flags, Handler};
 use crate::errors::{self, Error};
-use crate::server::{PauseMode, Server, Settings};
+use crate::server::{PauseMode, Server};
 use crate::session::{Multi, Session};
 
 /// Number of a command or subcommand, dense from 0: the index of its counters.
@@ -191,8 +191,6 @@ fn find_row(args: &Args<'_>) -> Result<&'static Row, Error> {
 pub struct Request<'a> {
     /// The server.
     pub server: &'a Server,
-    /// Its settings of the moment.
-    pub settings: &'a Settings,
     /// The connection.
     pub session: &'a Session,
     /// The arguments.
@@ -263,7 +261,11 @@ fn loaded(request: &Request<'_>, row: &Row) -> Result<(), Error> {
 /// A log that cannot be written (failed fsync, full disk) refuses writes; reads go on.
 #[inline]
 fn log_writable(request: &Request<'_>, row: &Row) -> Result<(), Error> {
-    if !writes(request.session, row) { Ok(()) } else { request.server.log_writable() }
+    if !writes(request.session, row) {
+        return Ok(());
+    }
+    let queued = request.session.multi.as_ref().map_or(0, |multi| multi.bytes);
+    request.server.log_admits(request.args.raw().len() + queued)
 }
 
 #[inline]

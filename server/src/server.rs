@@ -3,89 +3,21 @@
 //! Every field says why it is shared. Nothing here is locked on the path of a command except the slots of
 //! its keys (inside the store) and the worker's own lane of the gate.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-use arc_swap::ArcSwap;
+use basalt_binlog::{Binlog, Offset};
 use basalt_tiering::{Store, UnixMs};
+use tokio::sync::watch;
 
 use crate::clients::Clients;
-use crate::errors::Error;
+use crate::config::Config;
+use crate::errors::{self, Error};
 use crate::gate::Gate;
 use crate::shutdown::Shutdown;
 use crate::slowlog::Slowlog;
 use crate::stats::Stats;
-
-/// What the front reads of the configuration; replaced as a whole by CONFIG SET.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Addresses to listen on; one that starts with `-` may fail.
-    pub bind: Vec<String>,
-    /// TCP port; 0 is none.
-    pub port: u16,
-    /// Path of the unix socket.
-    pub unix_socket: Option<PathBuf>,
-    /// Permissions of the unix socket; 0 leaves them.
-    pub unix_socket_mode: u32,
-    /// Length of the accept queue.
-    pub tcp_backlog: i32,
-    /// Seconds between keepalive probes; 0 is none.
-    pub tcp_keepalive_seconds: u32,
-    /// Refuse strangers while there is no password.
-    pub protected_mode: bool,
-    /// Most clients at a time.
-    pub max_clients: usize,
-    /// Seconds after which an idle client is closed; 0 is never.
-    pub timeout_seconds: u64,
-    /// Number of databases.
-    pub databases: u32,
-    /// Password of the default user; empty is none.
-    pub require_pass: Vec<u8>,
-    /// Longest argument.
-    pub max_bulk_bytes: usize,
-    /// Most bytes of unread commands of one client.
-    pub query_buffer_bytes: usize,
-    /// Unwritten replies of one client beyond which it is closed at once; 0 is no limit.
-    pub output_hard_bytes: u64,
-    /// Unwritten replies of one client beyond which it is closed after a while; 0 is no limit.
-    pub output_soft_bytes: u64,
-    /// That while.
-    pub output_soft_seconds: u64,
-    /// Microseconds above which a command is logged; negative is never.
-    pub slowlog_micros: i64,
-    /// Entries of the slow log.
-    pub slowlog_len: usize,
-    /// Replies wait for the log to be on disk.
-    pub fsync_always: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings {
-            bind: vec!["127.0.0.1".into(), "-::1".into()],
-            port: 6379,
-            unix_socket: None,
-            unix_socket_mode: 0,
-            tcp_backlog: 511,
-            tcp_keepalive_seconds: 300,
-            protected_mode: true,
-            max_clients: 10_000,
-            timeout_seconds: 0,
-            databases: 16,
-            require_pass: Vec::new(),
-            max_bulk_bytes: 512 << 20,
-            query_buffer_bytes: 1 << 30,
-            output_hard_bytes: 0,
-            output_soft_bytes: 0,
-            output_soft_seconds: 0,
-            slowlog_micros: 10_000,
-            slowlog_len: 128,
-            fsync_always: false,
-        }
-    }
-}
 
 /// What CLIENT PAUSE holds back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,10 +67,11 @@ impl Pause {
 }
 
 /// See the module's text.
-#[derive(Debug)]
 pub struct Server {
-    /// What the front needs of the configuration.
-    pub settings: ArcSwap<Settings>,
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The log; none with `binlog no`.
+    pub binlog: Option<Binlog>,
     /// The keys.
     pub store: Store,
     /// Who is connected.
@@ -163,6 +96,14 @@ pub struct Server {
     pub run_id: String,
     /// Number of workers.
     pub workers: usize,
+    /// Up to where the log is on disk: what sessions under `appendfsync always` wait for.
+    pub synced: watch::Sender<Offset>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("run_id", &self.run_id).finish_non_exhaustive()
+    }
 }
 
 impl Server {
@@ -173,9 +114,13 @@ impl Server {
         self.loading.load(Ordering::Acquire)
     }
 
-    /// Whether writes may be logged; the error says why not.
-    pub fn log_writable(&self) -> Result<(), Error> {
-        Ok(())
+    /// Whether a write of `bytes` may be logged; the error says why not.
+    #[inline]
+    pub fn log_admits(&self, bytes: usize) -> Result<(), Error> {
+        match &self.binlog {
+            None => Ok(()),
+            Some(binlog) => binlog.admit(bytes).map_err(|error| errors::log_refuses(&error)),
+        }
     }
 
     /// Asks the server to end: sessions finish their batches, then everything is closed; with `save` after
