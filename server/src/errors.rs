@@ -33,6 +33,16 @@ pub const NOT_A_FLOAT: Error = Error::new("ERR value is not a valid float");
 pub const NO_SUCH_KEY: Error = Error::new("ERR no such key");
 /// The memory (or disk) limit is reached and the policy evicts nothing.
 pub const OUT_OF_MEMORY: Error = Error::new("OOM command not allowed when used memory > 'maxmemory'.");
+/// The log cannot take a write; reads go on.
+#[must_use]
+pub fn log_refuses(why: &basalt_binlog::Error) -> Error {
+    match why {
+        basalt_binlog::Error::TooLarge(_) => Error::text(format!("ERR {why}")),
+        _ => Error::text(format!("MISCONF {why}. Reads are served, writes are not.")),
+    }
+}
+/// The server is about to end.
+pub const SHUTTING_DOWN: Error = Error::new("ERR the server is shutting down");
 /// A number that a C `int` does not hold.
 pub const NOT_A_C_INT: Error =
     Error::new("ERR value is out of range, value must between -2147483648 and 2147483647");

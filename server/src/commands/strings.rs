@@ -177,8 +177,7 @@ fn string(value: Option<Value<'_>>) -> Result<Option<Value<'_>>, Error> {
 /// may have been lowered after the fact.
 fn max_string_bytes(ctx: &Ctx<'_, '_>) -> usize {
     if ctx.is_replay() {
-        usize::MAX
-    } else {
-        ctx.server.settings.load().max_bulk_bytes
+        return usize::MAX;
     }
+    usize::try_from(ctx.server.config.peek().proto_max_bulk_bytes).unwrap_or(usize::MAX)
 }

@@ -1,0 +1,154 @@
+//! Reading frames one after the other out of a file, through a buffer.
+//!
+//! Shared by recovery, sealing and readers, so that all judge a frame in the same way: its length is possible,
+//! its offset is the one expected, its CRC matches.
+
+use crate::door::DoorFile;
+use crate::frame::{HEADER_BYTES, Header};
+use std::io;
+use std::ops::Range;
+
+/// How much is read at once.
+const CHUNK: usize = 128 << 10;
+/// A buffer grown beyond this for one large frame is given back afterwards.
+const KEEP: usize = 1 << 20;
+
+/// What stands at the front of a window.
+#[derive(Debug)]
+pub(crate) enum Front {
+    /// A valid frame; the payload's place in the window's buffer.
+    Frame(Header, Range<usize>),
+    /// Too few bytes to tell: at least this many are needed.
+    Need(usize),
+    /// Not the expected frame.
+    Bad(&'static str),
+}
+
+/// A buffer of bytes of which the front is to be read as frames.
+#[derive(Default)]
+pub(crate) struct Window {
+    buf: Vec<u8>,
+    at: usize,
+}
+
+impl Window {
+    pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
+        &self.buf[range]
+    }
+
+    pub(crate) fn left(&self) -> usize {
+        self.buf.len() - self.at
+    }
+
+    /// Judges the front without taking it.
+    pub(crate) fn front(&self, offset: u64) -> Front {
+        let bytes = &self.buf[self.at..];
+        if bytes.len() < HEADER_BYTES {
+            return Front::Need(HEADER_BYTES);
+        }
+        let Some(header) = Header::peek(bytes) else { return Front::Bad("impossible length") };
+        if header.offset != offset {
+            return Front::Bad("a frame of another offset");
+        }
+        let Some(payload) = bytes[HEADER_BYTES..].get(..header.len as usize) else {
+            return Front::Need(header.total() as usize);
+        };
+        if !header.matches(payload) {
+            return Front::Bad("the frame's checksum does not match");
+        }
+        let start = self.at + HEADER_BYTES;
+        Front::Frame(header, start..start + payload.len())
+    }
+
+    pub(crate) fn take(&mut self, header: &Header) {
+        self.at += header.total() as usize;
+        debug_assert!(self.at <= self.buf.len());
+    }
+
+    /// Forgets the contents and shows the whole of what `fill` puts in.
+    pub(crate) fn replace<E>(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+        self.clear();
+        fill(&mut self.buf)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.buf.clear();
+        self.at = 0;
+        if self.buf.capacity() > KEEP {
+            self.buf = Vec::new();
+        }
+    }
+
+    /// Moves what is left to the front and reads on at `file_pos`; returns how much came.
+    fn refill(&mut self, file: &dyn DoorFile, file_pos: u64, want: usize) -> io::Result<usize> {
+        if self.at == self.buf.len() {
+            self.clear();
+        } else {
+            self.buf.drain(..self.at);
+            self.at = 0;
+        }
+        let had = self.buf.len();
+        self.buf.resize(had + want, 0);
+        let got = file.read_at(&mut self.buf[had..], file_pos)?;
+        self.buf.truncate(had + got);
+        Ok(got)
+    }
+}
+
+/// Reads the frames of a raw segment's file.
+pub(crate) struct Scanner {
+    pub(crate) window: Window,
+    /// Where the window's end lies in the file.
+    read_to: u64,
+}
+
+/// What a scanner came upon.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Frame(Header, Range<usize>),
+    /// The limit, exactly.
+    End,
+    Bad(&'static str),
+}
+
+impl Scanner {
+    /// Begins at `file_pos`.
+    pub(crate) fn new(file_pos: u64) -> Scanner {
+        Scanner { window: Window::default(), read_to: file_pos }
+    }
+
+    /// Where the next frame lies in the file.
+    pub(crate) fn file_pos(&self) -> u64 {
+        self.read_to - self.window.left() as u64
+    }
+
+    /// Looks at the next frame, reading no further than `limit`. `take` goes past it.
+    pub(crate) fn step(&mut self, file: &dyn DoorFile, offset: u64, limit: u64) -> io::Result<Step> {
+        loop {
+            match self.window.front(offset) {
+                Front::Frame(header, payload) => return Ok(Step::Frame(header, payload)),
+                Front::Bad(why) => return Ok(Step::Bad(why)),
+                Front::Need(need) => {
+                    if self.window.left() == 0 && self.read_to >= limit {
+                        return Ok(Step::End);
+                    }
+                    let left = limit.saturating_sub(self.read_to);
+                    let missing = need - self.window.left();
+                    if missing as u64 > left {
+                        return Ok(Step::Bad("the frame is cut short"));
+                    }
+                    let want = (missing.max(CHUNK) as u64).min(left) as usize;
+                    let got = self.window.refill(file, self.read_to, want)?;
+                    self.read_to += got as u64;
+                    if got < missing {
+                        return Ok(Step::Bad("the file is cut short"));
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) fn take(&mut self, header: &Header) {
+        self.window.take(header);
+    }
+}
