@@ -81,7 +81,7 @@ struct Source {
 }
 
 fn read(ctx: &mut Ctx<'_, '_>, key: &Key<'_>) -> Result<Option<Source>, Stop> {
-    let value = ctx.tx.get(key)?;
+    let value = ctx.tx.peek(key)?;
     Ok(value.map(|value| Source {
         kind: value.kind,
         bytes: value.bytes.to_vec(),

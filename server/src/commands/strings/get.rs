@@ -49,7 +49,7 @@ pub(super) fn getrange(ctx: &mut Ctx<'_, '_>) -> Outcome {
 
 pub(super) fn getdel(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let key = &ctx.keys[0];
-    let Some(value) = string(ctx.tx.get(key)?)? else {
+    let Some(value) = string(ctx.tx.peek(key)?)? else {
         ctx.out.null();
         return Ok(());
     };

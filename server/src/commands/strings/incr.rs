@@ -1,6 +1,7 @@
 //! Counters: INCR, DECR and their relatives on integers, INCRBYFLOAT on decimal numbers.
 //!
-//! A counter is an ordinary string. Integer steps are logged as they came; a floating point step as the
+//! A counter is an ordinary string. The write counts as the access, so what was there is only peeked at
+//! (and a cold counter is not promoted just to be overwritten). Integer steps are logged as they came; a floating point step as the
 //! SET of its result, so that no two machines have to agree on arithmetic.
 
 use basalt_resp::{LongDouble, parse_i64};
@@ -31,7 +32,7 @@ pub(super) fn decrby(ctx: &mut Ctx<'_, '_>) -> Outcome {
 
 fn add(ctx: &mut Ctx<'_, '_>, step: i64) -> Outcome {
     let key = &ctx.keys[0];
-    let (old, deadline) = match string(ctx.tx.get(key)?)? {
+    let (old, deadline) = match string(ctx.tx.peek(key)?)? {
         Some(value) => (
             parse_i64(value.bytes).ok_or(errors::NOT_AN_INTEGER)?,
             value.expiry,
@@ -50,7 +51,7 @@ fn add(ctx: &mut Ctx<'_, '_>, step: i64) -> Outcome {
 
 pub(super) fn incrbyfloat(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let key = &ctx.keys[0];
-    let (old, deadline) = match string(ctx.tx.get(key)?)? {
+    let (old, deadline) = match string(ctx.tx.peek(key)?)? {
         Some(value) => (
             LongDouble::parse(value.bytes).ok_or(errors::NOT_A_FLOAT)?,
             value.expiry,

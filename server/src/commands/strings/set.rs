@@ -80,7 +80,7 @@ fn set_expiring(ctx: &mut Ctx<'_, '_>, form: TimeForm, command: &str) -> Outcome
 }
 
 pub(super) fn getset(ctx: &mut Ctx<'_, '_>) -> Outcome {
-    let old = string(ctx.tx.get(&ctx.keys[0])?)?;
+    let old = string(ctx.tx.peek(&ctx.keys[0])?)?;
     ctx.out.bulk_or_null(old.map(|old| old.bytes));
     replace(ctx, 0, 2, None);
     Ok(())
