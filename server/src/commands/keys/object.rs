@@ -64,7 +64,10 @@ pub(super) fn bare(_: &mut Ctx<'_, '_>) -> Outcome {
 
 fn lfu_policy(ctx: &Ctx<'_, '_>) -> bool {
     let policy = ctx.server.config.peek().maxmemory_policy;
-    matches!(policy, EvictionPolicy::AllKeysLfu | EvictionPolicy::VolatileLfu)
+    matches!(
+        policy,
+        EvictionPolicy::AllKeysLfu | EvictionPolicy::VolatileLfu
+    )
 }
 
 fn peek<'c>(ctx: &'c mut Ctx<'_, '_>) -> Result<Option<Value<'c>>, basalt_tiering::Fault> {

@@ -1,8 +1,8 @@
 //! Counters: INCR, DECR and their relatives on integers, INCRBYFLOAT on decimal numbers.
 //!
 //! A counter is an ordinary string. The write counts as the access, so what was there is only peeked at
-//! (and a cold counter is not promoted just to be overwritten). Integer steps are logged as they came; a floating point step as the
-//! SET of its result, so that no two machines have to agree on arithmetic.
+//! (and a cold counter is not promoted just to be overwritten). Integer steps are logged as they came; a
+//! floating point step as the SET of its result, so that no two machines have to agree on arithmetic.
 
 use basalt_resp::{LongDouble, parse_i64};
 use basalt_tiering::{Expiry, Kind};
