@@ -23,6 +23,7 @@ pub mod introspection;
 pub mod keys;
 pub mod keyspace;
 pub mod server_admin;
+mod spec;
 pub mod strings;
 pub mod tier;
 pub mod transactions;
@@ -67,8 +68,20 @@ pub struct Ctx<'a, 's> {
     pub effects: &'a mut Effects,
     /// The selected database.
     pub db: u32,
-    /// The command's reading of the clock.
+    /// The command's reading of the clock, or [`REPLAY_CLOCK`].
     pub now: UnixMs,
+}
+
+/// What commands from a log read on the clock, so that they do again exactly what was done: for them no
+/// time is past (what had expired was logged as DEL) and limits that a client meets do not hold.
+pub const REPLAY_CLOCK: UnixMs = UnixMs(0);
+
+impl Ctx<'_, '_> {
+    /// True for a command from a log.
+    #[must_use]
+    pub fn is_replay(&self) -> bool {
+        self.now == REPLAY_CLOCK
+    }
 }
 
 /// What kind of work a command is, and the function that does it.
