@@ -127,7 +127,7 @@ pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &m
     env.effects.clear();
     for watched in &env.session.watch.keys {
         let key = server.store.key(watched.db, &watched.key);
-        let look = |tx: &mut basalt_tiering::Tx<'_>, _: &mut crate::effects::Effects| drop(tx.peek(&key));
+        let look = |tx: &mut basalt_tiering::Tx<'_>, _: &mut crate::effects::Effects| { let _ = tx.peek(&key); };
         let ((), _) = super::change(server, &[key], env.now, &env.session.pins, look);
     }
     if env.session.watch.flag.load(Ordering::Acquire) {
