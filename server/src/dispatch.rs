@@ -50,13 +50,13 @@ struct Traits {
 
 impl Traits {
     fn of(command: &Command) -> Self {
-        const STEERING: [&str; 7] = ["exec", "discard", "multi", "watch", "unwatch", "quit", "reset"];
+        const STEERING: [&str; 6] = ["exec", "discard", "multi", "watch", "quit", "reset"];
         Traits {
             no_auth: command.flags.has(Flags::NO_AUTH),
             loading: command.flags.has(Flags::LOADING),
             write: command.is_write(),
             deny_oom: command.flags.has(Flags::DENYOOM),
-            steers_multi: STEERING.contains(&command.name) && command.name != "unwatch",
+            steers_multi: STEERING.contains(&command.name),
             is_exec: command.name == "exec",
             may_replicate: command.flags.has(Flags::MAY_REPLICATE),
         }
@@ -245,7 +245,7 @@ pub fn admit(request: &Request<'_>) -> Verdict {
 
 #[inline]
 fn known_arity(request: &Request<'_>, row: &Row) -> Result<(), Error> {
-    if row.command.fits(request.args.len()) { Ok(()) } else { Err(wrong_arity(row.command.name)) }
+    if row.command.fits(request.args.len()) { Ok(()) } else { Err(errors::wrong_arity(row.command.name)) }
 }
 
 #[inline]
@@ -337,11 +337,6 @@ fn unknown_command(args: &Args<'_>) -> Error {
 fn unknown_subcommand(container: &str, wanted: &[u8]) -> Error {
     let wanted = clipped(wanted, ECHOED_BYTES);
     Error::text(format!("ERR unknown subcommand '{wanted}'. Try {} HELP.", container.to_ascii_uppercase()))
-}
-
-#[cold]
-fn wrong_arity(name: &str) -> Error {
-    Error::text(format!("ERR wrong number of arguments for '{name}' command"))
 }
 
 #[cfg(test)]

@@ -15,9 +15,13 @@ use crate::clients::Clients;
 use crate::config::Config;
 use crate::errors::{self, Error};
 use crate::gate::Gate;
+use crate::logging::LevelHandle;
 use crate::shutdown::Shutdown;
 use crate::slowlog::Slowlog;
 use crate::stats::Stats;
+
+/// The version of Redis whose behaviour clients may expect.
+pub const REDIS_VERSION: &str = "7.4.0";
 
 /// What CLIENT PAUSE holds back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +100,8 @@ pub struct Server {
     pub run_id: String,
     /// Number of workers.
     pub workers: usize,
+    /// Changes the level of the server's own log.
+    pub log_level: Option<LevelHandle>,
     /// Up to where the log is on disk: what sessions under `appendfsync always` wait for.
     pub synced: watch::Sender<Offset>,
 }
