@@ -1,17 +1,17 @@
 //! The handle others hold: opening, closing, and every call of the public interface.
 //!
-//! The work is done elsewhere (`append`, `writer`, `reader`, `seal`, `space`, `repair`); here is what is
-//! offered and the life of the background threads.
+//! The work is done elsewhere (`append`, `writer`, `reader`, `seal`, `space`, `open`, `repair`); here is what
+//! is offered and the life of the background threads.
 
-use crate::door::{Door, DoorFile};
-use crate::error::{Error, Result, no_space};
+use crate::background::unix_ms_now;
+use crate::door::Door;
+use crate::error::{Error, Result};
+use crate::open::{assemble, lock_failed, sync_files};
 use crate::reader::Reader;
-use crate::repair::{Active, Recovered, recover};
-use crate::ring::{OldRing, Ring};
-use crate::segment::{
-    Catalog, SEGMENT_HEADER, Segment, SegmentHeader, SparseIndex, first_offset, raw_name,
-};
-use crate::shared::{Parts, Shared};
+use crate::repair::{Recovered, recover};
+use crate::ring::OldRing;
+use crate::segment::{SEGMENT_HEADER, Segment, first_offset};
+use crate::shared::Shared;
 use crate::stream::Stream;
 use crate::types::{
     Appended, Frame, FsyncPolicy, Info, LogEvent, LogState, Offset, OpenReport, Options, Retention,
@@ -21,7 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 /// An open log. Cheap to clone; every method may be called from any thread.
 #[derive(Clone)]
@@ -448,163 +448,4 @@ impl Drop for Hold {
         self.shared.floor.lock().holds.remove(&self.id);
         self.shared.wake.keeper.raise();
     }
-}
-
-impl Recovered {
-    fn nothing(options: &Options) -> Recovered {
-        Recovered {
-            catalog: Vec::new(),
-            active: None,
-            end: options.create_at.0,
-            pos: 0,
-            db: None,
-            cut_bytes: 0,
-            replication_id: options.replication_id,
-        }
-    }
-}
-
-impl Shared {
-    /// The keeper's thread: the next segment's space, retention, and waiting for space to return.
-    pub(crate) fn run_keeper(&self) {
-        while !self.stop.load(Ordering::Acquire) {
-            self.wake.keeper.wait(Some(Duration::from_secs(1)));
-            if self.state() != LogState::Poisoned {
-                // A full disk is in the state, and the next round tries again.
-                drop(self.prepare_spare(0));
-                drop(self.drain());
-            }
-            if let Err(e) = self.apply_retention(unix_ms_now()) {
-                self.note_error(&e);
-            }
-        }
-    }
-
-    /// The sealer's thread.
-    pub(crate) fn run_sealer(&self) {
-        // Compression is never urgent: it takes the CPU others leave. Failing that, it just runs.
-        // SAFETY: a plain system call on the calling thread.
-        let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, libc::gettid() as libc::id_t, 19) };
-        let mut pause = Duration::from_secs(1);
-        while !self.stop.load(Ordering::Acquire) {
-            self.wake.sealer.wait(Some(pause));
-            pause = match self.seal_full_segments() {
-                Ok(_) | Err(Error::Closed) => Duration::from_secs(1),
-                Err(e) => {
-                    self.note_error(&e);
-                    Duration::from_secs(60)
-                }
-            };
-        }
-    }
-}
-
-fn lock_failed(dir: &Path) -> impl FnOnce(std::io::Error) -> Error {
-    move |e| match e.kind() {
-        std::io::ErrorKind::WouldBlock => Error::Locked(dir.display().to_string()),
-        _ => Error::io("lock the binlog directory")(e),
-    }
-}
-
-/// Forces raw segments and the directory to disk. (Sealed ones are before they get their name.)
-fn sync_files(door: &dyn Door, dir: &Path, catalog: &Catalog) -> Result<()> {
-    for segment in catalog.iter().filter(|s| !s.is_sealed()) {
-        segment
-            .file
-            .sync_data()
-            .map_err(Error::io(format!("fsync {}", segment.name)))?;
-    }
-    door.sync_dir(dir)
-        .map_err(Error::io("fsync the binlog directory"))
-}
-
-/// Makes the live state from what recovery found; the flag says that no space could be reserved.
-fn assemble(
-    options: Options,
-    door: Arc<dyn Door>,
-    lock: Box<dyn Send + Sync>,
-    mut found: Recovered,
-) -> Result<(Arc<Shared>, bool)> {
-    let ring = Ring::create(&*door, &options.dir, options.ring_bytes)?;
-    let mut full = false;
-    let (active, capacity) = match found.active.take() {
-        Some(active) => {
-            // It may have been followed by a segment that was cut off.
-            active.segment.set_end(u64::MAX);
-            let capacity = options.segment_bytes.max(active.file_pos);
-            match active.segment.file.preallocate(capacity) {
-                Ok(()) => (active, capacity),
-                Err(e) if no_space(&e) => {
-                    full = true;
-                    let capacity = active.file_pos;
-                    (active, capacity)
-                }
-                Err(e) => return Err(Error::io("reserve space for the newest segment")(e)),
-            }
-        }
-        None => {
-            let active = first_segment(&options, &*door, &found)?;
-            found.catalog.push(active.segment.clone());
-            (active, options.segment_bytes.max(SEGMENT_HEADER))
-        }
-    };
-    let shared = Shared::new(Parts {
-        ring,
-        catalog: found.catalog,
-        active: active.segment,
-        index: active.index,
-        file_pos: active.file_pos,
-        capacity,
-        end: found.end,
-        pos: found.pos,
-        db: found.db,
-        replication_id: found.replication_id,
-        options,
-        door,
-        lock,
-    });
-    Ok((Arc::new(shared), full))
-}
-
-/// Creates a segment at the end of what was found, durably.
-fn first_segment(options: &Options, door: &dyn Door, found: &Recovered) -> Result<Active> {
-    let name = raw_name(found.end);
-    let temporary = options.dir.join("first.tmp");
-    let header = SegmentHeader {
-        first: found.end,
-        pos: found.pos,
-        synced: found.end,
-        first_ms: unix_ms_now(),
-        replication_id: found.replication_id,
-    };
-    let create = || -> std::io::Result<Arc<dyn DoorFile>> {
-        let file = door.open(&temporary, true)?;
-        file.preallocate(options.segment_bytes.max(SEGMENT_HEADER))?;
-        file.write_at(&header.encode(false), 0)?;
-        file.sync_data()?;
-        door.rename(&temporary, &options.dir.join(&name))?;
-        door.sync_dir(&options.dir)?;
-        Ok(file)
-    };
-    let file = create().map_err(Error::io(format!("create {name}")))?;
-    let index = Arc::new(SparseIndex::for_capacity(options.segment_bytes));
-    let segment = Arc::new(Segment::raw(
-        header,
-        file,
-        SEGMENT_HEADER,
-        u64::MAX,
-        index.clone(),
-    ));
-    Ok(Active {
-        segment,
-        index,
-        file_pos: SEGMENT_HEADER,
-    })
-}
-
-/// The wall clock, for the age of segments only; frames bring their own time.
-fn unix_ms_now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_millis() as u64)
 }
