@@ -107,7 +107,7 @@ fn slots_of<'b>(keys: &[Key<'_>], near: &'b mut [Slot; NEAR], far: &'b mut Vec<S
 }
 
 /// Locks the slots of `keys`.
-fn begin<'s>(server: &'s Server, keys: &[Key<'_>], now: UnixMs, pins: &PinSet) -> (Tx<'s>, u16) {
+fn begin<'s>(server: &'s Server, keys: &[Key<'_>], now: UnixMs, pins: &'s PinSet) -> (Tx<'s>, u16) {
     if let [key] = keys {
         return (server.store.begin(&[key.slot], now, pins), key.slot.0);
     }
@@ -244,6 +244,17 @@ fn append_expired(binlog: &basalt_binlog::Binlog, expired: &[ExpiredKey], now: U
         end = logged(binlog.append(&frame, &[&payload])).or(end);
     }
     end
+}
+
+/// Logs the deletion of keys of one slot that the store decided by itself. The slot must be locked.
+pub fn log_deletes(binlog: &basalt_binlog::Binlog, db: u32, slot: Slot, keys: &[&[u8]]) {
+    let now = UnixMs::now();
+    let mut payload = Vec::new();
+    for key in keys {
+        payload.clear();
+        encode_command(&mut payload, &[b"DEL".as_slice(), key]);
+        logged(binlog.append(&Frame::data(now.0, slot.0, db16(db)), &[&payload]));
+    }
 }
 
 fn db16(db: u32) -> u16 {

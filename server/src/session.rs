@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use basalt_binlog::Offset;
 use basalt_resp::{Args, Encoder, OwnedArgs, Proto};
-use basalt_tiering::{PinSet, UnixMs};
+use basalt_tiering::{PinSet, Slot, UnixMs};
 
 use crate::clients::{ClientInfo, flag};
 use crate::commands::{Command, Flags};
@@ -237,9 +237,8 @@ impl Session {
         if self.watch.keys.is_empty() {
             return;
         }
-        for watched in self.watch.keys.drain(..) {
-            server.store.unwatch(&self.watch.flag, &server.store.key(watched.db, &watched.key));
-        }
+        let slots: Vec<Slot> = self.watch.keys.drain(..).map(|watched| Slot::of(&watched.key)).collect();
+        server.store.unwatch(&self.watch.flag, &slots);
         self.watch.flag = Arc::new(AtomicBool::new(false));
         self.info.watched.store(0, Ordering::Relaxed);
     }

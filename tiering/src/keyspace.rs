@@ -27,6 +27,8 @@ pub(crate) struct Namespace {
     pub(crate) live: AtomicI64,
     /// Keys with an expiry in either tier.
     pub(crate) volatile: AtomicI64,
+    /// Keys that are only in the cold tier; too high by at most `unknown`.
+    pub(crate) cold_only: AtomicI64,
     /// Hot entries of which it is not known whether a cold copy exists.
     pub(crate) unknown: AtomicI64,
 }
@@ -38,6 +40,7 @@ impl Namespace {
             tracked,
             live: AtomicI64::new(0),
             volatile: AtomicI64::new(0),
+            cold_only: AtomicI64::new(0),
             unknown: AtomicI64::new(0),
         })
     }
@@ -186,6 +189,12 @@ impl Keyspace {
     /// True if the newest epoch already holds at `offset`: a replayed FLUSHDB or SWAPDB is skipped then.
     pub(crate) fn knows(&self, offset: Offset) -> bool {
         self.shared.lock().history.last().is_some_and(|epoch| epoch.from >= offset)
+    }
+
+    /// Keys that are only in the cold tier.
+    pub(crate) fn cold_only(&self) -> u64 {
+        let count = |names: &Arc<Namespace>| names.cold_only.load(Relaxed).max(0) as u64;
+        self.shared.lock().namespaces.values().map(count).sum()
     }
 
     /// What is to be saved, if it changed since the last call; epochs that ended before `replay` go.

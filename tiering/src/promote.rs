@@ -100,6 +100,15 @@ impl Load {
         }
     }
 
+    /// What a command that needs this key still has to wait for: a read under way, or the error of one,
+    /// which waiting returns.
+    fn need(self: &Arc<Self>) -> Need {
+        match self.result() {
+            Some(Ok(_)) => Need::Nothing,
+            Some(Err(_)) | None => Need::Wait(Arc::clone(self)),
+        }
+    }
+
     fn poll(&self, context: &mut Context<'_>) -> Poll<Result<(), StoreError>> {
         match &mut *self.state.lock() {
             LoadState::Done(result) => Poll::Ready(result.as_ref().map(|_| ()).map_err(Clone::clone)),
@@ -244,6 +253,8 @@ impl Inner {
                     self.stats.cold_lookups.add(1);
                     if !self.answer_from_memory(&load) {
                         self.readers.submit(Arc::clone(&load));
+                    }
+                    if let Need::Wait(load) = load.need() {
                         waiting.push(load);
                     }
                 }
@@ -256,8 +267,7 @@ impl Inner {
     fn register(self: &Arc<Self>, key: &Key<'_>, pins: &mut PinSet) -> Need {
         let at = match pins.position(key.ns, key.hash, key.bytes) {
             Ok(at) if !pins.loads[at].is_void() => {
-                let load = &pins.loads[at];
-                return if load.result().is_some() { Need::Nothing } else { Need::Wait(Arc::clone(load)) };
+                return pins.loads[at].need();
             }
             Ok(at) => {
                 pins.loads.remove(at);
@@ -274,7 +284,7 @@ impl Inner {
         let joined = slot.loads.iter().find(|load| load.is_of(key.ns, key.hash, key.bytes));
         if let Some(load) = joined.cloned() {
             pins.loads.insert(at, Arc::clone(&load));
-            return if load.result().is_some() { Need::Nothing } else { Need::Wait(load) };
+            return load.need();
         }
         let load = Load::new(key);
         slot.loads.push(Arc::clone(&load));

@@ -188,10 +188,15 @@ impl Space {
         self.insert(new, State::Clean, new.expiry.is_some())
     }
 
+    /// Counts keys that are only in the cold tier.
+    pub(crate) fn add_cold_only(&mut self, n: i32) {
+        self.cold_only = self.cold_only.checked_add_signed(n).expect("no more keys leave than were there");
+        self.names.cold_only.fetch_add(i64::from(n), Relaxed);
+    }
+
     /// A key stops being cold-only; it stays alive, now with an entry.
     fn leave_cold_only(&mut self, volatile: bool) {
-        debug_assert!(self.cold_only > 0, "a cold copy that was counted");
-        self.cold_only = self.cold_only.saturating_sub(1);
+        self.add_cold_only(-1);
         if volatile {
             self.names.add_volatile(-1);
         }
@@ -295,7 +300,7 @@ impl Space {
         assert!(entry.state() == State::Clean && !entry.is_tombstone(), "only a clean entry may leave");
         let volatile = entry.expiry().is_some();
         self.hot_volatile -= u32::from(volatile);
-        self.cold_only += 1;
+        self.add_cold_only(1);
         self.table.remove(place, seed).free();
     }
 

@@ -258,7 +258,7 @@ impl Inner {
             space.names.unknown.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
             if item.had_copy {
                 // It was counted twice: as an entry and as a key that is only cold.
-                space.cold_only -= 1;
+                space.add_cold_only(-1);
                 space.names.add_live(-1);
                 space.names.add_volatile(-i64::from(item.copy_volatile));
             }

@@ -420,7 +420,7 @@ impl Store {
     /// True if no key is only in the cold tier, so that whole-keyspace reads do no I/O.
     #[must_use]
     pub fn all_resident(&self) -> bool {
-        self.inner.cold_only_keys() == 0
+        self.inner.keyspace.cold_only() == 0
     }
 
     /// The numbers behind INFO and TIER STATS.
@@ -485,20 +485,10 @@ impl Inner {
             keys += u64::from(records);
             let mut slot = self.slots.get(slot).ok_or_else(damaged)?.lock();
             let space = slot.add_space(names);
-            (space.cold_only, space.records, space.volatile_records) = (records, records, volatile);
+            space.add_cold_only(records as i32);
+            (space.records, space.volatile_records) = (records, volatile);
         }
         Ok(keys)
-    }
-
-    /// Keys that are only in the cold tier.
-    pub(crate) fn cold_only_keys(&self) -> u64 {
-        if !self.has_cold() {
-            return 0;
-        }
-        self.slots
-            .iter()
-            .map(|slot| slot.lock().spaces().map(|space| u64::from(space.cold_only)).sum::<u64>())
-            .sum()
     }
 }
 

@@ -251,6 +251,7 @@ impl<'s> Tx<'s> {
         if let Some(end) = self.replay_end {
             if header.guard >= end {
                 self.skipped = true;
+                return Err(Fault);
             }
             return Ok(Found::Cold(loaded));
         }

@@ -32,6 +32,8 @@ pub(super) async fn load(conn: &mut Connection, row: &'static Row) {
     if let Err(error) = wait.await {
         tracing::error!(%error, "a key could not be read from disk");
         conn.session.end_multi();
+        // The next attempt reads again.
+        conn.session.pins.clear();
         let worker = Rc::clone(&conn.worker);
         Batch::new(conn, &worker).fail(row, &Error::text(format!("ERR cannot read the key from disk: {error}")));
     }
