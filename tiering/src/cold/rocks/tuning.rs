@@ -136,8 +136,8 @@ fn table(family: Family, cache: &Cache) -> BlockBasedOptions {
     if matches!(family, Family::Keys | Family::Pages) {
         // Bloom for level 0, which is small, short-lived and built while writers wait; Ribbon below.
         table.set_hybrid_ribbon_filter(FILTER_BITS_PER_KEY, 1);
-        // A lookup in a block goes by hash to a run of four records: a quarter less CPU when the block is
-        // at hand, for 3 % more disk with 64-byte values and 0.1 % with 1 KB.
+        // A lookup in a block goes by hash to a run of four records: up to a quarter less CPU when the
+        // block is at hand, for 3 % more disk with 64-byte values and 0.1 % with 1 KB.
         table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
         table.set_block_restart_interval(4);
     }
