@@ -149,12 +149,15 @@ pub fn data(env: &mut Env<'_>, row: &Row, handler: DataHandler, args: &Args<'_>,
 #[inline]
 fn on_keys(env: &mut Env<'_>, handler: DataHandler, args: &Args<'_>, keys: &[Key<'_>], out: &mut Vec<u8>) -> Ran {
     env.effects.clear();
-    let (mut tx, slot) = begin(env.server, keys, env.now, &env.session.pins);
+    // The slots borrow the pins while the handler borrows the session.
+    let pins = std::mem::take(&mut env.session.pins);
+    let (mut tx, slot) = begin(env.server, keys, env.now, &pins);
     let ran = step(env, &mut tx, handler, args, keys, out);
     if let Some(end) = commit(env.server, &tx, slot, env.effects, env.now) {
         env.session.written_to = Some(end);
     }
     drop(tx);
+    env.session.pins = pins;
     count_dirty(env);
     ran
 }

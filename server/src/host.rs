@@ -10,11 +10,16 @@ use crate::exec;
 use crate::server::Server;
 
 /// The server as the store sees it.
-#[derive(Debug)]
 pub struct StoreHost {
     binlog: Option<Binlog>,
     /// Weak, since the server owns the store.
     server: OnceLock<Weak<Server>>,
+}
+
+impl std::fmt::Debug for StoreHost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreHost").finish_non_exhaustive()
+    }
 }
 
 impl StoreHost {

@@ -40,6 +40,7 @@ pub use basalt_binlog::Offset;
 pub use budget::{Admission, Policy, RoomWait};
 pub use ids::{KeyHash, NamespaceId, SLOTS, Slot, UnixMs};
 pub use promote::{PinSet, PinWait};
+pub use scan::Frozen;
 pub use stats::{StoreStats, TierObject};
 pub use store::{DeleteReason, Host, Opened, Store, StoreError, StoreLimits, StoreOptions};
 pub use tx::{Expiry, ExpiredKey, Fault, Key, Kind, Tx, Value};

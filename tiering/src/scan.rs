@@ -78,7 +78,25 @@ impl Inner {
     }
 }
 
+/// While this is held nothing is written to the cold tier.
+#[derive(Debug)]
+pub struct Frozen<'a>(#[allow(dead_code, reason = "held for its drop")] crate::spill::Turn<'a>);
+
 impl Store {
+    /// Keeps the cold tier as it is, for a transaction whose effects are logged only at its end. Before, it
+    /// settles what blind overwrites left unknown, so that DBSIZE need not.
+    ///
+    /// # Errors
+    /// The cold tier failed.
+    pub fn freeze(&self) -> Result<Frozen<'_>, StoreError> {
+        for db in 0..self.databases() {
+            if !self.dbsize_is_known(self.namespace(db)) {
+                self.inner.settle_unknown(self.namespace(db))?;
+            }
+        }
+        Ok(Frozen(self.inner.spiller.turn()))
+    }
+
     /// One SCAN step: visits about `count` keys from `cursor` on; returns the next cursor, 0 at the end.
     /// May read from disk.
     ///

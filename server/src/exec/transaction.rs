@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 
 use basalt_binlog::MANY_SLOTS;
 use basalt_resp::{Args, Encoder};
-use basalt_tiering::Key;
+use basalt_tiering::{Key, PinSet};
 
 use super::{Env, KeyList, Ran, begin, commit, commit_exclusive, count_dirty, step};
 use crate::commands::keyspace::KeyspaceCtx;
@@ -73,8 +73,27 @@ pub fn run_locked(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &
     let slot = common_slot(&keys);
     let watched = env.session.watch.keys.clone();
     keys.extend(watched.iter().map(|watched| server.store.key(watched.db, &watched.key)));
-    let (mut tx, _) = begin(server, &keys, env.now, &env.session.pins);
-    for key in &keys[keys.len() - watched.len()..] {
+    let pins = std::mem::take(&mut env.session.pins);
+    let ran = in_locked_slots(env, server, multi, &keys, &pins, watched.len(), slot, out);
+    env.session.pins = pins;
+    count_dirty(env);
+    ran
+}
+
+/// Runs a queue in the slots of `keys`, the last `watched` of which are only watched.
+#[allow(clippy::too_many_arguments, reason = "the one caller has just computed them")]
+fn in_locked_slots(
+    env: &mut Env<'_>,
+    server: &Arc<Server>,
+    multi: &Multi,
+    keys: &[Key<'_>],
+    pins: &PinSet,
+    watched: usize,
+    slot: u16,
+    out: &mut Vec<u8>,
+) -> Ran {
+    let (mut tx, _) = begin(server, keys, env.now, pins);
+    for key in &keys[keys.len() - watched..] {
         // A look at a watched key that has expired deletes it, which trips the flag.
         let _ = tx.peek(key);
     }
@@ -109,8 +128,6 @@ pub fn run_locked(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &
     if let Some(end) = commit(server, &tx, slot, env.effects, env.now) {
         env.session.written_to = Some(end);
     }
-    drop(tx);
-    count_dirty(env);
     Ran::Done
 }
 
@@ -127,13 +144,22 @@ pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &m
     env.effects.clear();
     for watched in &env.session.watch.keys {
         let key = server.store.key(watched.db, &watched.key);
-        let look = |tx: &mut basalt_tiering::Tx<'_>, _: &mut crate::effects::Effects| { let _ = tx.peek(&key); };
+        let look = |tx: &mut basalt_tiering::Tx<'_>, _: &mut crate::effects::Effects| {
+            // Its expiry, if it has passed, trips the flag; what it holds is of no interest.
+            let _ = tx.peek(&key);
+        };
         let ((), _) = super::change(server, &[key], env.now, &env.session.pins, look);
     }
     if env.session.watch.flag.load(Ordering::Acquire) {
         Encoder::new(out, env.session.proto).null_array();
         return;
     }
+    // From here to the append of the common frame nothing may reach the cold tier: it would be ahead of the
+    // log (rule 1).
+    let frozen = match server.store.freeze() {
+        Ok(frozen) => frozen,
+        Err(error) => return refuse(env, out, &Error::text(format!("ERR {error}"))),
+    };
     Encoder::new(out, env.session.proto).array(multi.queue.len());
     env.session.in_exec = true;
     for queued in &multi.queue {
@@ -144,6 +170,7 @@ pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &m
     if let Some(end) = commit_exclusive(server, env.effects, env.now) {
         env.session.written_to = Some(end);
     }
+    drop(frozen);
     count_dirty(env);
 }
 
@@ -186,18 +213,24 @@ fn data_still(
         Ok(list) => list,
         Err(error) => return refuse(env, out, &error),
     };
+    // Pinned before anything else, so that even a blind overwrite knows whether there is a cold copy: inside
+    // a transaction DBSIZE could not wait for the spiller to find out.
+    let mut pins = std::mem::take(&mut env.session.pins);
     loop {
-        let (mut tx, slot) = begin(server, list.as_slice(), env.now, &env.session.pins);
+        if let Err(error) = server.store.pin_blocking(list.as_slice(), &mut pins) {
+            refuse(env, out, &Error::text(format!("ERR cannot read the key from disk: {error}")));
+            break;
+        }
+        let (mut tx, slot) = begin(server, list.as_slice(), env.now, &pins);
         let ran = step(env, &mut tx, handler, args, list.as_slice(), out);
         // Expired keys are logged here; the effects wait for the common frame, which the gate allows.
         let expired = commit(server, &tx, slot, &crate::effects::Effects::default(), env.now);
         env.session.written_to = expired.or(env.session.written_to);
-        drop(tx);
         if ran == Ran::Done {
-            return;
+            break;
         }
-        server.store.pin_blocking(list.as_slice(), &mut env.session.pins);
     }
+    env.session.pins = pins;
 }
 
 /// Runs a handler on the whole keyspace; an error is the reply.

@@ -42,12 +42,11 @@ struct Place {
     db: u32,
     start: Offset,
     end: Offset,
-    unix_ms: u64,
 }
 
 impl Place {
     fn of(frame: &FrameView<'_>) -> Place {
-        Place { db: u32::from(frame.db), start: frame.start, end: frame.end, unix_ms: frame.unix_ms }
+        Place { db: u32::from(frame.db), start: frame.start, end: frame.end }
     }
 }
 
