@@ -26,7 +26,10 @@ impl StoreHost {
     /// A host with this log; the server follows ([`StoreHost::connect`]).
     #[must_use]
     pub fn new(binlog: Option<Binlog>) -> Arc<Self> {
-        Arc::new(StoreHost { binlog, server: OnceLock::new() })
+        Arc::new(StoreHost {
+            binlog,
+            server: OnceLock::new(),
+        })
     }
 
     /// Tells the host which server it speaks for.
@@ -34,7 +37,10 @@ impl StoreHost {
     /// # Panics
     /// If it was told before.
     pub fn connect(&self, server: &Arc<Server>) {
-        assert!(self.server.set(Arc::downgrade(server)).is_ok(), "a host belongs to one server");
+        assert!(
+            self.server.set(Arc::downgrade(server)).is_ok(),
+            "a host belongs to one server"
+        );
     }
 }
 
@@ -81,7 +87,8 @@ pub fn store_limits(settings: &Settings, active_expire: bool) -> StoreLimits {
     StoreLimits {
         maxmemory: settings.maxmemory_bytes,
         maxdisk: settings.maxdisk_bytes,
-        policy: Policy::from_name(settings.maxmemory_policy.name()).expect("the names are the same"),
+        policy: Policy::from_name(settings.maxmemory_policy.name())
+            .expect("the names are the same"),
         samples: settings.maxmemory_samples as usize,
         lfu_log_factor: settings.lfu_log_factor,
         lfu_decay_minutes: settings.lfu_decay_minutes,

@@ -126,7 +126,12 @@ pub struct Multi {
 
 impl Default for Multi {
     fn default() -> Self {
-        Multi { queue: Vec::new(), aborted: false, bytes: 0, flags: Flags::NONE }
+        Multi {
+            queue: Vec::new(),
+            aborted: false,
+            bytes: 0,
+            flags: Flags::NONE,
+        }
     }
 }
 
@@ -221,7 +226,9 @@ impl Session {
     /// Chooses the protocol.
     pub fn set_proto(&mut self, proto: Proto) {
         self.proto = proto;
-        self.info.proto.store(if proto == Proto::Resp3 { 3 } else { 2 }, Ordering::Relaxed);
+        self.info
+            .proto
+            .store(if proto == Proto::Resp3 { 3 } else { 2 }, Ordering::Relaxed);
     }
 
     /// Leaves MULTI.
@@ -237,7 +244,12 @@ impl Session {
         if self.watch.keys.is_empty() {
             return;
         }
-        let slots: Vec<Slot> = self.watch.keys.drain(..).map(|watched| Slot::of(&watched.key)).collect();
+        let slots: Vec<Slot> = self
+            .watch
+            .keys
+            .drain(..)
+            .map(|watched| Slot::of(&watched.key))
+            .collect();
         server.store.unwatch(&self.watch.flag, &slots);
         self.watch.flag = Arc::new(AtomicBool::new(false));
         self.info.watched.store(0, Ordering::Relaxed);

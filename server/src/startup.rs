@@ -11,7 +11,9 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use basalt_binlog::{Binlog, DiskDoor, FsyncPolicy as LogFsync, LogEvent, Offset, OpenReport, Retention};
+use basalt_binlog::{
+    Binlog, DiskDoor, FsyncPolicy as LogFsync, LogEvent, Offset, OpenReport, Retention,
+};
 use basalt_tiering::{Host, Opened, Store, StoreOptions, UnixMs};
 use rand::Rng;
 use tokio::sync::watch;
@@ -59,7 +61,11 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
     server.store.start();
     server.loading.store(false, Ordering::Release);
     server.store.start_warm_up();
-    tracing::info!(port = settings.port, workers = server.workers, "ready to accept connections");
+    tracing::info!(
+        port = settings.port,
+        workers = server.workers,
+        "ready to accept connections"
+    );
     Ok(Running { server, threads })
 }
 
@@ -77,7 +83,10 @@ fn open_log(settings: &Settings) -> anyhow::Result<Option<(Binlog, OpenReport)>>
     options.replication_id = random_id();
     let opened = Binlog::open(options, Arc::new(DiskDoor)).context("cannot open the log")?;
     if opened.1.cut_bytes > 0 {
-        tracing::warn!(bytes = opened.1.cut_bytes, "a torn tail of the log was cut off");
+        tracing::warn!(
+            bytes = opened.1.cut_bytes,
+            "a torn tail of the log was cut off"
+        );
     }
     Ok(Some(opened))
 }
@@ -85,7 +94,11 @@ fn open_log(settings: &Settings) -> anyhow::Result<Option<(Binlog, OpenReport)>>
 fn open_store(settings: &Settings) -> anyhow::Result<(Store, Opened)> {
     // Without a log the cold tier is scratch space and starts empty: it must never be the one that belongs
     // to a log.
-    let cold = if settings.binlog { "cold" } else { "cold-scratch" };
+    let cold = if settings.binlog {
+        "cold"
+    } else {
+        "cold-scratch"
+    };
     let options = StoreOptions {
         cold_dir: settings.dir.join(cold),
         databases: settings.databases,
@@ -101,14 +114,23 @@ fn open_store(settings: &Settings) -> anyhow::Result<(Store, Opened)> {
 fn replay_from(report: &OpenReport, opened: &Opened) -> anyhow::Result<Offset> {
     match opened.replay_from {
         None if report.first > Offset(0) => {
-            bail!("the cold tier is missing: the log begins at offset {}, not at 0", report.first)
+            bail!(
+                "the cold tier is missing: the log begins at offset {}, not at 0",
+                report.first
+            )
         }
         None => Ok(report.first),
         Some(from) if from < report.first => {
-            bail!("the log begins at offset {}, but the cold tier needs it from {from} on", report.first)
+            bail!(
+                "the log begins at offset {}, but the cold tier needs it from {from} on",
+                report.first
+            )
         }
         Some(from) if from > report.end => {
-            bail!("the log ends at offset {}, but the cold tier already holds {from}: is the log missing?", report.end)
+            bail!(
+                "the log ends at offset {}, but the cold tier already holds {from}: is the log missing?",
+                report.end
+            )
         }
         Some(from) => Ok(from),
     }
@@ -170,7 +192,9 @@ fn forward_log_events(server: &Arc<Server>) {
             tracing::error!("the log could not be written: writes are refused until a restart");
             waiting.send_replace(Offset::MAX);
         }
-        LogEvent::Full => tracing::error!("no space for the log: writes are refused until there is"),
+        LogEvent::Full => {
+            tracing::error!("no space for the log: writes are refused until there is")
+        }
         LogEvent::SpaceReturned => tracing::info!("there is space for the log again"),
         LogEvent::Appended => {}
     }));

@@ -53,7 +53,10 @@ impl Policy {
     /// The policy with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Policy> {
-        Policy::NAMES.iter().find(|(_, known)| *known == name).map(|(policy, _)| *policy)
+        Policy::NAMES
+            .iter()
+            .find(|(_, known)| *known == name)
+            .map(|(policy, _)| *policy)
     }
 
     /// True if recency decides.
@@ -67,7 +70,10 @@ impl Policy {
     pub fn volatile_only(self) -> bool {
         matches!(
             self,
-            Policy::VolatileLru | Policy::VolatileLfu | Policy::VolatileRandom | Policy::VolatileTtl
+            Policy::VolatileLru
+                | Policy::VolatileLfu
+                | Policy::VolatileRandom
+                | Policy::VolatileTtl
         )
     }
 }
@@ -132,7 +138,11 @@ fn share_of(tiering: bool, max: u64) -> usize {
     const UNBOUNDED: u64 = 2 << 30;
     let max = if max == 0 { UNBOUNDED } else { max };
     // Without tiering the cold tier is only written: it needs memtables, no cache.
-    let share = if tiering { max / 5 } else { (max / 16).min(128 << 20) };
+    let share = if tiering {
+        max / 5
+    } else {
+        (max / 16).min(128 << 20)
+    };
     share.clamp(LEAST, MOST) as usize
 }
 
@@ -141,8 +151,15 @@ fn machine_memory() -> u64 {
     let read = |path: &str| std::fs::read_to_string(path).ok();
     let group = read("/sys/fs/cgroup/memory.max").and_then(|text| text.trim().parse::<u64>().ok());
     let total = read("/proc/meminfo").and_then(|text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("MemTotal:"))?;
+        line.trim()
+            .strip_suffix("kB")?
+            .trim()
+            .parse::<u64>()
+            .ok()
+            .map(|kib| kib << 10)
     });
     match (total, group) {
         (Some(total), Some(group)) => total.min(group),
@@ -192,7 +209,8 @@ impl Budget {
         let used = stats::allocated::read().unwrap_or(0) as u64;
         self.used.store(used, Relaxed);
         self.peak.fetch_max(used, Relaxed);
-        self.resident.store(stats::resident::read().unwrap_or(0) as u64, Relaxed);
+        self.resident
+            .store(stats::resident::read().unwrap_or(0) as u64, Relaxed);
     }
 
     /// What counts against the budget: the allocations, and what the allocator holds beyond its margin.
@@ -213,7 +231,11 @@ impl Budget {
 
     fn mark(&self, percent: u64) -> u64 {
         // Memory-only mode evicts at the limit itself, as Redis does.
-        let percent = if self.tiering { percent } else { percent.max(100) };
+        let percent = if self.tiering {
+            percent
+        } else {
+            percent.max(100)
+        };
         self.max.load(Relaxed) / 100 * percent
     }
 
@@ -233,7 +255,11 @@ impl Budget {
         let over = max != 0 && self.charged() > max;
         let frees_nothing = *self.policy.lock() == Policy::NoEviction;
         let admission = if self.tiering {
-            match (self.disk_full.load(Relaxed), over, self.exhausted.load(Relaxed)) {
+            match (
+                self.disk_full.load(Relaxed),
+                over,
+                self.exhausted.load(Relaxed),
+            ) {
                 (true, _, _) => Admission::OutOfMemory,
                 // What is left is not data (memtables, buffers): waiting would not help.
                 (false, true, false) => Admission::Wait,
@@ -241,7 +267,11 @@ impl Budget {
             }
         } else if over {
             let refuse = frees_nothing || self.exhausted.load(Relaxed);
-            if refuse { Admission::OutOfMemory } else { Admission::Wait }
+            if refuse {
+                Admission::OutOfMemory
+            } else {
+                Admission::Wait
+            }
         } else {
             Admission::Go
         };
@@ -286,7 +316,12 @@ impl Budget {
     /// Budget, allocations, what the allocator holds, and the peak of the allocations; in bytes.
     pub(crate) fn figures(&self) -> (u64, u64, u64, u64) {
         let load = |figure: &AtomicU64| figure.load(Relaxed);
-        (load(&self.max), load(&self.used), load(&self.resident), load(&self.peak))
+        (
+            load(&self.max),
+            load(&self.used),
+            load(&self.resident),
+            load(&self.peak),
+        )
     }
 }
 
@@ -299,7 +334,10 @@ pub struct RoomWait {
 
 impl RoomWait {
     pub(crate) fn new(inner: &Arc<Inner>) -> RoomWait {
-        RoomWait { inner: Arc::clone(inner), registered: false }
+        RoomWait {
+            inner: Arc::clone(inner),
+            registered: false,
+        }
     }
 }
 

@@ -109,7 +109,10 @@ impl Checkpointer {
         while times.get(1).is_some_and(|(then, _)| *then <= horizon) {
             times.pop_front();
         }
-        times.front().filter(|(then, _)| *then <= horizon).map_or(Offset(0), |(_, end)| *end)
+        times
+            .front()
+            .filter(|(then, _)| *then <= horizon)
+            .map_or(Offset(0), |(_, end)| *end)
     }
 }
 
@@ -139,7 +142,11 @@ impl Inner {
         // Read before looking at the slots: what becomes dirty meanwhile does so at this end or later.
         let end = self.host().log_end();
         let oldest = |slot: &crate::store::SlotCell| {
-            slot.lock().spaces().map(|space| space.dirty_since).min().unwrap_or(Offset::MAX)
+            slot.lock()
+                .spaces()
+                .map(|space| space.dirty_since)
+                .min()
+                .unwrap_or(Offset::MAX)
         };
         self.slots.iter().map(oldest).min().unwrap_or(end).min(end)
     }
@@ -147,7 +154,10 @@ impl Inner {
     /// Slots whose oldest change lies before `target`.
     fn slots_older_than(&self, target: Offset) -> Vec<Slot> {
         let is_older = |slot: &Slot| {
-            self.slots[slot.index()].lock().spaces().any(|space| space.dirty_since < target)
+            self.slots[slot.index()]
+                .lock()
+                .spaces()
+                .any(|space| space.dirty_since < target)
         };
         (0..SLOTS as u16).map(Slot).filter(is_older).collect()
     }
@@ -204,7 +214,10 @@ impl Inner {
         for slot in &self.slots {
             let dropped: Vec<_> = {
                 let mut slot = slot.lock();
-                doomed.iter().filter_map(|ns| slot.drop_space(*ns)).collect()
+                doomed
+                    .iter()
+                    .filter_map(|ns| slot.drop_space(*ns))
+                    .collect()
             };
             // The entries are freed here, outside the slot's lock.
             drop(dropped);
@@ -241,7 +254,8 @@ impl Housekeeper {
     fn round(&mut self, inner: &Arc<Inner>) -> Duration {
         let pressed = inner.relieve();
         let now = Instant::now();
-        let due = |last: Option<Instant>, every: Duration| last.is_none_or(|last| now - last >= every);
+        let due =
+            |last: Option<Instant>, every: Duration| last.is_none_or(|last| now - last >= every);
         if due(self.last_expire, ROUND) {
             self.last_expire = Some(now);
             inner.note_time(UnixMs::now());
@@ -263,7 +277,12 @@ impl Housekeeper {
             log_error("the checkpoint is put off", inner.continue_checkpoint());
         }
         inner.watch_disk();
-        if inner.tiering && inner.limits().warmup && self.last_warm_save.is_none_or(|t| t.elapsed().as_secs() >= 60) {
+        if inner.tiering
+            && inner.limits().warmup
+            && self
+                .last_warm_save
+                .is_none_or(|t| t.elapsed().as_secs() >= 60)
+        {
             if self.last_warm_save.is_some() {
                 log_error("the hot keys' list is not saved", inner.save_hot_keys());
             }
@@ -295,10 +314,12 @@ impl Inner {
         }
         let freed = if self.tiering {
             let victims = self.choose_victims(12);
-            self.sweep(excess, victims).map(|swept| swept.freed_bytes).unwrap_or_else(|error| {
-                tracing::error!(%error, "memory cannot be freed");
-                0
-            })
+            self.sweep(excess, victims)
+                .map(|swept| swept.freed_bytes)
+                .unwrap_or_else(|error| {
+                    tracing::error!(%error, "memory cannot be freed");
+                    0
+                })
         } else {
             self.evict_by_policy(excess)
         };
@@ -313,7 +334,9 @@ impl Inner {
         let limits = self.limits();
         let end = self.host().log_end();
         let now = UnixMs::now();
-        let by_time = self.checkpointer.note_end(now, end, limits.checkpoint_interval_ms);
+        let by_time = self
+            .checkpointer
+            .note_end(now, end, limits.checkpoint_interval_ms);
         let by_bytes = Offset(end.0.saturating_sub(limits.replay_limit_bytes / 2));
         let target = by_time.max(by_bytes);
         let persisted = self.checkpointer.persisted();
@@ -344,7 +367,11 @@ impl Store {
     /// # Errors
     /// The cold tier or the log failed.
     pub fn spill(&self, keys: &[Key<'_>]) -> Result<usize, StoreError> {
-        if self.inner.has_cold() { self.inner.spill_keys(keys) } else { Ok(0) }
+        if self.inner.has_cold() {
+            self.inner.spill_keys(keys)
+        } else {
+            Ok(0)
+        }
     }
 
     /// Empties memory into the cold tier. Blocks.
@@ -356,7 +383,8 @@ impl Store {
             return Ok(0);
         }
         let mut batch = self.inner.spiller.turn();
-        self.inner.spill_slots(&mut batch, (0..SLOTS as u16).map(Slot), Want::All)
+        self.inner
+            .spill_slots(&mut batch, (0..SLOTS as u16).map(Slot), Want::All)
     }
 
     /// Frees memory now if the budget asks for it; for recovery, when no housekeeper runs yet.
@@ -404,7 +432,12 @@ impl Store {
 impl Inner {
     fn trip_watches(&self, concerns: impl Fn(crate::NamespaceId) -> bool) {
         for slot in &self.slots {
-            for watch in slot.lock().watches.iter().filter(|watch| concerns(watch.ns)) {
+            for watch in slot
+                .lock()
+                .watches
+                .iter()
+                .filter(|watch| concerns(watch.ns))
+            {
                 watch.flag.store(true, Relaxed);
             }
         }

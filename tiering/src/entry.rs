@@ -86,7 +86,9 @@ impl Entry {
             + parts.value.len();
         let layout = layout(len);
         // SAFETY: the layout has a non-zero size.
-        let Some(block) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
+        let Some(block) = NonNull::new(unsafe { alloc(layout) }) else {
+            handle_alloc_error(layout)
+        };
         let entry = Entry(block);
         entry.write(parts);
         entry
@@ -104,7 +106,11 @@ impl Entry {
         let value_len = parts.value.len();
         let meta = parts.kind.map_or(TOMBSTONE, |kind| kind as u8)
             | ((parts.state as u8) << STATE_SHIFT)
-            | if parts.expiry.is_some() { HAS_EXPIRY } else { 0 }
+            | if parts.expiry.is_some() {
+                HAS_EXPIRY
+            } else {
+                0
+            }
             | if parts.cold_expiry { COLD_EXPIRY } else { 0 };
         let mut at = FIXED;
         // SAFETY: the block has room for header, key and value as `new`/`reshape` computed it, and the key
@@ -157,7 +163,11 @@ impl Entry {
     }
 
     fn value_len_at(self) -> usize {
-        if self.byte(KEY_LEN) == LONG { FIXED + 4 } else { FIXED }
+        if self.byte(KEY_LEN) == LONG {
+            FIXED + 4
+        } else {
+            FIXED
+        }
     }
 
     /// Length of the value.
@@ -229,7 +239,10 @@ impl Entry {
 
     /// Sets the state.
     pub(crate) fn set_state(self, state: State) {
-        self.set_byte(META, (self.byte(META) & !STATE_MASK) | ((state as u8) << STATE_SHIFT));
+        self.set_byte(
+            META,
+            (self.byte(META) & !STATE_MASK) | ((state as u8) << STATE_SHIFT),
+        );
     }
 
     /// True if the cold copy, where there is one, has an expiry.
@@ -303,7 +316,9 @@ impl Entry {
         debug_assert!(self.has_expiry());
         let at = self.key_at() - 8;
         // SAFETY: as `expiry`.
-        unsafe { ptr::copy_nonoverlapping(expiry.0.to_le_bytes().as_ptr(), self.0.as_ptr().add(at), 8) }
+        unsafe {
+            ptr::copy_nonoverlapping(expiry.0.to_le_bytes().as_ptr(), self.0.as_ptr().add(at), 8)
+        }
     }
 
     /// The entry with another expiry; moves only if an expiry appears or goes.
@@ -337,12 +352,18 @@ impl Entry {
         let old_block = self.len();
         let key_at = self.key_at();
         let body = self.key_len() + old_len;
-        let shift = if new_len >= usize::from(LONG) && old_len < usize::from(LONG) { 4 } else { 0 };
+        let shift = if new_len >= usize::from(LONG) && old_len < usize::from(LONG) {
+            4
+        } else {
+            0
+        };
         let new_block = old_block + shift + (new_len - old_len);
         let old_layout = layout(old_block);
         // SAFETY: the block was allocated with the layout of its own header; the new size is not zero.
         let moved = unsafe { realloc(self.0.as_ptr(), old_layout, block_len(new_block)) };
-        let Some(moved) = NonNull::new(moved) else { handle_alloc_error(layout(new_block)) };
+        let Some(moved) = NonNull::new(moved) else {
+            handle_alloc_error(layout(new_block))
+        };
         // SAFETY: the block now has `new_block` bytes. Moving the part behind the value's length keeps
         // expiry, key and value in order; the tail is inside the block.
         unsafe {
@@ -353,7 +374,11 @@ impl Entry {
                 *p.add(VALUE_LEN) = LONG;
             }
             if new_len >= usize::from(LONG) {
-                ptr::copy_nonoverlapping((new_len as u32).to_le_bytes().as_ptr(), p.add(long_at), 4);
+                ptr::copy_nonoverlapping(
+                    (new_len as u32).to_le_bytes().as_ptr(),
+                    p.add(long_at),
+                    4,
+                );
             } else {
                 *p.add(VALUE_LEN) = new_len as u8;
             }

@@ -68,7 +68,9 @@ impl Inner {
     /// What goes first has the least rank.
     fn rank(&self, policy: Policy, counter: u8, entry: Entry, tick: Tick) -> u64 {
         match policy {
-            Policy::AllKeysRandom | Policy::VolatileRandom | Policy::NoEviction => fast_random_u64(),
+            Policy::AllKeysRandom | Policy::VolatileRandom | Policy::NoEviction => {
+                fast_random_u64()
+            }
             Policy::VolatileTtl => entry.expiry().map_or(u64::MAX, |at| at.0),
             Policy::AllKeysLru | Policy::VolatileLru => {
                 u64::MAX - self.heat.idle_seconds(counter, entry.clock(), tick)
@@ -81,7 +83,8 @@ impl Inner {
 
     fn evict_entry(&self, slot: Slot, hash: KeyHash) -> u64 {
         let mut table = self.slots[slot.index()].lock();
-        let ours = |entry: Entry| !entry.is_tombstone() && KeyHash::of(self.seed, entry.key()) == hash;
+        let ours =
+            |entry: Entry| !entry.is_tombstone() && KeyHash::of(self.seed, entry.key()) == hash;
         let mut found: Option<(NamespaceId, Place)> = None;
         for space in table.spaces() {
             if let Some(place) = space.table.find_where(hash, ours) {
@@ -89,12 +92,15 @@ impl Inner {
             }
         }
         let Some((ns, place)) = found else { return 0 };
-        let Some(db) = self.keyspace.db_of(ns) else { return 0 };
+        let Some(db) = self.keyspace.db_of(ns) else {
+            return 0;
+        };
         let at = self.host().log_end();
         let entry = table.space(ns).expect("found here").table.entry(place);
         let size = entry.len() as u64 + 16;
         let key: Box<[u8]> = entry.key().into();
-        self.host().log_deletes(db, slot, &[&key], DeleteReason::Evicted);
+        self.host()
+            .log_deletes(db, slot, &[&key], DeleteReason::Evicted);
         table.changed(ns, hash, &key);
         let space = table.space(ns).expect("found here");
         if self.has_cold() {
@@ -115,7 +121,9 @@ impl Inner {
         let used = cold.disk_bytes().unwrap_or(0);
         let over = used > limits.maxdisk;
         // Deleted keys free their space when compaction comes by: what is live decides who else must go.
-        let live = cold.stats().map_or(used, |stats| stats.live_bytes_estimate.min(used));
+        let live = cold
+            .stats()
+            .map_or(used, |stats| stats.live_bytes_estimate.min(used));
         let evicts = self.tiering && limits.policy != Policy::NoEviction && self.is_master();
         self.budget.set_disk_full(over && !evicts);
         if !over || !evicts {
@@ -140,7 +148,9 @@ impl Inner {
         let mut best: Option<(u64, crate::cold::ColdKeyOwned)> = None;
         let tick = Tick::at(UnixMs::now());
         for _ in 0..samples * 4 {
-            let Some((ns, slot)) = self.random_cold_slot() else { return Ok(0) };
+            let Some((ns, slot)) = self.random_cold_slot() else {
+                return Ok(0);
+            };
             let order = crate::lfu::fast_random();
             let picked = match self.cold().seek_from(ns, slot, order)? {
                 Some(picked) => picked,
@@ -155,11 +165,16 @@ impl Inner {
             }
             let rank = match policy {
                 Policy::VolatileTtl => header.expiry.map_or(u64::MAX, |at| at.0),
-                Policy::AllKeysLfu | Policy::VolatileLfu => {
-                    u64::from(self.heat.decayed(header.lfu_counter, header.lfu_clock, tick))
-                }
+                Policy::AllKeysLfu | Policy::VolatileLfu => u64::from(self.heat.decayed(
+                    header.lfu_counter,
+                    header.lfu_clock,
+                    tick,
+                )),
                 Policy::AllKeysLru | Policy::VolatileLru => {
-                    u64::MAX - self.heat.idle_seconds(header.lfu_counter, header.lfu_clock, tick)
+                    u64::MAX
+                        - self
+                            .heat
+                            .idle_seconds(header.lfu_counter, header.lfu_clock, tick)
                 }
                 _ => fast_random_u64(),
             };
@@ -167,8 +182,12 @@ impl Inner {
                 best = Some((rank, key));
             }
         }
-        let Some((_, victim)) = best else { return Ok(0) };
-        let Some(db) = self.keyspace.db_of(victim.ns) else { return Ok(0) };
+        let Some((_, victim)) = best else {
+            return Ok(0);
+        };
+        let Some(db) = self.keyspace.db_of(victim.ns) else {
+            return Ok(0);
+        };
         let size = self.average_record_bytes();
         let deleted = self.delete_cold_key(&self.key_of(db, &victim), DeleteReason::Evicted)?;
         Ok(if deleted { size } else { 0 })
@@ -176,7 +195,12 @@ impl Inner {
 
     /// About what a record takes on disk.
     fn average_record_bytes(&self) -> u64 {
-        self.cold().stats().map_or(64, |stats| stats.live_bytes_estimate / stats.keys_estimate.max(1)).max(64)
+        self.cold()
+            .stats()
+            .map_or(64, |stats| {
+                stats.live_bytes_estimate / stats.keys_estimate.max(1)
+            })
+            .max(64)
     }
 
     /// A slot and namespace with records in the cold tier, at random.
@@ -185,7 +209,10 @@ impl Inner {
         (0..SLOTS).find_map(|n| {
             let slot = Slot(((start + n) % SLOTS) as u16);
             let mut table = self.slots[slot.index()].lock();
-            let ns = table.spaces().find(|space| space.cold_only > 0).map(|space| space.names.id)?;
+            let ns = table
+                .spaces()
+                .find(|space| space.cold_only > 0)
+                .map(|space| space.names.id)?;
             Some((ns, slot))
         })
     }

@@ -56,7 +56,10 @@ impl Inner {
     }
 
     fn expire_slot(&self, slot: Slot, now: UnixMs) {
-        let is_due = self.slots[slot.index()].lock().spaces().any(|space| space.next_expiry <= now.0);
+        let is_due = self.slots[slot.index()]
+            .lock()
+            .spaces()
+            .any(|space| space.next_expiry <= now.0);
         if is_due {
             self.host().with_gate(&mut || self.expire_due(slot, now));
         }
@@ -70,7 +73,11 @@ impl Inner {
             for (_, entry) in space.table.iter() {
                 match entry.expiry() {
                     Some(at) if at <= now => {
-                        gone.push((space.names.id, KeyHash::of(self.seed, entry.key()), entry.key().into()));
+                        gone.push((
+                            space.names.id,
+                            KeyHash::of(self.seed, entry.key()),
+                            entry.key().into(),
+                        ));
                     }
                     Some(at) => next = next.min(at.0),
                     None => {}
@@ -80,12 +87,18 @@ impl Inner {
         }
         for (ns, hash, key) in gone {
             // A namespace without a database is doomed; its keys need no farewell.
-            let Some(db) = self.keyspace.db_of(ns) else { continue };
+            let Some(db) = self.keyspace.db_of(ns) else {
+                continue;
+            };
             let at = self.host().log_end();
-            self.host().log_deletes(db, slot, &[&key], DeleteReason::Expired);
+            self.host()
+                .log_deletes(db, slot, &[&key], DeleteReason::Expired);
             table.changed(ns, hash, &key);
             let space = table.space(ns).expect("its entry was just seen");
-            let place = space.table.find(hash, &key).expect("its entry was just seen");
+            let place = space
+                .table
+                .find(hash, &key)
+                .expect("its entry was just seen");
             if self.has_cold() {
                 space.delete(place, hash, at, self.seed);
             } else {
@@ -114,7 +127,13 @@ impl Inner {
     /// A cold key as commands name it.
     pub(crate) fn key_of<'a>(&self, db: u32, owned: &'a ColdKeyOwned) -> Key<'a> {
         let hash = KeyHash::of(self.seed, &owned.key);
-        Key { db, ns: owned.ns, slot: owned.slot, hash, bytes: &owned.key }
+        Key {
+            db,
+            ns: owned.ns,
+            slot: owned.slot,
+            hash,
+            bytes: &owned.key,
+        }
     }
 
     /// Deletes a key that is only in the cold tier (for [`DeleteReason::Expired`], only if its time is
@@ -138,7 +157,8 @@ impl Inner {
                 DeleteReason::Evicted => tx.is_cold(key) && matches!(tx.remove(key), Ok(true)),
             };
             if deleted {
-                self.host().log_deletes(key.db, key.slot, &[key.bytes], reason);
+                self.host()
+                    .log_deletes(key.db, key.slot, &[key.bytes], reason);
             }
         });
         if deleted && reason == DeleteReason::Evicted {

@@ -94,7 +94,10 @@ impl Keyspace {
     /// `tracked` says that there is a cold tier.
     pub(crate) fn new(databases: u32, tracked: bool, saved: Option<SavedKeyspace>) -> Keyspace {
         let saved = saved.unwrap_or_else(|| SavedKeyspace {
-            history: vec![Epoch { from: Offset(0), map: Vec::new() }],
+            history: vec![Epoch {
+                from: Offset(0),
+                map: Vec::new(),
+            }],
             next_id: 1,
             doomed: Vec::new(),
         });
@@ -105,7 +108,11 @@ impl Keyspace {
             doomed: saved.doomed,
             changed: true,
         };
-        let now = shared.history.last().map(|epoch| epoch.map.clone()).unwrap_or_default();
+        let now = shared
+            .history
+            .last()
+            .map(|epoch| epoch.map.clone())
+            .unwrap_or_default();
         let count = (databases as usize).max(now.len());
         let dbs: Box<[AtomicU32]> = (0..count)
             .map(|db| {
@@ -123,7 +130,11 @@ impl Keyspace {
                 epoch.map.push(NamespaceId(dbs[db].load(Relaxed)));
             }
         }
-        Keyspace { dbs, tracked, shared: Mutex::new(shared) }
+        Keyspace {
+            dbs,
+            tracked,
+            shared: Mutex::new(shared),
+        }
     }
 
     /// Number of databases.
@@ -140,13 +151,23 @@ impl Keyspace {
     /// The namespace a database meant at `offset`.
     pub(crate) fn at(&self, db: u32, offset: Offset) -> NamespaceId {
         let shared = self.shared.lock();
-        let epoch = shared.history.iter().rev().find(|epoch| epoch.from <= offset);
-        epoch.and_then(|epoch| epoch.map.get(db as usize)).copied().unwrap_or_else(|| self.of(db))
+        let epoch = shared
+            .history
+            .iter()
+            .rev()
+            .find(|epoch| epoch.from <= offset);
+        epoch
+            .and_then(|epoch| epoch.map.get(db as usize))
+            .copied()
+            .unwrap_or_else(|| self.of(db))
     }
 
     /// The database a namespace belongs to.
     pub(crate) fn db_of(&self, ns: NamespaceId) -> Option<u32> {
-        self.dbs.iter().position(|db| db.load(Relaxed) == ns.0).map(|db| db as u32)
+        self.dbs
+            .iter()
+            .position(|db| db.load(Relaxed) == ns.0)
+            .map(|db| db as u32)
     }
 
     /// The namespace's counts; `None` once it is doomed.
@@ -161,7 +182,9 @@ impl Keyspace {
         for &db in dbs {
             let id = NamespaceId(shared.next_id);
             shared.next_id += 1;
-            shared.namespaces.insert(id.0, Namespace::new(id, self.tracked));
+            shared
+                .namespaces
+                .insert(id.0, Namespace::new(id, self.tracked));
             let old = NamespaceId(self.dbs[db as usize].swap(id.0, Relaxed));
             shared.namespaces.remove(&old.0);
             doomed.push(old);
@@ -181,14 +204,22 @@ impl Keyspace {
     }
 
     fn note(&self, shared: &mut Shared, from: Offset) {
-        let map = self.dbs.iter().map(|db| NamespaceId(db.load(Relaxed))).collect();
+        let map = self
+            .dbs
+            .iter()
+            .map(|db| NamespaceId(db.load(Relaxed)))
+            .collect();
         shared.history.push(Epoch { from, map });
         shared.changed = true;
     }
 
     /// True if the newest epoch already holds at `offset`: a replayed FLUSHDB or SWAPDB is skipped then.
     pub(crate) fn knows(&self, offset: Offset) -> bool {
-        self.shared.lock().history.last().is_some_and(|epoch| epoch.from >= offset)
+        self.shared
+            .lock()
+            .history
+            .last()
+            .is_some_and(|epoch| epoch.from >= offset)
     }
 
     /// Keys that are only in the cold tier.
@@ -200,7 +231,11 @@ impl Keyspace {
     /// What is to be saved, if it changed since the last call; epochs that ended before `replay` go.
     pub(crate) fn take_changes(&self, replay: Offset) -> Option<SavedKeyspace> {
         let mut shared = self.shared.lock();
-        let keep_from = shared.history.iter().rposition(|epoch| epoch.from <= replay).unwrap_or(0);
+        let keep_from = shared
+            .history
+            .iter()
+            .rposition(|epoch| epoch.from <= replay)
+            .unwrap_or(0);
         if keep_from > 0 {
             shared.history.drain(..keep_from);
             shared.changed = true;
@@ -256,9 +291,16 @@ impl SavedKeyspace {
         let mut history = Vec::new();
         for _ in 0..epochs {
             let from = u64::from(words.next()?) | (u64::from(words.next()?) << 32);
-            history.push(Epoch { from: Offset(from), map: take_ids(&mut words)? });
+            history.push(Epoch {
+                from: Offset(from),
+                map: take_ids(&mut words)?,
+            });
         }
-        words.next().is_none().then_some(SavedKeyspace { history, next_id, doomed })
+        words.next().is_none().then_some(SavedKeyspace {
+            history,
+            next_id,
+            doomed,
+        })
     }
 }
 
@@ -301,7 +343,10 @@ mod tests {
 
     #[test]
     fn cut_bytes_are_refused() {
-        let bytes = Keyspace::new(3, true, None).take_changes(Offset(0)).expect("new").encode();
+        let bytes = Keyspace::new(3, true, None)
+            .take_changes(Offset(0))
+            .expect("new")
+            .encode();
         for len in 0..bytes.len() {
             assert_eq!(SavedKeyspace::decode(&bytes[..len]), None);
         }

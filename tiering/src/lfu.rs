@@ -30,7 +30,10 @@ pub(crate) struct Tick {
 
 impl Tick {
     pub(crate) fn at(now: UnixMs) -> Tick {
-        Tick { minutes: (now.0 / 60_000) as u16, seconds: (now.0 / 1000) as u32 & 0x00FF_FFFF }
+        Tick {
+            minutes: (now.0 / 60_000) as u16,
+            seconds: (now.0 / 1000) as u32 & 0x00FF_FFFF,
+        }
     }
 }
 
@@ -49,7 +52,11 @@ impl Heat {
     pub(crate) fn configure(&self, log_factor: u32, decay_minutes: u32, lru: bool) {
         for (counter, chance) in self.chance.iter().enumerate() {
             let above = counter.saturating_sub(usize::from(INITIAL)) as f64;
-            let probability = if counter == 255 { 0.0 } else { 1.0 / (above * f64::from(log_factor) + 1.0) };
+            let probability = if counter == 255 {
+                0.0
+            } else {
+                1.0 / (above * f64::from(log_factor) + 1.0)
+            };
             chance.store((probability * f64::from(u32::MAX)) as u32, Relaxed);
         }
         self.decay_minutes.store(decay_minutes, Relaxed);
@@ -63,7 +70,11 @@ impl Heat {
 
     /// Bits of a new key.
     pub(crate) fn fresh(&self, tick: Tick) -> (u8, u16) {
-        if self.is_lru() { lru_bits(tick) } else { (INITIAL, tick.minutes) }
+        if self.is_lru() {
+            lru_bits(tick)
+        } else {
+            (INITIAL, tick.minutes)
+        }
     }
 
     /// Bits after an access.
@@ -72,7 +83,11 @@ impl Heat {
         if self.is_lru() {
             return lru_bits(tick);
         }
-        let counter = if clock == tick.minutes { counter } else { self.decayed(counter, clock, tick) };
+        let counter = if clock == tick.minutes {
+            counter
+        } else {
+            self.decayed(counter, clock, tick)
+        };
         (self.raised(counter), tick.minutes)
     }
 
@@ -173,6 +188,9 @@ mod tests {
         let heat = Heat::new(10, 1);
         heat.configure(10, 1, true);
         let (low, high) = heat.fresh(Tick::at(UnixMs(1_000_000)));
-        assert_eq!(heat.idle_seconds(low, high, Tick::at(UnixMs(1_300_000))), 300);
+        assert_eq!(
+            heat.idle_seconds(low, high, Tick::at(UnixMs(1_300_000))),
+            300
+        );
     }
 }

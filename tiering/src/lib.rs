@@ -43,4 +43,4 @@ pub use promote::{PinSet, PinWait};
 pub use scan::Frozen;
 pub use stats::{StoreStats, TierObject};
 pub use store::{DeleteReason, Host, Opened, Store, StoreError, StoreLimits, StoreOptions};
-pub use tx::{Expiry, ExpiredKey, Fault, Key, Kind, Tx, Value};
+pub use tx::{ExpiredKey, Expiry, Fault, Key, Kind, Tx, Value};

@@ -10,8 +10,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::{Condvar, Mutex};
@@ -84,7 +84,10 @@ impl Load {
 
     fn finish(&self, result: Result<Option<Arc<Loaded>>, StoreError>) {
         if let Ok(Some(loaded)) = &result {
-            assert!(self.loaded.set(Arc::clone(loaded)).is_ok(), "a load is done once");
+            assert!(
+                self.loaded.set(Arc::clone(loaded)).is_ok(),
+                "a load is done once"
+            );
         }
         let before = std::mem::replace(&mut *self.state.lock(), LoadState::Done(result));
         self.done.notify_all();
@@ -111,7 +114,9 @@ impl Load {
 
     fn poll(&self, context: &mut Context<'_>) -> Poll<Result<(), StoreError>> {
         match &mut *self.state.lock() {
-            LoadState::Done(result) => Poll::Ready(result.as_ref().map(|_| ()).map_err(Clone::clone)),
+            LoadState::Done(result) => {
+                Poll::Ready(result.as_ref().map(|_| ()).map_err(Clone::clone))
+            }
             LoadState::Waiting(wakers) => {
                 if !wakers.iter().any(|waker| waker.will_wake(context.waker())) {
                     wakers.push(context.waker().clone());
@@ -125,7 +130,9 @@ impl Load {
         let mut state = self.state.lock();
         loop {
             match &*state {
-                LoadState::Done(result) => return result.as_ref().map(|_| ()).map_err(Clone::clone),
+                LoadState::Done(result) => {
+                    return result.as_ref().map(|_| ()).map_err(Clone::clone);
+                }
                 LoadState::Waiting(_) => self.done.wait(&mut state),
             }
         }
@@ -175,7 +182,9 @@ impl PinSet {
     }
 
     pub(crate) fn look(&self, key: &Key<'_>) -> Result<Pinned, StoreError> {
-        let Ok(at) = self.position(key.ns, key.hash, key.bytes) else { return Ok(Pinned::No) };
+        let Ok(at) = self.position(key.ns, key.hash, key.bytes) else {
+            return Ok(Pinned::No);
+        };
         let load = &self.loads[at];
         if load.is_void() {
             return Ok(Pinned::No);
@@ -196,7 +205,9 @@ impl PinSet {
 
     /// Lets go of every key.
     pub fn clear(&mut self) {
-        let Some(inner) = self.owner.take() else { return };
+        let Some(inner) = self.owner.take() else {
+            return;
+        };
         for load in self.loads.drain(..) {
             let mut slot = inner.slots[load.slot.index()].lock();
             // Under the lock nobody can join: two holders are the slot and this set.
@@ -243,7 +254,11 @@ enum Need {
 
 impl Inner {
     /// Pins keys; the loads that are not done yet.
-    pub(crate) fn start_pins(self: &Arc<Self>, keys: &[Key<'_>], pins: &mut PinSet) -> Vec<Arc<Load>> {
+    pub(crate) fn start_pins(
+        self: &Arc<Self>,
+        keys: &[Key<'_>],
+        pins: &mut PinSet,
+    ) -> Vec<Arc<Load>> {
         let mut waiting = Vec::new();
         for key in keys {
             match self.register(key, pins) {
@@ -276,12 +291,17 @@ impl Inner {
             Err(at) => at,
         };
         let mut slot = self.slots[key.slot.index()].lock();
-        let Some(space) = slot.space(key.ns) else { return Need::Nothing };
+        let Some(space) = slot.space(key.ns) else {
+            return Need::Nothing;
+        };
         if space.cold_only == 0 || space.table.find(key.hash, key.bytes).is_some() {
             return Need::Nothing;
         }
         pins.owner.get_or_insert_with(|| Arc::clone(self));
-        let joined = slot.loads.iter().find(|load| load.is_of(key.ns, key.hash, key.bytes));
+        let joined = slot
+            .loads
+            .iter()
+            .find(|load| load.is_of(key.ns, key.hash, key.bytes));
         if let Some(load) = joined.cloned() {
             pins.loads.insert(at, Arc::clone(&load));
             return load.need();
@@ -325,14 +345,24 @@ impl Inner {
     fn judge(&self, load: &Load, record: ColdRecord) -> Arc<Loaded> {
         let touches = self.sketch.touch(load.hash);
         let header = record.header();
-        let decayed = self.heat.decayed(header.lfu_counter, header.lfu_clock, self.tick());
+        let decayed = self
+            .heat
+            .decayed(header.lfu_counter, header.lfu_clock, self.tick());
         let counter = (0..touches).fold(decayed, |counter, _| self.heat.raised(counter));
         let admitted = self.budget.admits(counter, touches);
-        Arc::new(Loaded { record, admitted, counter })
+        Arc::new(Loaded {
+            record,
+            admitted,
+            counter,
+        })
     }
 
     /// Blocks until every load is done.
-    pub(crate) fn pin_blocking(self: &Arc<Self>, keys: &[Key<'_>], pins: &mut PinSet) -> Result<(), StoreError> {
+    pub(crate) fn pin_blocking(
+        self: &Arc<Self>,
+        keys: &[Key<'_>],
+        pins: &mut PinSet,
+    ) -> Result<(), StoreError> {
         for load in self.start_pins(keys, pins) {
             load.wait()?;
         }

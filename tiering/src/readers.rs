@@ -22,12 +22,19 @@ pub(crate) struct Readers {
 impl Readers {
     pub(crate) fn new() -> Readers {
         let (sender, receiver) = unbounded();
-        Readers { sender: Mutex::new(None), receiver, queue: sender, threads: Mutex::new(Vec::new()) }
+        Readers {
+            sender: Mutex::new(None),
+            receiver,
+            queue: sender,
+            threads: Mutex::new(Vec::new()),
+        }
     }
 
     /// Hands a load to a thread.
     pub(crate) fn submit(&self, load: Arc<Load>) {
-        self.queue.send(load).expect("the queue lives as long as the store");
+        self.queue
+            .send(load)
+            .expect("the queue lives as long as the store");
     }
 
     /// Loads waiting for a thread.

@@ -37,24 +37,41 @@ impl Inner {
         let mut hot = Vec::new();
         let (mut cut, cold_only) = {
             let mut table = self.slots[slot.index()].lock();
-            let Some(space) = table.space(ns) else { return Ok((u32::MAX, 0)) };
+            let Some(space) = table.space(ns) else {
+                return Ok((u32::MAX, 0));
+            };
             let cut = space.table.scan(from, count, self.seed, |order, entry| {
                 let alive = entry.expiry().is_none_or(|at| at > now);
-                hot.push(HotKey { order, key: entry.key().into(), kind: entry.kind().filter(|_| alive) });
+                hot.push(HotKey {
+                    order,
+                    key: entry.key().into(),
+                    kind: entry.kind().filter(|_| alive),
+                });
             });
             (cut, space.cold_only)
         };
         // Keys that leave memory from here on have a record; without records before there is nothing to add
         // but those, and they were just met.
-        let cold = if cold_only > 0 { self.cold().scan_slot(ns, slot, from, count)? } else { Vec::new() };
-        if cold.len() >= count.max(1) && let Some((last, _)) = cold.last() {
+        let cold = if cold_only > 0 {
+            self.cold().scan_slot(ns, slot, from, count)?
+        } else {
+            Vec::new()
+        };
+        if cold.len() >= count.max(1)
+            && let Some((last, _)) = cold.last()
+        {
             cut = cut.min(last.order);
         }
         let mut met = 0;
         for (key, header) in cold.iter().filter(|(key, _)| key.order <= cut) {
-            let in_memory = hot.iter().any(|hot| hot.order == key.order && hot.key == key.key);
+            let in_memory = hot
+                .iter()
+                .any(|hot| hot.order == key.order && hot.key == key.key);
             if !in_memory && !header.is_expired(now) {
-                visit(&key.key, Kind::from_code(header.kind).unwrap_or(Kind::String));
+                visit(
+                    &key.key,
+                    Kind::from_code(header.kind).unwrap_or(Kind::String),
+                );
                 met += 1;
             }
         }
@@ -69,7 +86,9 @@ impl Inner {
 
     /// Looks up every key of which it is not known whether a cold copy exists, by writing it.
     fn settle_unknown(&self, ns: NamespaceId) -> Result<(), StoreError> {
-        let Some(names) = self.keyspace.namespace(ns) else { return Ok(()) };
+        let Some(names) = self.keyspace.namespace(ns) else {
+            return Ok(());
+        };
         while names.unknown.load(Relaxed) > 0 {
             let mut batch = self.spiller.turn();
             self.spill_slots(&mut batch, (0..SLOTS as u16).map(Slot), Want::Dirty)?;
@@ -114,9 +133,15 @@ impl Store {
         let mut from = cursor as u32;
         let mut left = count.max(1);
         while slot < SLOTS {
-            let (cut, met) = self.inner.scan_slot(ns, Slot(slot as u16), from, left, now, visit)?;
+            let (cut, met) = self
+                .inner
+                .scan_slot(ns, Slot(slot as u16), from, left, now, visit)?;
             left = left.saturating_sub(met);
-            (slot, from) = if cut == u32::MAX { (slot + 1, 0) } else { (slot, cut + 1) };
+            (slot, from) = if cut == u32::MAX {
+                (slot + 1, 0)
+            } else {
+                (slot, cut + 1)
+            };
             if left == 0 && slot < SLOTS {
                 return Ok(((slot as u64) << 32) | u64::from(from));
             }
@@ -134,19 +159,28 @@ impl Store {
         if inner.has_cold() {
             inner.settle_unknown(ns)?;
         }
-        Ok(inner.keyspace.namespace(ns).map_or(0, |names| names.live.load(Relaxed).max(0) as u64))
+        Ok(inner
+            .keyspace
+            .namespace(ns)
+            .map_or(0, |names| names.live.load(Relaxed).max(0) as u64))
     }
 
     /// True if [`Store::dbsize`] needs no look at the disk.
     #[must_use]
     pub fn dbsize_is_known(&self, ns: NamespaceId) -> bool {
-        self.inner.keyspace.namespace(ns).is_none_or(|names| names.unknown.load(Relaxed) == 0)
+        self.inner
+            .keyspace
+            .namespace(ns)
+            .is_none_or(|names| names.unknown.load(Relaxed) == 0)
     }
 
     /// Keys of a namespace that have an expiry.
     #[must_use]
     pub fn expires_count(&self, ns: NamespaceId) -> u64 {
-        self.inner.keyspace.namespace(ns).map_or(0, |names| names.volatile.load(Relaxed).max(0) as u64)
+        self.inner
+            .keyspace
+            .namespace(ns)
+            .map_or(0, |names| names.volatile.load(Relaxed).max(0) as u64)
     }
 
     /// A key chosen about uniformly. May read from disk.
@@ -156,14 +190,19 @@ impl Store {
     pub fn random_key(&self, ns: NamespaceId) -> Result<Option<Vec<u8>>, StoreError> {
         const ATTEMPTS: usize = 100;
         for attempt in 0..ATTEMPTS {
-            let Some((slot, size)) = self.random_slot(ns, attempt) else { return Ok(None) };
+            let Some((slot, size)) = self.random_slot(ns, attempt) else {
+                return Ok(None);
+            };
             // A step from a random order on, and one from the beginning for what lies behind the last key.
             let random = fast_random_u64();
             let now = UnixMs::now();
             for from in [random as u32, 0] {
                 let mut picked: Vec<Vec<u8>> = Vec::new();
                 let portion = size.min(16) as usize;
-                self.inner.scan_slot(ns, slot, from, portion, now, &mut |key, _| picked.push(key.to_vec()))?;
+                self.inner
+                    .scan_slot(ns, slot, from, portion, now, &mut |key, _| {
+                        picked.push(key.to_vec())
+                    })?;
                 if !picked.is_empty() {
                     let at = (random >> 32) as usize % picked.len();
                     return Ok(Some(picked.swap_remove(at)));
@@ -177,7 +216,9 @@ impl Store {
     fn random_slot(&self, ns: NamespaceId, attempt: usize) -> Option<(Slot, u64)> {
         let size = |slot: usize| {
             let mut table = self.inner.slots[slot].lock();
-            table.space(ns).map_or(0, |space| space.table.len() as u64 + u64::from(space.cold_only))
+            table.space(ns).map_or(0, |space| {
+                space.table.len() as u64 + u64::from(space.cold_only)
+            })
         };
         // Few keys: walk them all and take one slot by weight. Many: tournament of random slots.
         let names = self.inner.keyspace.namespace(ns)?;

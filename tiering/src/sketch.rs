@@ -40,10 +40,17 @@ impl Sketch {
             let salted = hash.0 ^ (row as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
             &self.counters[(salted.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 32) as usize & mask]
         });
-        let least = cells.iter().map(|cell| cell.load(Relaxed)).min().unwrap_or(0);
+        let least = cells
+            .iter()
+            .map(|cell| cell.load(Relaxed))
+            .min()
+            .unwrap_or(0);
         if least < LIMIT {
             // Conservative update: only the smallest counters say something about this key.
-            cells.iter().filter(|cell| cell.load(Relaxed) == least).for_each(|cell| cell.store(least + 1, Relaxed));
+            cells
+                .iter()
+                .filter(|cell| cell.load(Relaxed) == least)
+                .for_each(|cell| cell.store(least + 1, Relaxed));
         }
         if self.touches.fetch_add(1, Relaxed) + 1 >= self.window {
             self.age();
@@ -71,7 +78,10 @@ mod tests {
             let count = sketch.touch(KeyHash::of(1, &i.to_le_bytes()));
             high += u32::from(count > 1);
         }
-        assert!(high < 300, "{high} of 3000 keys seen once were counted more often");
+        assert!(
+            high < 300,
+            "{high} of 3000 keys seen once were counted more often"
+        );
         let hot = KeyHash::of(1, b"hot");
         assert!((0..8).map(|_| sketch.touch(hot)).last() >= Some(8));
     }

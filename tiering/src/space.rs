@@ -85,7 +85,11 @@ impl SlotTable {
 
     /// Forgets a doomed namespace; its entries are freed.
     pub(crate) fn drop_space(&mut self, ns: NamespaceId) -> Option<Space> {
-        if self.first.as_ref().is_some_and(|space| space.names.id == ns) {
+        if self
+            .first
+            .as_ref()
+            .is_some_and(|space| space.names.id == ns)
+        {
             let next = self.rest.pop();
             return std::mem::replace(&mut self.first, next);
         }
@@ -97,11 +101,18 @@ impl SlotTable {
     #[inline]
     pub(crate) fn changed(&mut self, ns: NamespaceId, hash: KeyHash, key: &[u8]) {
         if !self.loads.is_empty() {
-            self.loads.iter().filter(|load| load.is_of(ns, hash, key)).for_each(|load| load.void());
+            self.loads
+                .iter()
+                .filter(|load| load.is_of(ns, hash, key))
+                .for_each(|load| load.void());
             self.loads.retain(|load| !load.is_void());
         }
         if !self.watches.is_empty() {
-            for watch in self.watches.iter().filter(|watch| watch.ns == ns && *watch.key == *key) {
+            for watch in self
+                .watches
+                .iter()
+                .filter(|watch| watch.ns == ns && *watch.key == *key)
+            {
                 watch.flag.store(true, Relaxed);
             }
         }
@@ -161,7 +172,12 @@ impl Space {
     }
 
     /// Adds a live entry for a key that has none, written just now.
-    pub(crate) fn insert_written(&mut self, new: &NewEntry<'_>, cold: ColdCopy, at: Offset) -> Place {
+    pub(crate) fn insert_written(
+        &mut self,
+        new: &NewEntry<'_>,
+        cold: ColdCopy,
+        at: Offset,
+    ) -> Place {
         let mut cold_expiry = false;
         let state = match cold {
             ColdCopy::No => State::DirtyNew,
@@ -190,7 +206,10 @@ impl Space {
 
     /// Counts keys that are only in the cold tier.
     pub(crate) fn add_cold_only(&mut self, n: i32) {
-        self.cold_only = self.cold_only.checked_add_signed(n).expect("no more keys leave than were there");
+        self.cold_only = self
+            .cold_only
+            .checked_add_signed(n)
+            .expect("no more keys leave than were there");
         self.names.cold_only.fetch_add(i64::from(n), Relaxed);
     }
 
@@ -252,7 +271,13 @@ impl Space {
     }
 
     /// Changes the expiry of a live entry.
-    pub(crate) fn set_expiry(&mut self, place: Place, hash: KeyHash, expiry: Option<UnixMs>, at: Offset) {
+    pub(crate) fn set_expiry(
+        &mut self,
+        place: Place,
+        hash: KeyHash,
+        expiry: Option<UnixMs>,
+        at: Offset,
+    ) {
         let entry = self.table.entry(place);
         self.count_expiry(entry.expiry(), expiry);
         self.table.set_entry(place, entry.with_expiry(expiry));
@@ -278,7 +303,14 @@ impl Space {
     }
 
     /// Deletes a key that is only in the cold tier: puts its tombstone.
-    pub(crate) fn delete_cold(&mut self, hash: KeyHash, key: &[u8], volatile: bool, at: Offset, seed: u64) {
+    pub(crate) fn delete_cold(
+        &mut self,
+        hash: KeyHash,
+        key: &[u8],
+        volatile: bool,
+        at: Offset,
+        seed: u64,
+    ) {
         self.leave_cold_only(volatile);
         self.names.add_live(-1);
         self.note_dirty(hash, at);
@@ -297,7 +329,10 @@ impl Space {
     /// Lets a clean entry go; the key is cold from here on.
     pub(crate) fn evict_to_cold(&mut self, place: Place, seed: u64) {
         let entry = self.table.entry(place);
-        assert!(entry.state() == State::Clean && !entry.is_tombstone(), "only a clean entry may leave");
+        assert!(
+            entry.state() == State::Clean && !entry.is_tombstone(),
+            "only a clean entry may leave"
+        );
         let volatile = entry.expiry().is_some();
         self.hot_volatile -= u32::from(volatile);
         self.add_cold_only(1);
@@ -325,7 +360,6 @@ impl Space {
             entry.set_state(State::Clean);
         }
     }
-
 }
 
 /// A live entry to be inserted.
@@ -351,7 +385,15 @@ impl<'a> NewEntry<'a> {
         heat: (u8, u16),
         seed: u64,
     ) -> Self {
-        NewEntry { key: key.bytes, hash: key.hash, kind, value, expiry, heat, seed }
+        NewEntry {
+            key: key.bytes,
+            hash: key.hash,
+            kind,
+            value,
+            expiry,
+            heat,
+            seed,
+        }
     }
 }
 

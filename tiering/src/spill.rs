@@ -45,7 +45,9 @@ pub(crate) struct Batch {
 
 impl std::fmt::Debug for Batch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Batch").field("items", &self.items.len()).finish_non_exhaustive()
+        f.debug_struct("Batch")
+            .field("items", &self.items.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -194,7 +196,9 @@ impl Inner {
             batch.set.put_state(STATE_SEED, &self.seed.to_le_bytes());
         }
         if let Some(replay) = replay {
-            batch.set.put_state(crate::store::STATE_REPLAY, &replay.0.to_le_bytes());
+            batch
+                .set
+                .put_state(crate::store::STATE_REPLAY, &replay.0.to_le_bytes());
         }
         batch.guard = batch.guard.max(if self.durable && self.attached() {
             self.guard_of_state()
@@ -242,7 +246,9 @@ impl Inner {
             let mut table = self.slots[slot.index()].lock();
             // A namespace flushed meanwhile takes its counts with it.
             let mut space = table.space(ns);
-            if let (Some(space), Some(counts)) = (space.as_deref_mut(), batch.counts.get(&(ns, slot))) {
+            if let (Some(space), Some(counts)) =
+                (space.as_deref_mut(), batch.counts.get(&(ns, slot)))
+            {
                 (space.records, space.volatile_records) = *counts;
             }
             while let Some(item) = items.next_if(|item| item.ns == ns && item.slot == slot) {
@@ -255,7 +261,10 @@ impl Inner {
 
     fn land_item(&self, space: &mut Space, item: &Item) {
         if item.unknown.is_some() {
-            space.names.unknown.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+            space
+                .names
+                .unknown
+                .fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
             if item.had_copy {
                 // It was counted twice: as an entry and as a key that is only cold.
                 space.add_cold_only(-1);
@@ -265,7 +274,9 @@ impl Inner {
         }
         let seed = self.seed;
         let ours = |entry: Entry| KeyHash::of(seed, entry.key()) == item.hash;
-        let Some(place) = space.table.find_where(item.hash, ours) else { return };
+        let Some(place) = space.table.find_where(item.hash, ours) else {
+            return;
+        };
         let entry = space.table.entry(place);
         if !item.tombstone {
             entry.set_cold_expiry(item.volatile);
@@ -312,8 +323,12 @@ impl Inner {
         for key in keys {
             let mut table = self.slots[key.slot.index()].lock();
             let guard = self.guard(&table);
-            let Some(space) = table.space(key.ns) else { continue };
-            let Some(place) = space.table.find(key.hash, key.bytes) else { continue };
+            let Some(space) = table.space(key.ns) else {
+                continue;
+            };
+            let Some(place) = space.table.find(key.hash, key.bytes) else {
+                continue;
+            };
             let entry = space.table.entry(place);
             gone += usize::from(!entry.is_tombstone());
             if entry.state().is_dirty() {
@@ -335,7 +350,8 @@ impl Inner {
         let (table, seed) = (&space.table, self.seed);
         space.dirty.retain(|&hash| {
             let hash = KeyHash(hash);
-            let ours = |entry: Entry| entry.state().is_dirty() && KeyHash::of(seed, entry.key()) == hash;
+            let ours =
+                |entry: Entry| entry.state().is_dirty() && KeyHash::of(seed, entry.key()) == hash;
             table.find_where(hash, ours).is_some()
         });
         space.dirty.shrink_to_fit();
@@ -360,7 +376,9 @@ impl Inner {
             let mut table = self.slots[random as usize % SLOTS].lock();
             for space in table.spaces() {
                 for (place, entry) in space.table.sample(random.rotate_left(32), PER_SLOT) {
-                    let counter = self.heat.decayed(space.table.lfu(place), entry.clock(), tick);
+                    let counter = self
+                        .heat
+                        .decayed(space.table.lfu(place), entry.clock(), tick);
                     counters[usize::from(counter)] += 1;
                     seen += 1;
                 }
@@ -371,11 +389,17 @@ impl Inner {
         for (counter, &count) in counters.iter().enumerate() {
             if below + count >= wanted {
                 let share = f64::from(wanted - below) / f64::from(count);
-                return Victims { counter: counter as u8, ties: (share * f64::from(u32::MAX)) as u32 };
+                return Victims {
+                    counter: counter as u8,
+                    ties: (share * f64::from(u32::MAX)) as u32,
+                };
             }
             below += count;
         }
-        Victims { counter: u8::MAX, ties: u32::MAX }
+        Victims {
+            counter: u8::MAX,
+            ties: u32::MAX,
+        }
     }
 
     /// Sweeps slots from where the last sweep ended until `bytes` are freed, at most once round.
@@ -387,8 +411,17 @@ impl Inner {
             if swept.freed_bytes >= bytes {
                 break;
             }
-            let at = self.spiller.cursor.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            self.sweep_slot(&mut batch, Slot((at % SLOTS) as u16), victims, tick, &mut swept);
+            let at = self
+                .spiller
+                .cursor
+                .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.sweep_slot(
+                &mut batch,
+                Slot((at % SLOTS) as u16),
+                victims,
+                tick,
+                &mut swept,
+            );
             if batch.is_full() {
                 self.write_batch(&mut batch)?;
             }
@@ -398,7 +431,14 @@ impl Inner {
         Ok(swept)
     }
 
-    fn sweep_slot(&self, batch: &mut Batch, slot: Slot, victims: Victims, tick: Tick, swept: &mut Swept) {
+    fn sweep_slot(
+        &self,
+        batch: &mut Batch,
+        slot: Slot,
+        victims: Victims,
+        tick: Tick,
+        swept: &mut Swept,
+    ) {
         let mut table = self.slots[slot.index()].lock();
         let guard = self.guard(&table);
         for space in table.spaces() {
@@ -406,14 +446,18 @@ impl Inner {
                 .table
                 .iter()
                 .filter(|&(place, entry)| {
-                    let counter = self.heat.decayed(space.table.lfu(place), entry.clock(), tick);
+                    let counter = self
+                        .heat
+                        .decayed(space.table.lfu(place), entry.clock(), tick);
                     entry.is_tombstone() || victims.include(counter)
                 })
                 .map(|(_, entry)| KeyHash::of(self.seed, entry.key()))
                 .collect();
             for hash in chosen {
                 let ours = |entry: Entry| KeyHash::of(self.seed, entry.key()) == hash;
-                let Some(place) = space.table.find_where(hash, ours) else { continue };
+                let Some(place) = space.table.find_where(hash, ours) else {
+                    continue;
+                };
                 let entry = space.table.entry(place);
                 let bytes = entry.len() as u64 + 16;
                 match entry.state() {
@@ -469,7 +513,10 @@ impl Batch {
 
     /// Forgets a batch that held only state and was written.
     pub(crate) fn done_with_state(&mut self) {
-        assert!(self.items.is_empty(), "entries land before their batch is forgotten");
+        assert!(
+            self.items.is_empty(),
+            "entries land before their batch is forgotten"
+        );
         self.clear();
     }
 
@@ -516,7 +563,9 @@ impl Batch {
             volatile: expiry.is_some(),
             evict,
         });
-        self.counts.entry((ns, slot)).or_insert((space.records, space.volatile_records));
+        self.counts
+            .entry((ns, slot))
+            .or_insert((space.records, space.volatile_records));
         self.guard = self.guard.max(guard);
         entry.set_state(state.spilling());
     }
@@ -524,8 +573,10 @@ impl Batch {
     /// Adds the new counts of the slots it touches to the set.
     fn count(&mut self) {
         for item in &self.items {
-            let (records, volatile) =
-                self.counts.get_mut(&(item.ns, item.slot)).expect("every item's slot is counted");
+            let (records, volatile) = self
+                .counts
+                .get_mut(&(item.ns, item.slot))
+                .expect("every item's slot is counted");
             *records += u32::from(!item.tombstone);
             *volatile += u32::from(!item.tombstone && item.volatile);
             *records -= u32::from(item.had_copy);

@@ -52,7 +52,10 @@ impl State {
 
     /// True if it differs from the cold tier and is not being written.
     pub(crate) fn is_dirty(self) -> bool {
-        matches!(self, State::DirtyNew | State::DirtyOver | State::DirtyUnknown)
+        matches!(
+            self,
+            State::DirtyNew | State::DirtyOver | State::DirtyUnknown
+        )
     }
 
     /// The state after a write or a deletion that keeps a tombstone.
@@ -66,7 +69,10 @@ impl State {
 
     /// The state when a batch takes the entry.
     pub(crate) fn spilling(self) -> State {
-        assert!(self.is_dirty(), "only a dirty entry is spilled, not {self:?}");
+        assert!(
+            self.is_dirty(),
+            "only a dirty entry is spilled, not {self:?}"
+        );
         State::Spilling
     }
 

@@ -146,7 +146,9 @@ impl Store {
     pub fn locate(&self, key: &Key<'_>) -> Result<TierObject, crate::StoreError> {
         let inner = &self.inner;
         let record = match inner.cold_tier() {
-            Some(cold) => cold.get(&crate::cold::ColdKey::new(key.ns, key.slot, key.hash, key.bytes))?,
+            Some(cold) => cold.get(&crate::cold::ColdKey::new(
+                key.ns, key.slot, key.hash, key.bytes,
+            ))?,
             None => None,
         };
         let guard = record.as_ref().map(|record| record.header().guard);
@@ -157,9 +159,23 @@ impl Store {
             Some((space.table.entry(place), space.table.lfu(place)))
         });
         if let Some((entry, lfu)) = hot {
-            let tier = if entry.is_tombstone() { "absent" } else { "hot" };
-            let state = if entry.is_tombstone() { "tombstone" } else { state_name(inner, entry.state()) };
-            return Ok(TierObject { tier, state, lfu, bytes: entry.len() as u64, guard });
+            let tier = if entry.is_tombstone() {
+                "absent"
+            } else {
+                "hot"
+            };
+            let state = if entry.is_tombstone() {
+                "tombstone"
+            } else {
+                state_name(inner, entry.state())
+            };
+            return Ok(TierObject {
+                tier,
+                state,
+                lfu,
+                bytes: entry.len() as u64,
+                guard,
+            });
         }
         Ok(match record {
             Some(record) if space.is_some_and(|space| space.cold_only > 0) => TierObject {
@@ -169,7 +185,13 @@ impl Store {
                 bytes: record.payload().len() as u64,
                 guard,
             },
-            _ => TierObject { tier: "absent", state: "absent", lfu: 0, bytes: 0, guard: None },
+            _ => TierObject {
+                tier: "absent",
+                state: "absent",
+                lfu: 0,
+                bytes: 0,
+                guard: None,
+            },
         })
     }
 
@@ -189,5 +211,9 @@ impl Store {
 }
 
 fn state_name(inner: &Inner, state: State) -> &'static str {
-    if inner.has_cold() { state.name() } else { "memory-only" }
+    if inner.has_cold() {
+        state.name()
+    } else {
+        "memory-only"
+    }
 }

@@ -19,8 +19,8 @@ use crate::lfu::{Heat, Tick};
 use crate::promote::{PinSet, PinWait};
 use crate::readers::Readers;
 use crate::sketch::Sketch;
-use crate::spill::Spiller;
 use crate::space::SlotTable;
+use crate::spill::Spiller;
 use crate::stats::{Counters, StoreStats};
 use crate::tx::{Key, Tx};
 use crate::{KeyHash, NamespaceId, SLOTS, Slot, UnixMs};
@@ -145,7 +145,9 @@ pub(crate) struct Inner {
 
 impl std::fmt::Debug for Inner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("tiering", &self.tiering).finish_non_exhaustive()
+        f.debug_struct("Store")
+            .field("tiering", &self.tiering)
+            .finish_non_exhaustive()
     }
 }
 
@@ -174,7 +176,10 @@ impl Inner {
 
     /// The server around the store.
     pub(crate) fn host(&self) -> &dyn Host {
-        self.host.get().expect("the store is attached before it serves").as_ref()
+        self.host
+            .get()
+            .expect("the store is attached before it serves")
+            .as_ref()
     }
 
     /// True once [`Store::attach`] was called.
@@ -211,7 +216,11 @@ impl Inner {
 
     /// Log end under the lock of a slot; while replaying, how far the slot has come.
     pub(crate) fn guard(&self, slot: &SlotTable) -> Offset {
-        if self.replaying.load(Relaxed) { slot.applied } else { self.host().log_end() }
+        if self.replaying.load(Relaxed) {
+            slot.applied
+        } else {
+            self.host().log_end()
+        }
     }
 }
 
@@ -246,7 +255,11 @@ impl Store {
             // Without a log the cold tier is scratch space: nothing tells what it lacks.
             ColdTier::destroy(&options.cold_dir)?;
         }
-        let cold = if wants_cold { Some(open_cold(&options)?) } else { None };
+        let cold = if wants_cold {
+            Some(open_cold(&options)?)
+        } else {
+            None
+        };
         let saved = read_saved(cold.as_ref())?;
         let limits = options.limits;
         let inner = Arc::new(Inner {
@@ -275,7 +288,13 @@ impl Store {
         if store.inner.has_cold() {
             store.inner.start_readers(options.readers);
         }
-        Ok((store, Opened { replay_from: saved.replay, keys }))
+        Ok((
+            store,
+            Opened {
+                replay_from: saved.replay,
+                keys,
+            },
+        ))
     }
 
     /// Connects the store to the server around it.
@@ -283,7 +302,10 @@ impl Store {
     /// # Panics
     /// If it was attached before.
     pub fn attach(&self, host: Arc<dyn Host>) {
-        assert!(self.inner.host.set(host).is_ok(), "a store is attached once");
+        assert!(
+            self.inner.host.set(host).is_ok(),
+            "a store is attached once"
+        );
     }
 
     /// Recovery is over: background work begins, offsets come from the log from now on.
@@ -297,7 +319,11 @@ impl Store {
     /// # Errors
     /// What kept the last checkpoint from being written.
     pub fn close(&self, save: bool) -> Result<(), StoreError> {
-        let saved = if save && self.inner.durable { self.checkpoint() } else { Ok(()) };
+        let saved = if save && self.inner.durable {
+            self.checkpoint()
+        } else {
+            Ok(())
+        };
         self.inner.closing.store(true, Relaxed);
         self.inner.checkpointer.stop();
         self.inner.readers.stop();
@@ -337,7 +363,10 @@ impl Store {
     pub fn key_at<'a>(&self, db: u32, bytes: &'a [u8], offset: Offset) -> Option<Key<'a>> {
         let ns = self.inner.keyspace.at(db, offset);
         self.inner.keyspace.namespace(ns)?;
-        Some(Key { ns, ..self.key(db, bytes) })
+        Some(Key {
+            ns,
+            ..self.key(db, bytes)
+        })
     }
 
     /// Takes the locks of `slots` (ascending, each once).
@@ -379,7 +408,10 @@ impl Store {
     /// Ends a WATCH: `flag` no longer waits for `keys`.
     pub fn unwatch(&self, flag: &Arc<AtomicBool>, slots: &[Slot]) {
         for slot in slots {
-            self.inner.slots[slot.index()].lock().watches.retain(|watch| !Arc::ptr_eq(&watch.flag, flag));
+            self.inner.slots[slot.index()]
+                .lock()
+                .watches
+                .retain(|watch| !Arc::ptr_eq(&watch.flag, flag));
         }
     }
 
@@ -400,7 +432,9 @@ impl Store {
     pub fn reconfigure(&self, limits: StoreLimits) {
         let inner = &*self.inner;
         let lru = !inner.tiering && limits.policy.is_lru();
-        inner.heat.configure(limits.lfu_log_factor, limits.lfu_decay_minutes, lru);
+        inner
+            .heat
+            .configure(limits.lfu_log_factor, limits.lfu_decay_minutes, lru);
         inner.budget.configure(&limits);
         if let Some(cold) = inner.cold_tier()
             && let Err(error) = cold.set_memory_budget(inner.budget.cold_bytes())
@@ -438,7 +472,9 @@ fn open_cold(options: &StoreOptions) -> Result<ColdTier, StoreError> {
 }
 
 fn parent_of(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 struct Saved {
@@ -448,9 +484,15 @@ struct Saved {
 }
 
 fn read_saved(cold: Option<&ColdTier>) -> Result<Saved, StoreError> {
-    let fresh = Saved { seed: rand::random(), keyspace: None, replay: None };
+    let fresh = Saved {
+        seed: rand::random(),
+        keyspace: None,
+        replay: None,
+    };
     let Some(cold) = cold else { return Ok(fresh) };
-    let Some(seed) = cold.state_get(STATE_SEED)? else { return Ok(fresh) };
+    let Some(seed) = cold.state_get(STATE_SEED)? else {
+        return Ok(fresh);
+    };
     let number = |name: &str, bytes: &[u8]| {
         <[u8; 8]>::try_from(bytes)
             .map(u64::from_le_bytes)
@@ -462,24 +504,37 @@ fn read_saved(cold: Option<&ColdTier>) -> Result<Saved, StoreError> {
             SavedKeyspace::decode(&bytes).ok_or_else(|| StoreError::Damaged("databases".to_owned()))
         })
         .transpose()?;
-    let replay = cold.state_get(STATE_REPLAY)?.map(|bytes| number(STATE_REPLAY, &bytes)).transpose()?;
-    Ok(Saved { seed: number(STATE_SEED, &seed)?, keyspace, replay: replay.map(Offset) })
+    let replay = cold
+        .state_get(STATE_REPLAY)?
+        .map(|bytes| number(STATE_REPLAY, &bytes))
+        .transpose()?;
+    Ok(Saved {
+        seed: number(STATE_SEED, &seed)?,
+        keyspace,
+        replay: replay.map(Offset),
+    })
 }
 
 impl Inner {
     /// Reads the counts of every slot; returns the number of keys.
     fn read_counts(&self) -> Result<u64, StoreError> {
-        let Some(cold) = self.cold_tier() else { return Ok(0) };
+        let Some(cold) = self.cold_tier() else {
+            return Ok(0);
+        };
         let mut keys = 0;
         for (name, value) in cold.state_scan(STATE_COUNTS)? {
             let damaged = || StoreError::Damaged(format!("count {name}"));
-            let (ns, slot) = name[STATE_COUNTS.len()..].split_once('/').ok_or_else(damaged)?;
+            let (ns, slot) = name[STATE_COUNTS.len()..]
+                .split_once('/')
+                .ok_or_else(damaged)?;
             let ns = NamespaceId(u32::from_str_radix(ns, 16).map_err(|_| damaged())?);
             let slot = usize::from_str_radix(slot, 16).map_err(|_| damaged())?;
             let counts: [u8; 8] = value.as_slice().try_into().map_err(|_| damaged())?;
             let (records, volatile) = (le_u32(&counts[..4]), le_u32(&counts[4..]));
             // Counts of a doomed namespace go with it.
-            let Some(names) = self.keyspace.namespace(ns) else { continue };
+            let Some(names) = self.keyspace.namespace(ns) else {
+                continue;
+            };
             names.add_live(i64::from(records));
             names.add_volatile(i64::from(volatile));
             keys += u64::from(records);

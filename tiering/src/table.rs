@@ -32,7 +32,10 @@ fn tag_of(hash: KeyHash) -> u64 {
 
 fn word_of(entry: Entry, hash: KeyHash, lfu: u8) -> u64 {
     let address = entry.address();
-    assert!(address & 15 == 0 && address >> 47 == 0, "entries are 16-aligned user-space addresses");
+    assert!(
+        address & 15 == 0 && address >> 47 == 0,
+        "entries are 16-aligned user-space addresses"
+    );
     (address >> 4) | (tag_of(hash) << 43) | (u64::from(lfu) << LFU_SHIFT)
 }
 
@@ -102,7 +105,11 @@ impl HotTable {
 
     /// The first entry with `hash`'s tag, from its home on, that `matches`.
     #[inline]
-    pub(crate) fn find_where(&self, hash: KeyHash, matches: impl Fn(Entry) -> bool) -> Option<Place> {
+    pub(crate) fn find_where(
+        &self,
+        hash: KeyHash,
+        matches: impl Fn(Entry) -> bool,
+    ) -> Option<Place> {
         let capacity = self.words.len();
         if capacity == 0 {
             return None;
@@ -212,11 +219,21 @@ impl HotTable {
     }
 
     /// Up to `limit` entries with their counters from a position chosen by `random`, cyclically.
-    pub(crate) fn sample(&self, random: u64, limit: usize) -> impl Iterator<Item = (Place, Entry)> + '_ {
+    pub(crate) fn sample(
+        &self,
+        random: u64,
+        limit: usize,
+    ) -> impl Iterator<Item = (Place, Entry)> + '_ {
         let capacity = self.words.len();
         let start = ((u128::from(random) * capacity as u128) >> 64) as usize;
         (0..capacity)
-            .map(move |i| if start + i < capacity { start + i } else { start + i - capacity })
+            .map(move |i| {
+                if start + i < capacity {
+                    start + i
+                } else {
+                    start + i - capacity
+                }
+            })
             .filter(|&at| self.words[at] != 0)
             .map(|at| (Place(at), entry_of(self.words[at])))
             .take(limit)
@@ -225,7 +242,13 @@ impl HotTable {
     /// Visits, in rising hash order, the entries whose order (top 32 bits of the hash) is at least `from`,
     /// until `limit` were met, and then on to the end of that order value. Returns the last order visited
     /// completely (`u32::MAX` at the end of the table).
-    pub(crate) fn scan(&self, from: u32, limit: usize, seed: u64, mut visit: impl FnMut(u32, Entry)) -> u32 {
+    pub(crate) fn scan(
+        &self,
+        from: u32,
+        limit: usize,
+        seed: u64,
+        mut visit: impl FnMut(u32, Entry),
+    ) -> u32 {
         let capacity = self.words.len();
         if self.len == 0 {
             return u32::MAX;
@@ -267,7 +290,11 @@ impl HotTable {
             None => u32::MAX,
             Some(home) => first_order_with_home(capacity, home).saturating_sub(1),
         };
-        let cut = if batch.len() > limit && limit > 0 { batch[limit - 1].0.min(complete) } else { complete };
+        let cut = if batch.len() > limit && limit > 0 {
+            batch[limit - 1].0.min(complete)
+        } else {
+            complete
+        };
         for (order, entry) in batch {
             if order <= cut {
                 visit(order, entry);
@@ -279,7 +306,10 @@ impl HotTable {
     /// Frees every entry and the array; returns how many there were.
     pub(crate) fn clear(&mut self) -> usize {
         let len = self.len;
-        for word in std::mem::take(&mut self.words).into_iter().filter(|&word| word != 0) {
+        for word in std::mem::take(&mut self.words)
+            .into_iter()
+            .filter(|&word| word != 0)
+        {
             entry_of(word).free();
         }
         self.len = 0;

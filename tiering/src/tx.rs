@@ -118,7 +118,12 @@ pub struct Tx<'s> {
 
 impl std::fmt::Debug for Tx<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tx").field("slots", &(usize::from(self.first.is_some()) + self.rest.len())).finish()
+        f.debug_struct("Tx")
+            .field(
+                "slots",
+                &(usize::from(self.first.is_some()) + self.rest.len()),
+            )
+            .finish()
     }
 }
 
@@ -140,7 +145,10 @@ impl<'s> Tx<'s> {
         pins: &'s PinSet,
         replay: Option<(Offset, Offset)>,
     ) -> Tx<'s> {
-        debug_assert!(slots.is_sorted_by(|a, b| a < b), "slots ascend and do not repeat");
+        debug_assert!(
+            slots.is_sorted_by(|a, b| a < b),
+            "slots ascend and do not repeat"
+        );
         inner.note_time(now);
         let lock = |slot: &Slot| (*slot, inner.slots[slot.index()].lock());
         let mut tx = Tx {
@@ -214,7 +222,9 @@ impl<'s> Tx<'s> {
     #[inline]
     fn find(&mut self, key: &Key<'_>) -> Result<Found, Fault> {
         let now = self.now;
-        let Some(space) = self.space(key) else { return Ok(Found::Absent) };
+        let Some(space) = self.space(key) else {
+            return Ok(Found::Absent);
+        };
         if let Some(place) = space.table.find(key.hash, key.bytes) {
             let entry = space.table.entry(place);
             if entry.is_tombstone() {
@@ -293,7 +303,11 @@ impl<'s> Tx<'s> {
 
     fn note_expired(&mut self, key: &Key<'_>) {
         self.inner.stats.expired_keys.add(1);
-        self.expired.push(ExpiredKey { db: key.db, slot: key.slot, key: key.bytes.into() });
+        self.expired.push(ExpiredKey {
+            db: key.db,
+            slot: key.slot,
+            key: key.bytes.into(),
+        });
     }
 
     /// Log end before this command's first effect: where what it makes dirty begins.
@@ -306,7 +320,9 @@ impl<'s> Tx<'s> {
 
     /// True if the key can be looked up without a fault.
     pub fn is_resident(&mut self, key: &Key<'_>) -> bool {
-        let Some(space) = self.space(key) else { return true };
+        let Some(space) = self.space(key) else {
+            return true;
+        };
         space.cold_only == 0
             || space.table.find(key.hash, key.bytes).is_some()
             || !matches!(self.pins.look(key), Ok(Pinned::No))
@@ -314,7 +330,8 @@ impl<'s> Tx<'s> {
 
     /// True if the key has no entry in memory.
     pub(crate) fn is_cold(&mut self, key: &Key<'_>) -> bool {
-        self.space(key).is_some_and(|space| space.table.find(key.hash, key.bytes).is_none())
+        self.space(key)
+            .is_some_and(|space| space.table.find(key.hash, key.bytes).is_none())
     }
 
     /// Puts a cold record into memory, clean.
@@ -328,7 +345,14 @@ impl<'s> Tx<'s> {
         };
         let seed = self.inner.seed;
         self.inner.stats.promoted.add(1);
-        let new = NewEntry::new(key, kind, loaded.record.payload(), header.expiry, heat, seed);
+        let new = NewEntry::new(
+            key,
+            kind,
+            loaded.record.payload(),
+            header.expiry,
+            heat,
+            seed,
+        );
         let space = self.space(key).expect("the key is counted here");
         space.insert_loaded(&new)
     }
@@ -397,14 +421,20 @@ impl<'s> Tx<'s> {
 
     /// The value served from the read itself, which the pin keeps alive.
     fn cold_value(&self, key: &Key<'_>, loaded: &Loaded) -> Value<'_> {
-        let Some(pinned) = self.pins.record(key) else { unreachable!("the record came from the pin") };
+        let Some(pinned) = self.pins.record(key) else {
+            unreachable!("the record came from the pin")
+        };
         let header = loaded.record.header();
         Value {
             kind: Kind::from_code(header.kind).unwrap_or(Kind::String),
             bytes: pinned.record.payload(),
             expiry: header.expiry,
             freq: loaded.counter,
-            idle_seconds: self.inner.heat.idle_seconds(header.lfu_counter, header.lfu_clock, self.tick),
+            idle_seconds: self.inner.heat.idle_seconds(
+                header.lfu_counter,
+                header.lfu_clock,
+                self.tick,
+            ),
         }
     }
 
@@ -435,7 +465,10 @@ impl<'s> Tx<'s> {
 
     /// Sets the key, whatever it was. `Expiry::Keep` needs a preceding `get`/`peek`/`exists` of the key.
     pub fn set(&mut self, key: &Key<'_>, kind: Kind, value: &[u8], expiry: Expiry) {
-        if let Some(place) = self.space(key).and_then(|space| space.table.find(key.hash, key.bytes)) {
+        if let Some(place) = self
+            .space(key)
+            .and_then(|space| space.table.find(key.hash, key.bytes))
+        {
             let at = self.begin_write(key);
             self.touch(key, place);
             let space = self.space(key).expect("the key was found here");
@@ -471,7 +504,12 @@ impl<'s> Tx<'s> {
             Ok(Pinned::Absent) => (ColdCopy::No, None),
             Ok(Pinned::Record(loaded)) => {
                 let expiry = loaded.record.header().expiry;
-                (ColdCopy::Yes { volatile: expiry.is_some() }, expiry)
+                (
+                    ColdCopy::Yes {
+                        volatile: expiry.is_some(),
+                    },
+                    expiry,
+                )
             }
             _ => (ColdCopy::Unknown, None),
         }
@@ -494,7 +532,10 @@ impl<'s> Tx<'s> {
         let inner = self.inner;
         let slot = self.slot(key.slot);
         if slot.space(key.ns).is_none() {
-            let names = inner.keyspace.namespace(key.ns).expect("a command sees only live namespaces");
+            let names = inner
+                .keyspace
+                .namespace(key.ns)
+                .expect("a command sees only live namespaces");
             slot.add_space(names);
         }
         slot.space(key.ns).expect("it is there now")
@@ -530,9 +571,13 @@ impl<'s> Tx<'s> {
     /// # Errors
     /// [`Fault`] if the key has to be pinned first.
     pub fn set_expiry(&mut self, key: &Key<'_>, expiry: Option<UnixMs>) -> Result<bool, Fault> {
-        let Some(place) = self.find_for_write(key)? else { return Ok(false) };
+        let Some(place) = self.find_for_write(key)? else {
+            return Ok(false);
+        };
         let at = self.begin_write(key);
-        self.space(key).expect("the key was found here").set_expiry(place, key.hash, expiry, at);
+        self.space(key)
+            .expect("the key was found here")
+            .set_expiry(place, key.hash, expiry, at);
         Ok(true)
     }
 
@@ -591,7 +636,11 @@ impl<'s> Tx<'s> {
 
     /// Has `flag` set when the key is next changed, deleted or expired.
     pub fn watch(&mut self, key: &Key<'_>, flag: &Arc<AtomicBool>) {
-        let watch = Watch { ns: key.ns, key: key.bytes.into(), flag: Arc::clone(flag) };
+        let watch = Watch {
+            ns: key.ns,
+            key: key.bytes.into(),
+            flag: Arc::clone(flag),
+        };
         self.slot(key.slot).watches.push(watch);
     }
 }

@@ -39,10 +39,21 @@ impl Inner {
         for (number, slot) in self.slots.iter().enumerate() {
             let mut table = slot.lock();
             for space in table.spaces() {
-                for (place, entry) in space.table.iter().filter(|(_, entry)| !entry.is_tombstone()) {
-                    let counter = self.heat.decayed(space.table.lfu(place), entry.clock(), tick);
+                for (place, entry) in space
+                    .table
+                    .iter()
+                    .filter(|(_, entry)| !entry.is_tombstone())
+                {
+                    let counter = self
+                        .heat
+                        .decayed(space.table.lfu(place), entry.clock(), tick);
                     let slot = Slot(number as u16);
-                    let key = HotKey { ns: space.names.id, slot, counter, key: entry.key().into() };
+                    let key = HotKey {
+                        ns: space.names.id,
+                        slot,
+                        counter,
+                        key: entry.key().into(),
+                    };
                     by_counter[usize::from(counter)].push(key);
                     count += 1;
                 }
@@ -114,10 +125,18 @@ impl Inner {
             .filter_map(|hot| {
                 let db = self.keyspace.db_of(hot.ns)?;
                 let hash = KeyHash::of(self.seed, &hot.key);
-                Some(Key { db, ns: hot.ns, slot: hot.slot, hash, bytes: &hot.key })
+                Some(Key {
+                    db,
+                    ns: hot.ns,
+                    slot: hot.slot,
+                    hash,
+                    bytes: &hot.key,
+                })
             })
             .collect();
-        let store = Store { inner: Arc::clone(self) };
+        let store = Store {
+            inner: Arc::clone(self),
+        };
         let warmed = store.warm(&keys)? as u64;
         for (key, hot) in keys.iter().zip(portion) {
             let mut table = self.slots[key.slot.index()].lock();
@@ -143,11 +162,16 @@ impl Store {
         let work = move || {
             let started = Instant::now();
             match inner.warm_up() {
-                Ok(keys) => tracing::info!(keys, ms = started.elapsed().as_millis() as u64, "warmed up"),
+                Ok(keys) => {
+                    tracing::info!(keys, ms = started.elapsed().as_millis() as u64, "warmed up")
+                }
                 Err(error) => tracing::error!(%error, "warming up ended early"),
             }
         };
-        if let Err(error) = std::thread::Builder::new().name("warm-up".to_owned()).spawn(work) {
+        if let Err(error) = std::thread::Builder::new()
+            .name("warm-up".to_owned())
+            .spawn(work)
+        {
             tracing::warn!(%error, "no thread to warm up with");
         }
     }
@@ -158,7 +182,11 @@ impl Store {
     /// The cold tier failed.
     pub fn save_hot_keys(&self) -> Result<(), StoreError> {
         let inner = &self.inner;
-        if inner.tiering && inner.durable { inner.save_hot_keys() } else { Ok(()) }
+        if inner.tiering && inner.durable {
+            inner.save_hot_keys()
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -181,7 +209,12 @@ impl HotKey {
         let counter = *bytes.split_off_first()?;
         let len = u32::from_le_bytes(*bytes.split_off(..4)?.first_chunk()?);
         let key = bytes.split_off(..len as usize)?.into();
-        Some(HotKey { ns, slot, counter, key })
+        Some(HotKey {
+            ns,
+            slot,
+            counter,
+            key,
+        })
     }
 }
 
@@ -191,7 +224,12 @@ mod tests {
 
     #[test]
     fn a_saved_key_comes_back_and_cut_bytes_are_refused() {
-        let key = HotKey { ns: NamespaceId(7), slot: Slot(99), counter: 200, key: b"some key"[..].into() };
+        let key = HotKey {
+            ns: NamespaceId(7),
+            slot: Slot(99),
+            counter: 200,
+            key: b"some key"[..].into(),
+        };
         let mut bytes = Vec::new();
         key.encode(&mut bytes);
         for len in 0..bytes.len() {

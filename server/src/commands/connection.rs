@@ -30,8 +30,12 @@ const HELLO_ARGS: &[ArgSpec] = &[ArgSpec::block(
     "arguments",
     &[
         ArgSpec::new("protover", "integer"),
-        ArgSpec::block("auth", &[USERNAME, PASSWORD]).after("AUTH").optional(),
-        ArgSpec::new("clientname", "string").after("SETNAME").optional(),
+        ArgSpec::block("auth", &[USERNAME, PASSWORD])
+            .after("AUTH")
+            .optional(),
+        ArgSpec::new("clientname", "string")
+            .after("SETNAME")
+            .optional(),
     ],
 )
 .optional()];
@@ -72,8 +76,24 @@ pub const FAMILY: &[Command] = &[
         &[ArgSpec::new("message", "string").optional()],
         ping,
     ),
-    row("echo", "Sends the message back", "1.0.0", 2, QUICK, &[ArgSpec::new("message", "string")], echo),
-    row("hello", "Chooses the protocol, and may authenticate and name the client", "6.0.0", -1, OPEN, HELLO_ARGS, hello),
+    row(
+        "echo",
+        "Sends the message back",
+        "1.0.0",
+        2,
+        QUICK,
+        &[ArgSpec::new("message", "string")],
+        echo,
+    ),
+    row(
+        "hello",
+        "Chooses the protocol, and may authenticate and name the client",
+        "6.0.0",
+        -1,
+        OPEN,
+        HELLO_ARGS,
+        hello,
+    ),
     Command {
         complexity: "O(N) where N is the number of passwords defined for the user",
         ..row(
@@ -86,17 +106,50 @@ pub const FAMILY: &[Command] = &[
             auth,
         )
     },
-    row("quit", "Closes the connection", "1.0.0", -1, OPEN, &[], quit),
-    row("reset", "Takes the connection back to its beginnings", "6.2.0", 1, OPEN, &[], reset),
-    row("select", "Chooses the database of the connection", "1.0.0", 2, QUICK, &[ArgSpec::new("index", "integer")], select),
+    row(
+        "quit",
+        "Closes the connection",
+        "1.0.0",
+        -1,
+        OPEN,
+        &[],
+        quit,
+    ),
+    row(
+        "reset",
+        "Takes the connection back to its beginnings",
+        "6.2.0",
+        1,
+        OPEN,
+        &[],
+        reset,
+    ),
+    row(
+        "select",
+        "Chooses the database of the connection",
+        "1.0.0",
+        2,
+        QUICK,
+        &[ArgSpec::new("index", "integer")],
+        select,
+    ),
     Command {
         complexity: "Depends on subcommand.",
         subcommands: table::SUBCOMMANDS,
-        ..row("client", "Commands about client connections", "2.4.0", -2, Flags::NONE, &[], never)
+        ..row(
+            "client",
+            "Commands about client connections",
+            "2.4.0",
+            -2,
+            Flags::NONE,
+            &[],
+            never,
+        )
     },
 ];
 
-const WRONG_PASS: Error = Error::new("WRONGPASS invalid username-password pair or user is disabled.");
+const WRONG_PASS: Error =
+    Error::new("WRONGPASS invalid username-password pair or user is disabled.");
 const NO_PASSWORD: Error = Error::new(
     "ERR AUTH <password> called without any password configured for the default user. \
      Are you sure your configuration is correct?",
@@ -173,7 +226,11 @@ fn auth(ctx: &mut SessionCtx<'_>) -> Next {
 /// Without a password the default user takes any.
 fn is_right(ctx: &SessionCtx<'_>, user: &[u8], password: &[u8]) -> bool {
     let settings = ctx.server.config.peek();
-    user == b"default" && settings.requirepass.as_ref().is_none_or(|wanted| equal_in_constant_time(wanted, password))
+    user == b"default"
+        && settings
+            .requirepass
+            .as_ref()
+            .is_none_or(|wanted| equal_in_constant_time(wanted, password))
 }
 
 /// Takes as long for a nearly right password as for a wrong one: how long depends on the guess alone.
@@ -204,7 +261,12 @@ fn greet(ctx: &mut SessionCtx<'_>) -> Result<(), Error> {
     let (mut authenticated, mut name) = (ctx.session.authenticated, None);
     let mut at = 2;
     while let Some(option) = ctx.args.get(at) {
-        match (args::is(option, "AUTH"), args::is(option, "SETNAME"), ctx.args.get(at + 1), ctx.args.get(at + 2)) {
+        match (
+            args::is(option, "AUTH"),
+            args::is(option, "SETNAME"),
+            ctx.args.get(at + 1),
+            ctx.args.get(at + 2),
+        ) {
             (true, _, Some(user), Some(password)) => {
                 if !is_right(ctx, user, password) {
                     return Err(WRONG_PASS);
@@ -218,7 +280,9 @@ fn greet(ctx: &mut SessionCtx<'_>) -> Result<(), Error> {
             }
             _ => {
                 let option = String::from_utf8_lossy(option);
-                return Err(Error::text(format!("ERR Syntax error in HELLO option '{option}'")));
+                return Err(Error::text(format!(
+                    "ERR Syntax error in HELLO option '{option}'"
+                )));
             }
         }
     }
@@ -267,7 +331,10 @@ mod tests {
     fn passwords_are_equal_only_if_every_byte_is() {
         assert!(equal_in_constant_time(b"secret", b"secret"));
         for wrong in ["", "s", "secre", "secrets", "Secret", "secreT"] {
-            assert!(!equal_in_constant_time(b"secret", wrong.as_bytes()), "{wrong}");
+            assert!(
+                !equal_in_constant_time(b"secret", wrong.as_bytes()),
+                "{wrong}"
+            );
         }
     }
 }

@@ -264,7 +264,9 @@ pub struct Command {
 
 impl std::fmt::Debug for Command {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Command").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Command")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -278,7 +280,11 @@ impl Command {
     /// True if `argc` arguments (name included) fit the arity.
     #[must_use]
     pub fn fits(&self, argc: usize) -> bool {
-        if self.arity >= 0 { argc == self.arity as usize } else { argc >= (-self.arity) as usize }
+        if self.arity >= 0 {
+            argc == self.arity as usize
+        } else {
+            argc >= (-self.arity) as usize
+        }
     }
 
     /// Calls `each` with the argument index and intent of every key; false if a key count in the arguments
@@ -301,7 +307,9 @@ impl Command {
                 }
                 Find::Count => {
                     let count = args.get(spec.first).and_then(basalt_resp::parse_i64);
-                    let Some(count) = count.and_then(|n| usize::try_from(n).ok()) else { return false };
+                    let Some(count) = count.and_then(|n| usize::try_from(n).ok()) else {
+                        return false;
+                    };
                     if count >= args.len() - spec.first {
                         return false;
                     }
@@ -328,7 +336,13 @@ static FAMILIES: &[&[Command]] = &[
 ];
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Command, foldhash::fast::FixedState>> =
-    LazyLock::new(|| FAMILIES.iter().flat_map(|family| family.iter()).map(|c| (c.name, c)).collect());
+    LazyLock::new(|| {
+        FAMILIES
+            .iter()
+            .flat_map(|family| family.iter())
+            .map(|c| (c.name, c))
+            .collect()
+    });
 
 /// All top-level commands.
 pub fn all() -> impl Iterator<Item = &'static Command> {

@@ -41,7 +41,15 @@ const fn row(
 
 /// The commands.
 pub const FAMILY: &[Command] = &[
-    row("multi", "Starts a transaction", "1.2.0", "O(1)", 1, QUICK, multi),
+    row(
+        "multi",
+        "Starts a transaction",
+        "1.2.0",
+        "O(1)",
+        1,
+        QUICK,
+        multi,
+    ),
     row(
         "exec",
         "Runs the commands of a transaction",
@@ -73,7 +81,15 @@ pub const FAMILY: &[Command] = &[
             watch,
         )
     },
-    row("unwatch", "Forgets the keys of WATCH", "2.2.0", "O(1)", 1, QUICK, unwatch),
+    row(
+        "unwatch",
+        "Forgets the keys of WATCH",
+        "2.2.0",
+        "O(1)",
+        1,
+        QUICK,
+        unwatch,
+    ),
 ];
 
 const NESTED: Error = Error::new("ERR MULTI calls can not be nested");
@@ -126,7 +142,10 @@ fn watch(ctx: &mut SessionCtx<'_>) -> Next {
     }
     let db = ctx.session.db;
     for bytes in ctx.args.iter().skip(1) {
-        let watched = WatchedKey { db, key: bytes.into() };
+        let watched = WatchedKey {
+            db,
+            key: bytes.into(),
+        };
         if ctx.session.watch.keys.contains(&watched) {
             continue;
         }
@@ -141,7 +160,10 @@ fn watch(ctx: &mut SessionCtx<'_>) -> Next {
         ctx.session.written_to = end.or(ctx.session.written_to);
         ctx.session.watch.keys.push(watched);
     }
-    ctx.session.info.watched.store(ctx.session.watch.keys.len() as u32, Ordering::Relaxed);
+    ctx.session
+        .info
+        .watched
+        .store(ctx.session.watch.keys.len() as u32, Ordering::Relaxed);
     ctx.out.ok();
     Next::Done
 }

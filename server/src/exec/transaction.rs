@@ -15,6 +15,7 @@ use basalt_resp::{Args, Encoder};
 use basalt_tiering::{Key, PinSet};
 
 use super::{Env, KeyList, Ran, begin, commit, commit_exclusive, count_dirty, step};
+use crate::clients::flag;
 use crate::commands::keyspace::KeyspaceCtx;
 use crate::commands::{Handler, Stop};
 use crate::errors::Error;
@@ -43,7 +44,11 @@ pub fn way(multi: &Multi) -> Way {
         Handler::Session(_) => HARMLESS.contains(&queued.row.command.name),
         Handler::Keyspace(_) | Handler::Exclusive(_) => false,
     };
-    if multi.queue.iter().all(locked) { Way::Locked } else { Way::Still }
+    if multi.queue.iter().all(locked) {
+        Way::Locked
+    } else {
+        Way::Still
+    }
 }
 
 /// The keys of all queued commands, each in the database that will be selected then.
@@ -67,12 +72,21 @@ fn selected(server: &Server, args: &Args<'_>) -> Option<u32> {
 }
 
 /// Runs a queue under the locks of its keys. After a fault the session still has its queue.
-pub fn run_locked(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &mut Vec<u8>) -> Ran {
+pub fn run_locked(
+    env: &mut Env<'_>,
+    server: &Arc<Server>,
+    multi: &Multi,
+    out: &mut Vec<u8>,
+) -> Ran {
     env.effects.clear();
     let mut keys = keys_of(server, multi, env.session.db);
     let slot = common_slot(&keys);
     let watched = env.session.watch.keys.clone();
-    keys.extend(watched.iter().map(|watched| server.store.key(watched.db, &watched.key)));
+    keys.extend(
+        watched
+            .iter()
+            .map(|watched| server.store.key(watched.db, &watched.key)),
+    );
     let pins = std::mem::take(&mut env.session.pins);
     let ran = in_locked_slots(env, server, multi, &keys, &pins, watched.len(), slot, out);
     env.session.pins = pins;
@@ -81,7 +95,10 @@ pub fn run_locked(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &
 }
 
 /// Runs a queue in the slots of `keys`, the last `watched` of which are only watched.
-#[allow(clippy::too_many_arguments, reason = "the one caller has just computed them")]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "the one caller has just computed them"
+)]
 fn in_locked_slots(
     env: &mut Env<'_>,
     server: &Arc<Server>,
@@ -113,14 +130,16 @@ fn in_locked_slots(
     for queued in &multi.queue {
         let args = queued.args.as_args();
         match queued.row.command.handler {
-            Handler::Data(handler) => match KeyList::of(server, queued.row, &args, env.session.db) {
-                Ok(list) => {
-                    if step(env, &mut tx, handler, &args, list.as_slice(), out) == Ran::Fault {
-                        refuse(env, out, &LATE_FAULT);
+            Handler::Data(handler) => {
+                match KeyList::of(server, queued.row, &args, env.session.db) {
+                    Ok(list) => {
+                        if step(env, &mut tx, handler, &args, list.as_slice(), out) == Ran::Fault {
+                            refuse(env, out, &LATE_FAULT);
+                        }
                     }
+                    Err(error) => refuse(env, out, &error),
                 }
-                Err(error) => refuse(env, out, &error),
-            },
+            }
             _ => other(env, server, queued, &args, out),
         }
     }
@@ -175,7 +194,13 @@ pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &m
 }
 
 /// Runs one queued command of any kind, outside of slot locks except for a harmless one.
-fn other(env: &mut Env<'_>, server: &Arc<Server>, queued: &Queued, args: &Args<'_>, out: &mut Vec<u8>) {
+fn other(
+    env: &mut Env<'_>,
+    server: &Arc<Server>,
+    queued: &Queued,
+    args: &Args<'_>,
+    out: &mut Vec<u8>,
+) {
     match queued.row.command.handler {
         Handler::Data(handler) => data_still(env, server, queued, handler, args, out),
         Handler::Keyspace(handler) | Handler::Exclusive(handler) => {
@@ -192,7 +217,8 @@ fn other(env: &mut Env<'_>, server: &Arc<Server>, queued: &Queued, args: &Args<'
                 now: env.now,
             };
             match handler(&mut ctx) {
-                Next::Done | Next::Close => {}
+                Next::Done => {}
+                Next::Close => env.session.info.set_flag(flag::CLOSE_AFTER_REPLY, true),
                 Next::Error(error) => refuse(env, out, &error),
                 Next::Work(work) => work(&mut Encoder::new(out, env.session.proto)),
                 Next::Exec | Next::Wait(_) => refuse(env, out, &NOT_HERE),
@@ -218,13 +244,23 @@ fn data_still(
     let mut pins = std::mem::take(&mut env.session.pins);
     loop {
         if let Err(error) = server.store.pin_blocking(list.as_slice(), &mut pins) {
-            refuse(env, out, &Error::text(format!("ERR cannot read the key from disk: {error}")));
+            refuse(
+                env,
+                out,
+                &Error::text(format!("ERR cannot read the key from disk: {error}")),
+            );
             break;
         }
         let (mut tx, slot) = begin(server, list.as_slice(), env.now, &pins);
         let ran = step(env, &mut tx, handler, args, list.as_slice(), out);
         // Expired keys are logged here; the effects wait for the common frame, which the gate allows.
-        let expired = commit(server, &tx, slot, &crate::effects::Effects::default(), env.now);
+        let expired = commit(
+            server,
+            &tx,
+            slot,
+            &crate::effects::Effects::default(),
+            env.now,
+        );
         env.session.written_to = expired.or(env.session.written_to);
         if ran == Ran::Done {
             break;

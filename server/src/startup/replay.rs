@@ -46,7 +46,11 @@ struct Place {
 
 impl Place {
     fn of(frame: &FrameView<'_>) -> Place {
-        Place { db: u32::from(frame.db), start: frame.start, end: frame.end }
+        Place {
+            db: u32::from(frame.db),
+            start: frame.start,
+            end: frame.end,
+        }
     }
 }
 
@@ -70,7 +74,12 @@ struct Tally {
 }
 
 /// Applies the log from the store's replay offset to its end.
-pub(super) fn replay(server: &Arc<Server>, binlog: &Binlog, from: Offset, lanes: usize) -> anyhow::Result<()> {
+pub(super) fn replay(
+    server: &Arc<Server>,
+    binlog: &Binlog,
+    from: Offset,
+    lanes: usize,
+) -> anyhow::Result<()> {
     let begun = Instant::now();
     let lanes = lanes.max(1);
     let tally = std::thread::scope(|scope| {
@@ -84,16 +93,28 @@ pub(super) fn replay(server: &Arc<Server>, binlog: &Binlog, from: Offset, lanes:
         let read = read_all(server, binlog, from, &senders);
         drop(senders);
         for thread in threads {
-            thread.join().map_err(|_| anyhow::anyhow!("a replay lane panicked"))??;
+            thread
+                .join()
+                .map_err(|_| anyhow::anyhow!("a replay lane panicked"))??;
         }
         read
     })?;
     let seconds = begun.elapsed().as_secs_f64();
-    tracing::info!(bytes = tally.bytes, effects = tally.effects, seconds, "log replayed");
+    tracing::info!(
+        bytes = tally.bytes,
+        effects = tally.effects,
+        seconds,
+        "log replayed"
+    );
     Ok(())
 }
 
-fn read_all(server: &Arc<Server>, binlog: &Binlog, from: Offset, lanes: &[Sender<Work>]) -> anyhow::Result<Tally> {
+fn read_all(
+    server: &Arc<Server>,
+    binlog: &Binlog,
+    from: Offset,
+    lanes: &[Sender<Work>],
+) -> anyhow::Result<Tally> {
     let mut tally = Tally::default();
     let mut waiting: Vec<Frames> = lanes.iter().map(|_| Frames::default()).collect();
     let mut applier = Applier::new(server);
@@ -137,13 +158,15 @@ fn send(lane: &Sender<Work>, frames: &mut Frames) -> anyhow::Result<()> {
     if frames.records.is_empty() {
         return Ok(());
     }
-    lane.send(Work::Frames(std::mem::take(frames))).map_err(|_| anyhow::anyhow!("a replay lane stopped"))
+    lane.send(Work::Frames(std::mem::take(frames)))
+        .map_err(|_| anyhow::anyhow!("a replay lane stopped"))
 }
 
 fn barrier(lanes: &[Sender<Work>]) -> anyhow::Result<()> {
     let (done, all_done) = bounded(lanes.len());
     for lane in lanes {
-        lane.send(Work::Barrier(done.clone())).map_err(|_| anyhow::anyhow!("a replay lane stopped"))?;
+        lane.send(Work::Barrier(done.clone()))
+            .map_err(|_| anyhow::anyhow!("a replay lane stopped"))?;
     }
     for _ in lanes {
         all_done.recv().context("a replay lane stopped")?;
@@ -196,20 +219,34 @@ impl<'s> Applier<'s> {
 
     fn frame(&mut self, payload: &[u8], place: Place) -> anyhow::Result<()> {
         let (mut db, end) = (place.db, place.end);
-        let limits = Limits { max_bulk_bytes: usize::MAX, max_args: usize::MAX, ..Limits::default() };
+        let limits = Limits {
+            max_bulk_bytes: usize::MAX,
+            max_args: usize::MAX,
+            ..Limits::default()
+        };
         let mut rest = payload;
         while !rest.is_empty() {
             let mut ranges = std::mem::take(&mut self.ranges);
             let decoded = Decoder::new().decode(rest, &limits, &mut ranges);
-            let Ok(Some(len)) = decoded else { bail!("the log at offset {end} holds no command: {decoded:?}") };
+            let Ok(Some(len)) = decoded else {
+                bail!("the log at offset {end} holds no command: {decoded:?}")
+            };
             let (command, next) = rest.split_at(len);
             let args = Args::new(command, &ranges);
             let name = args.get(0).unwrap_or_default();
             if name.eq_ignore_ascii_case(b"SELECT") {
-                let selected = args.get(1).and_then(basalt_resp::parse_i64).and_then(|n| u32::try_from(n).ok());
-                db = selected.with_context(|| format!("the log at offset {end} selects no database"))?;
+                let selected = args
+                    .get(1)
+                    .and_then(basalt_resp::parse_i64)
+                    .and_then(|n| u32::try_from(n).ok());
+                db = selected
+                    .with_context(|| format!("the log at offset {end} selects no database"))?;
             } else if !name.eq_ignore_ascii_case(b"MULTI") && !name.eq_ignore_ascii_case(b"EXEC") {
-                self.effect(&Effect { args: &args, db, place })?;
+                self.effect(&Effect {
+                    args: &args,
+                    db,
+                    place,
+                })?;
             }
             self.ranges = ranges;
             rest = next;
@@ -219,7 +256,11 @@ impl<'s> Applier<'s> {
 
     fn effect(&mut self, effect: &Effect<'_>) -> anyhow::Result<()> {
         let Some(row) = dispatch::find(effect.args) else {
-            bail!("the log at offset {} holds an unknown command: {:?}", effect.place.end, effect.args);
+            bail!(
+                "the log at offset {} holds an unknown command: {:?}",
+                effect.place.end,
+                effect.args
+            );
         };
         self.reply.clear();
         self.effects.clear();
@@ -236,11 +277,19 @@ impl<'s> Applier<'s> {
                 };
                 handler(&mut ctx).err()
             }
-            Handler::Session(_) => bail!("the log at offset {} holds no effect: {:?}", effect.place.end, effect.args),
+            Handler::Session(_) => bail!(
+                "the log at offset {} holds no effect: {:?}",
+                effect.place.end,
+                effect.args
+            ),
         };
         match stop {
             None => Ok(()),
-            Some(stop) => bail!("the log at offset {} cannot be applied: {:?}: {stop:?}", effect.place.end, effect.args),
+            Some(stop) => bail!(
+                "the log at offset {} cannot be applied: {:?}: {stop:?}",
+                effect.place.end,
+                effect.args
+            ),
         }
     }
 
@@ -251,17 +300,31 @@ impl<'s> Applier<'s> {
         effect: &Effect<'_>,
     ) -> anyhow::Result<Option<Stop>> {
         let mut named = Vec::new();
-        row.command.for_each_key(effect.args, |index, _| named.push(index));
+        row.command
+            .for_each_key(effect.args, |index, _| named.push(index));
         let [index] = named[..] else {
-            bail!("the effect at offset {} names {} keys, not one", effect.place.end, named.len())
+            bail!(
+                "the effect at offset {} names {} keys, not one",
+                effect.place.end,
+                named.len()
+            )
         };
         let bytes = &effect.args[index];
         // An effect on a database that was flushed since concerns nothing that is left.
-        let Some(key) = self.server.store.key_at(effect.db, bytes, effect.place.start) else { return Ok(None) };
+        let Some(key) = self
+            .server
+            .store
+            .key_at(effect.db, bytes, effect.place.start)
+        else {
+            return Ok(None);
+        };
         self.pins.clear();
         loop {
             let Place { start, end, .. } = effect.place;
-            let mut tx = self.server.store.begin_replay(&[key.slot], UnixMs::now(), &self.pins, start, end);
+            let mut tx =
+                self.server
+                    .store
+                    .begin_replay(&[key.slot], UnixMs::now(), &self.pins, start, end);
             let mut ctx = Ctx {
                 server: self.server,
                 args: effect.args,

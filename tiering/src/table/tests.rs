@@ -27,7 +27,9 @@ fn put(table: &mut HotTable, key: &[u8], value: &[u8]) {
     let hash = KeyHash::of(SEED, key);
     match table.find(hash, key) {
         Some(place) => {
-            let new = table.entry(place).reshape(Some(Kind::String), State::DirtyNew, None, value);
+            let new = table
+                .entry(place)
+                .reshape(Some(Kind::String), State::DirtyNew, None, value);
             table.set_entry(place, new);
         }
         None => {
@@ -37,15 +39,24 @@ fn put(table: &mut HotTable, key: &[u8], value: &[u8]) {
 }
 
 fn take(table: &mut HotTable, key: &[u8]) -> bool {
-    let Some(place) = table.find(KeyHash::of(SEED, key), key) else { return false };
+    let Some(place) = table.find(KeyHash::of(SEED, key), key) else {
+        return false;
+    };
     table.remove(place, SEED).free();
     true
 }
 
 #[test]
 fn capacities_follow_the_size_classes() {
-    let sizes: Vec<usize> = (1..64).map(ladder).collect::<BTreeSet<_>>().into_iter().collect();
-    assert_eq!(sizes, [4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64]);
+    let sizes: Vec<usize> = (1..64)
+        .map(ladder)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    assert_eq!(
+        sizes,
+        [4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64]
+    );
 }
 
 proptest! {

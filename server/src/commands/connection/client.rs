@@ -9,7 +9,8 @@ use crate::errors::{self, Error};
 use crate::server::PauseMode;
 use crate::session::{Next, ReplyMode, SessionCtx};
 
-const BAD_NAME: Error = Error::new("ERR Client names cannot contain spaces, newlines or special characters.");
+const BAD_NAME: Error =
+    Error::new("ERR Client names cannot contain spaces, newlines or special characters.");
 const BAD_ID: Error = Error::new("ERR Invalid client ID");
 const NO_TRACKING: Error = Error::new("ERR client-side caching is not supported yet");
 const CACHING_ALONE: Error = Error::new(
@@ -22,7 +23,11 @@ fn is_plain(word: &[u8]) -> bool {
 }
 
 pub(super) fn checked_name(name: &[u8]) -> Result<String, Error> {
-    if is_plain(name) { Ok(String::from_utf8_lossy(name).into_owned()) } else { Err(BAD_NAME) }
+    if is_plain(name) {
+        Ok(String::from_utf8_lossy(name).into_owned())
+    } else {
+        Err(BAD_NAME)
+    }
 }
 
 fn ok(ctx: &mut SessionCtx<'_>) -> Next {
@@ -60,11 +65,18 @@ pub(super) fn set_info(ctx: &mut SessionCtx<'_>) -> Next {
     }
     let word = if is_name { "lib-name" } else { "lib-ver" };
     if !is_plain(value) {
-        return Error::text(format!("ERR {word} cannot contain spaces, newlines or special characters.")).into();
+        return Error::text(format!(
+            "ERR {word} cannot contain spaces, newlines or special characters."
+        ))
+        .into();
     }
     let value = String::from_utf8_lossy(value).into_owned();
     let mut labels = ctx.session.info.labels.lock();
-    *(if is_name { &mut labels.lib_name } else { &mut labels.lib_ver }) = value;
+    *(if is_name {
+        &mut labels.lib_name
+    } else {
+        &mut labels.lib_ver
+    }) = value;
     drop(labels);
     ok(ctx)
 }
@@ -82,13 +94,23 @@ pub(super) fn list(ctx: &mut SessionCtx<'_>) -> Next {
     let text = match (ctx.args.len(), ctx.args.get(2)) {
         (2, _) => lines(clients.iter().map(AsRef::as_ref), ctx.now),
         (4, Some(option)) if args::is(option, "TYPE") => {
-            let Some(kind) = ClientKind::parse(&ctx.args[3]) else { return unknown_type(&ctx.args[3]).into() };
-            lines(clients.iter().map(AsRef::as_ref).filter(|client| client.kind() == kind), ctx.now)
+            let Some(kind) = ClientKind::parse(&ctx.args[3]) else {
+                return unknown_type(&ctx.args[3]).into();
+            };
+            lines(
+                clients
+                    .iter()
+                    .map(AsRef::as_ref)
+                    .filter(|client| client.kind() == kind),
+                ctx.now,
+            )
         }
         (4.., Some(option)) if args::is(option, "ID") => {
             let mut wanted = Vec::new();
             for arg in ctx.args.iter().skip(3) {
-                let Some(id) = parse_i64(arg).and_then(|id| u64::try_from(id).ok()) else { return BAD_ID.into() };
+                let Some(id) = parse_i64(arg).and_then(|id| u64::try_from(id).ok()) else {
+                    return BAD_ID.into();
+                };
                 wanted.extend(ctx.server.clients.get(ClientId(id)));
             }
             lines(wanted.iter().map(AsRef::as_ref), ctx.now)
@@ -109,7 +131,10 @@ fn lines<'c>(clients: impl Iterator<Item = &'c ClientInfo>, now: UnixMs) -> Stri
 }
 
 pub(super) fn unknown_type(name: &[u8]) -> Error {
-    Error::text(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(name)))
+    Error::text(format!(
+        "ERR Unknown client type '{}'",
+        String::from_utf8_lossy(name)
+    ))
 }
 
 pub(super) fn pause(ctx: &mut SessionCtx<'_>) -> Next {
@@ -123,9 +148,15 @@ pub(super) fn pause(ctx: &mut SessionCtx<'_>) -> Next {
     if ctx.args.len() > 4 {
         return errors::SYNTAX.into();
     }
-    let Some(ms) = parse_i64(&ctx.args[2]) else { return NOT_A_TIMEOUT.into() };
-    let Ok(ms) = u64::try_from(ms) else { return Error::new("ERR timeout is negative").into() };
-    let Some(until) = ctx.now.0.checked_add(ms) else { return NOT_A_TIMEOUT.into() };
+    let Some(ms) = parse_i64(&ctx.args[2]) else {
+        return NOT_A_TIMEOUT.into();
+    };
+    let Ok(ms) = u64::try_from(ms) else {
+        return Error::new("ERR timeout is negative").into();
+    };
+    let Some(until) = ctx.now.0.checked_add(ms) else {
+        return NOT_A_TIMEOUT.into();
+    };
     ctx.server.pause.begin(UnixMs(until), mode, ctx.now);
     ok(ctx)
 }
@@ -210,7 +241,11 @@ pub(super) fn get_redir(ctx: &mut SessionCtx<'_>) -> Next {
 
 pub(super) fn caching(ctx: &mut SessionCtx<'_>) -> Next {
     let word = &ctx.args[2];
-    if args::is(word, "YES") || args::is(word, "NO") { CACHING_ALONE.into() } else { errors::SYNTAX.into() }
+    if args::is(word, "YES") || args::is(word, "NO") {
+        CACHING_ALONE.into()
+    } else {
+        errors::SYNTAX.into()
+    }
 }
 
 /// No command blocks yet, so there is nobody to unblock.

@@ -27,13 +27,22 @@ struct Filter<'a> {
 
 impl<'a> Filter<'a> {
     fn parse(args: &Args<'a>) -> Result<Self, Error> {
-        let mut filter =
-            Filter { id: None, kind: None, addr: None, laddr: None, user: None, max_age_seconds: None, skip_me: true };
-        if args.len() % 2 != 0 {
+        let mut filter = Filter {
+            id: None,
+            kind: None,
+            addr: None,
+            laddr: None,
+            user: None,
+            max_age_seconds: None,
+            skip_me: true,
+        };
+        if !args.len().is_multiple_of(2) {
             return Err(errors::SYNTAX);
         }
         for at in (2..args.len()).step_by(2) {
-            let (Some(option), Some(value)) = (args.get(at), args.get(at + 1)) else { return Err(errors::SYNTAX) };
+            let (Some(option), Some(value)) = (args.get(at), args.get(at + 1)) else {
+                return Err(errors::SYNTAX);
+            };
             filter.add(option, value)?;
         }
         Ok(filter)
@@ -42,15 +51,22 @@ impl<'a> Filter<'a> {
     fn add(&mut self, option: &[u8], value: &'a [u8]) -> Result<(), Error> {
         match option.to_ascii_uppercase().as_slice() {
             b"ID" => {
-                let id = parse_i64(value).and_then(|id| u64::try_from(id).ok()).filter(|id| *id > 0);
+                let id = parse_i64(value)
+                    .and_then(|id| u64::try_from(id).ok())
+                    .filter(|id| *id > 0);
                 self.id = Some(ClientId(id.ok_or(BAD_ID)?));
             }
-            b"TYPE" => self.kind = Some(ClientKind::parse(value).ok_or_else(|| unknown_type(value))?),
+            b"TYPE" => {
+                self.kind = Some(ClientKind::parse(value).ok_or_else(|| unknown_type(value))?)
+            }
             b"ADDR" => self.addr = Some(value),
             b"LADDR" => self.laddr = Some(value),
             b"USER" if value == b"default" => self.user = Some(value),
             b"USER" => {
-                return Err(Error::text(format!("ERR No such user '{}'", String::from_utf8_lossy(value))));
+                return Err(Error::text(format!(
+                    "ERR No such user '{}'",
+                    String::from_utf8_lossy(value)
+                )));
             }
             b"MAXAGE" => {
                 let age = parse_i64(value).and_then(|age| u64::try_from(age).ok());
@@ -68,9 +84,15 @@ impl<'a> Filter<'a> {
         self.id.is_none_or(|id| id == client.id)
             && self.kind.is_none_or(|kind| kind == client.kind())
             && self.addr.is_none_or(|addr| addr == client.addr.as_bytes())
-            && self.laddr.is_none_or(|laddr| laddr == client.laddr.as_bytes())
-            && self.user.is_none_or(|user| user == client.user().as_bytes())
-            && self.max_age_seconds.is_none_or(|least| age_seconds >= least)
+            && self
+                .laddr
+                .is_none_or(|laddr| laddr == client.laddr.as_bytes())
+            && self
+                .user
+                .is_none_or(|user| user == client.user().as_bytes())
+            && self
+                .max_age_seconds
+                .is_none_or(|least| age_seconds >= least)
             && !(self.skip_me && client.id == me)
     }
 }
@@ -122,7 +144,14 @@ mod tests {
     use basalt_resp::OwnedArgs;
 
     fn client(id: u64, addr: &str) -> ClientInfo {
-        let info = ClientInfo::new(ClientId(id), -1, addr.into(), "l:1".into(), WorkerId(0), UnixMs(0));
+        let info = ClientInfo::new(
+            ClientId(id),
+            -1,
+            addr.into(),
+            "l:1".into(),
+            WorkerId(0),
+            UnixMs(0),
+        );
         info.release_socket();
         info
     }
@@ -140,7 +169,10 @@ mod tests {
     #[test]
     fn every_filter_must_fit() {
         assert_eq!(killed(&["TYPE", "normal"]), Ok(vec![2, 3]));
-        assert_eq!(killed(&["TYPE", "normal", "SKIPME", "no"]), Ok(vec![1, 2, 3]));
+        assert_eq!(
+            killed(&["TYPE", "normal", "SKIPME", "no"]),
+            Ok(vec![1, 2, 3])
+        );
         assert_eq!(killed(&["ID", "3", "ADDR", "a:3"]), Ok(vec![3]));
         assert_eq!(killed(&["ID", "3", "ADDR", "a:2"]), Ok(vec![]));
         assert_eq!(killed(&["LADDR", "l:1", "USER", "default"]), Ok(vec![2, 3]));
@@ -150,10 +182,22 @@ mod tests {
 
     #[test]
     fn bad_filters_are_refused_in_the_words_of_redis() {
-        assert_eq!(killed(&["ID", "0"]), Err("ERR client-id should be greater than 0".into()));
-        assert_eq!(killed(&["TYPE", "foo"]), Err("ERR Unknown client type 'foo'".into()));
-        assert_eq!(killed(&["USER", "foo"]), Err("ERR No such user 'foo'".into()));
-        assert_eq!(killed(&["ID", "1", "SKIPME"]), Err("ERR syntax error".into()));
+        assert_eq!(
+            killed(&["ID", "0"]),
+            Err("ERR client-id should be greater than 0".into())
+        );
+        assert_eq!(
+            killed(&["TYPE", "foo"]),
+            Err("ERR Unknown client type 'foo'".into())
+        );
+        assert_eq!(
+            killed(&["USER", "foo"]),
+            Err("ERR No such user 'foo'".into())
+        );
+        assert_eq!(
+            killed(&["ID", "1", "SKIPME"]),
+            Err("ERR syntax error".into())
+        );
         assert_eq!(killed(&["SKIPME", "maybe"]), Err("ERR syntax error".into()));
     }
 }

@@ -7,8 +7,10 @@ const PLAIN: Flags = Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE);
 const ADMIN: Flags = PLAIN.or(Flags::ADMIN);
 const PER_CLIENT: &str = "O(N) where N is the number of client connections";
 
-const ON_OFF: &[ArgSpec] =
-    &[ArgSpec::one_of("enabled", &[ArgSpec::word("on", "ON"), ArgSpec::word("off", "OFF")])];
+const ON_OFF: &[ArgSpec] = &[ArgSpec::one_of(
+    "enabled",
+    &[ArgSpec::word("on", "ON"), ArgSpec::word("off", "OFF")],
+)];
 const CLIENT_TYPES: &[ArgSpec] = &[
     ArgSpec::word("normal", "NORMAL"),
     ArgSpec::word("master", "MASTER").since("3.2.0"),
@@ -17,8 +19,14 @@ const CLIENT_TYPES: &[ArgSpec] = &[
     ArgSpec::word("pubsub", "PUBSUB"),
 ];
 const LIST_ARGS: &[ArgSpec] = &[
-    ArgSpec::one_of("client-type", CLIENT_TYPES).after("TYPE").optional().since("5.0.0"),
-    ArgSpec::new("client-id", "integer").after("ID").optional().since("6.2.0"),
+    ArgSpec::one_of("client-type", CLIENT_TYPES)
+        .after("TYPE")
+        .optional()
+        .since("5.0.0"),
+    ArgSpec::new("client-id", "integer")
+        .after("ID")
+        .optional()
+        .since("6.2.0"),
 ];
 const KILL_ARGS: &[ArgSpec] = &[ArgSpec::one_of(
     "filter",
@@ -27,15 +35,30 @@ const KILL_ARGS: &[ArgSpec] = &[ArgSpec::one_of(
         ArgSpec::one_of(
             "new-format",
             &[
-                ArgSpec::new("client-id", "integer").after("ID").optional().since("2.8.12"),
-                ArgSpec::one_of("client-type", CLIENT_TYPES).after("TYPE").optional().since("2.8.12"),
+                ArgSpec::new("client-id", "integer")
+                    .after("ID")
+                    .optional()
+                    .since("2.8.12"),
+                ArgSpec::one_of("client-type", CLIENT_TYPES)
+                    .after("TYPE")
+                    .optional()
+                    .since("2.8.12"),
                 ArgSpec::new("username", "string").after("USER").optional(),
                 ArgSpec::new("addr", "string").after("ADDR").optional(),
-                ArgSpec::new("laddr", "string").after("LADDR").optional().since("6.2.0"),
-                ArgSpec::one_of("skipme", &[ArgSpec::word("yes", "YES"), ArgSpec::word("no", "NO")])
-                    .after("SKIPME")
-                    .optional(),
-                ArgSpec::new("maxage", "integer").after("MAXAGE").optional().since("7.4.0"),
+                ArgSpec::new("laddr", "string")
+                    .after("LADDR")
+                    .optional()
+                    .since("6.2.0"),
+                ArgSpec::one_of(
+                    "skipme",
+                    &[ArgSpec::word("yes", "YES"), ArgSpec::word("no", "NO")],
+                )
+                .after("SKIPME")
+                .optional(),
+                ArgSpec::new("maxage", "integer")
+                    .after("MAXAGE")
+                    .optional()
+                    .since("7.4.0"),
             ],
         )
         .multiple(),
@@ -43,13 +66,20 @@ const KILL_ARGS: &[ArgSpec] = &[ArgSpec::one_of(
 )];
 const PAUSE_ARGS: &[ArgSpec] = &[
     ArgSpec::new("timeout", "integer"),
-    ArgSpec::one_of("mode", &[ArgSpec::word("write", "WRITE"), ArgSpec::word("all", "ALL")])
-        .optional()
-        .since("6.2.0"),
+    ArgSpec::one_of(
+        "mode",
+        &[ArgSpec::word("write", "WRITE"), ArgSpec::word("all", "ALL")],
+    )
+    .optional()
+    .since("6.2.0"),
 ];
 const REPLY_ARGS: &[ArgSpec] = &[ArgSpec::one_of(
     "action",
-    &[ArgSpec::word("on", "ON"), ArgSpec::word("off", "OFF"), ArgSpec::word("skip", "SKIP")],
+    &[
+        ArgSpec::word("on", "ON"),
+        ArgSpec::word("off", "OFF"),
+        ArgSpec::word("skip", "SKIP"),
+    ],
 )];
 const SETINFO_ARGS: &[ArgSpec] = &[ArgSpec::one_of(
     "attr",
@@ -59,9 +89,18 @@ const SETINFO_ARGS: &[ArgSpec] = &[ArgSpec::one_of(
     ],
 )];
 const TRACKING_ARGS: &[ArgSpec] = &[
-    ArgSpec::one_of("status", &[ArgSpec::word("on", "ON"), ArgSpec::word("off", "OFF")]),
-    ArgSpec::new("client-id", "integer").after("REDIRECT").optional(),
-    ArgSpec { flags: &["optional", "multiple", "multiple_token"], ..ArgSpec::new("prefix", "string") }.after("PREFIX"),
+    ArgSpec::one_of(
+        "status",
+        &[ArgSpec::word("on", "ON"), ArgSpec::word("off", "OFF")],
+    ),
+    ArgSpec::new("client-id", "integer")
+        .after("REDIRECT")
+        .optional(),
+    ArgSpec {
+        flags: &["optional", "multiple", "multiple_token"],
+        ..ArgSpec::new("prefix", "string")
+    }
+    .after("PREFIX"),
     ArgSpec::word("bcast", "BCAST").optional(),
     ArgSpec::word("optin", "OPTIN").optional(),
     ArgSpec::word("optout", "OPTOUT").optional(),
@@ -69,11 +108,19 @@ const TRACKING_ARGS: &[ArgSpec] = &[
 ];
 const UNBLOCK_ARGS: &[ArgSpec] = &[
     ArgSpec::new("client-id", "integer"),
-    ArgSpec::one_of("unblock-type", &[ArgSpec::word("timeout", "TIMEOUT"), ArgSpec::word("error", "ERROR")])
-        .optional(),
+    ArgSpec::one_of(
+        "unblock-type",
+        &[
+            ArgSpec::word("timeout", "TIMEOUT"),
+            ArgSpec::word("error", "ERROR"),
+        ],
+    )
+    .optional(),
 ];
-const CACHING_ARGS: &[ArgSpec] =
-    &[ArgSpec::one_of("mode", &[ArgSpec::word("yes", "YES"), ArgSpec::word("no", "NO")])];
+const CACHING_ARGS: &[ArgSpec] = &[ArgSpec::one_of(
+    "mode",
+    &[ArgSpec::word("yes", "YES"), ArgSpec::word("no", "NO")],
+)];
 
 const fn plain(
     name: &'static str,
@@ -99,8 +146,22 @@ const fn admin(
 
 /// The subcommands.
 pub(super) const SUBCOMMANDS: &[Command] = &[
-    plain("client|id", "Number of this connection", "5.0.0", 2, &[], client::id),
-    plain("client|getname", "Name of this connection", "2.6.9", 2, &[], client::get_name),
+    plain(
+        "client|id",
+        "Number of this connection",
+        "5.0.0",
+        2,
+        &[],
+        client::id,
+    ),
+    plain(
+        "client|getname",
+        "Name of this connection",
+        "2.6.9",
+        2,
+        &[],
+        client::get_name,
+    ),
     plain(
         "client|setname",
         "Names this connection",
@@ -109,34 +170,132 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         &[ArgSpec::new("connection-name", "string")],
         client::set_name,
     ),
-    plain("client|setinfo", "Notes which library speaks", "7.2.0", 4, SETINFO_ARGS, client::set_info),
-    plain("client|info", "Describes this connection", "6.2.0", 2, &[], client::info),
+    plain(
+        "client|setinfo",
+        "Notes which library speaks",
+        "7.2.0",
+        4,
+        SETINFO_ARGS,
+        client::set_info,
+    ),
+    plain(
+        "client|info",
+        "Describes this connection",
+        "6.2.0",
+        2,
+        &[],
+        client::info,
+    ),
     Command {
         complexity: PER_CLIENT,
-        ..admin("client|list", "Describes all connections", "2.4.0", -2, LIST_ARGS, client::list)
+        ..admin(
+            "client|list",
+            "Describes all connections",
+            "2.4.0",
+            -2,
+            LIST_ARGS,
+            client::list,
+        )
     },
     Command {
         complexity: PER_CLIENT,
-        ..admin("client|kill", "Closes connections", "2.4.0", -3, KILL_ARGS, kill::kill)
+        ..admin(
+            "client|kill",
+            "Closes connections",
+            "2.4.0",
+            -3,
+            KILL_ARGS,
+            kill::kill,
+        )
     },
-    admin("client|pause", "Holds back commands for a while", "2.9.50", -3, PAUSE_ARGS, client::pause),
+    admin(
+        "client|pause",
+        "Holds back commands for a while",
+        "2.9.50",
+        -3,
+        PAUSE_ARGS,
+        client::pause,
+    ),
     Command {
         complexity: "O(N) Where N is the number of paused clients",
-        ..admin("client|unpause", "Ends a pause", "6.2.0", 2, &[], client::unpause)
+        ..admin(
+            "client|unpause",
+            "Ends a pause",
+            "6.2.0",
+            2,
+            &[],
+            client::unpause,
+        )
     },
-    plain("client|reply", "Chooses which commands are answered", "3.2.0", 3, REPLY_ARGS, client::reply),
-    admin("client|no-evict", "Spares this connection when memory is short", "7.0.0", 3, ON_OFF, client::no_evict),
-    plain("client|no-touch", "Stops counting this connection's reads as use", "7.2.0", 3, ON_OFF, client::no_touch),
+    plain(
+        "client|reply",
+        "Chooses which commands are answered",
+        "3.2.0",
+        3,
+        REPLY_ARGS,
+        client::reply,
+    ),
+    admin(
+        "client|no-evict",
+        "Spares this connection when memory is short",
+        "7.0.0",
+        3,
+        ON_OFF,
+        client::no_evict,
+    ),
+    plain(
+        "client|no-touch",
+        "Stops counting this connection's reads as use",
+        "7.2.0",
+        3,
+        ON_OFF,
+        client::no_touch,
+    ),
     Command {
         complexity: "O(1). Some options may introduce additional complexity.",
-        ..plain("client|tracking", "Switches client-side caching", "6.0.0", -3, TRACKING_ARGS, client::tracking)
+        ..plain(
+            "client|tracking",
+            "Switches client-side caching",
+            "6.0.0",
+            -3,
+            TRACKING_ARGS,
+            client::tracking,
+        )
     },
-    plain("client|trackinginfo", "State of client-side caching", "6.2.0", 2, &[], client::tracking_info),
-    plain("client|getredir", "Where invalidations go", "6.0.0", 2, &[], client::get_redir),
-    plain("client|caching", "Steers client-side caching of the next command", "6.0.0", 3, CACHING_ARGS, client::caching),
+    plain(
+        "client|trackinginfo",
+        "State of client-side caching",
+        "6.2.0",
+        2,
+        &[],
+        client::tracking_info,
+    ),
+    plain(
+        "client|getredir",
+        "Where invalidations go",
+        "6.0.0",
+        2,
+        &[],
+        client::get_redir,
+    ),
+    plain(
+        "client|caching",
+        "Steers client-side caching of the next command",
+        "6.0.0",
+        3,
+        CACHING_ARGS,
+        client::caching,
+    ),
     Command {
         complexity: "O(log N) where N is the number of client connections",
-        ..admin("client|unblock", "Ends the wait of a blocked client", "5.0.0", -3, UNBLOCK_ARGS, client::unblock)
+        ..admin(
+            "client|unblock",
+            "Ends the wait of a blocked client",
+            "5.0.0",
+            -3,
+            UNBLOCK_ARGS,
+            client::unblock,
+        )
     },
     row(
         "client|help",
