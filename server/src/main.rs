@@ -44,7 +44,18 @@ fn main() -> ExitCode {
     }
 }
 
+/// A panic is a bug of ours: what is in memory can no longer be trusted, and the log has everything that was
+/// acknowledged. So it ends the process, like a power cut, instead of leaving it without a thread.
+fn abort_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::abort();
+    }));
+}
+
 fn serve(startup: Startup) -> anyhow::Result<()> {
+    abort_on_panic();
     let settings = startup.config.load();
     // The handle lives as long as the process; `CONFIG SET loglevel` reaches it through the server.
     let level = logging::start(&settings)?;

@@ -158,7 +158,7 @@ fn build(
     binlog: Option<Binlog>,
     log_level: Option<LevelHandle>,
 ) -> Server {
-    let workers = settings.workers as usize;
+    let workers = worker_count(settings.workers);
     let synced = binlog.as_ref().map_or(Offset(0), Binlog::synced);
     Server {
         config,
@@ -177,6 +177,14 @@ fn build(
         workers,
         log_level,
         synced: watch::Sender::new(synced),
+    }
+}
+
+/// The number of workers: as configured, or one per core.
+fn worker_count(configured: u32) -> usize {
+    match configured {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        workers => workers as usize,
     }
 }
 
