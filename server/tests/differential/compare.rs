@@ -53,7 +53,7 @@ pub(crate) fn same(rule: Rule, ours: &Reply, theirs: &Reply) -> bool {
 }
 
 /// Whether both EXEC replies are the same, each element by its queued command's rule.
-pub(crate) fn same_exec(world: World, queued: &[Command], ours: &Reply, theirs: &Reply) -> bool {
+pub(crate) fn same_exec(queued: &[Command], ours: &Reply, theirs: &Reply) -> bool {
     match (ours, theirs) {
         (Reply::Array(a), Reply::Array(b)) => {
             a.len() == b.len()
