@@ -318,21 +318,22 @@ behaviour! {
 }
 
 behaviour! {
-    // In Redis a string's encoding depends on its history until a restart, here on its bytes alone.
+    // In Redis a string's encoding depends on its history until a restart; here the history may be
+    // forgotten when the key leaves memory.
     object_encoding_after_changes_in_place [hot cold tiny memory] r#"
         SET k abc -> +OK
         APPEND k d -> 4
         @redis OBJECT ENCODING k -> "raw"
-        @basalt OBJECT ENCODING k -> "embstr"
+        @basalt OBJECT ENCODING k -> "raw" | "embstr"
         SET k 10 -> +OK
         INCR k -> 11
         OBJECT ENCODING k -> "int"
         INCRBYFLOAT k 1 -> "12"
         @redis OBJECT ENCODING k -> "embstr"
-        @basalt OBJECT ENCODING k -> "int"
+        @basalt OBJECT ENCODING k -> "embstr" | "int"
         SETRANGE k 0 9 -> 2
         @redis OBJECT ENCODING k -> "raw"
-        @basalt OBJECT ENCODING k -> "int"
+        @basalt OBJECT ENCODING k -> "raw" | "int"
         INCR k -> 93
         OBJECT ENCODING k -> "int"
         GETSET k 7 -> "93"

@@ -15,7 +15,8 @@ pub(crate) enum Rule {
     /// Times within the tolerance; this many milliseconds per unit.
     Time(i64),
     /// How a string is stored. In Redis that depends on the string's history (a short one that was
-    /// appended to is `raw`) until a restart; here on its bytes alone. Only presence counts.
+    /// appended to is `raw`) until a restart; here it may be forgotten when the key leaves memory.
+    /// Only presence counts.
     Presence,
     /// Each server picks what it likes; the caller checks that it exists.
     Random,
