@@ -2,7 +2,6 @@
 
 use crate::generate::Command;
 use crate::support::resp::Reply;
-use crate::support::world::World;
 
 /// Two servers read the clock this far apart at most, in milliseconds.
 const CLOCK_TOLERANCE_MS: i64 = 60_000;
@@ -15,22 +14,23 @@ pub(crate) enum Rule {
     AnyOrder,
     /// Times within the tolerance; this many milliseconds per unit.
     Time(i64),
-    /// How a string is stored. Redis forgets the history of a string (a short one that was appended
-    /// to is `raw`) when it restarts; so may we when it leaves memory. Only presence counts.
+    /// How a string is stored. In Redis that depends on the string's history (a short one that was
+    /// appended to is `raw`) until a restart; here it may be forgotten when the key leaves memory.
+    /// Only presence counts.
     Presence,
     /// Each server picks what it likes; the caller checks that it exists.
     Random,
 }
 
-/// The rule for `command` in `world`.
-pub(crate) fn rule(world: World, command: &Command) -> Rule {
+/// The rule for `command`.
+pub(crate) fn rule(command: &Command) -> Rule {
     let name = command.first().map(|n| n.to_ascii_uppercase());
     match name.as_deref() {
         Some(b"KEYS") => Rule::AnyOrder,
         Some(b"TTL" | b"EXPIRETIME") => Rule::Time(1000),
         Some(b"PTTL" | b"PEXPIRETIME") => Rule::Time(1),
         Some(b"RANDOMKEY") => Rule::Random,
-        Some(b"OBJECT") if !matches!(world, World::Hot | World::Memory) => Rule::Presence,
+        Some(b"OBJECT") => Rule::Presence,
         _ => Rule::Exact,
     }
 }
@@ -54,7 +54,7 @@ pub(crate) fn same(rule: Rule, ours: &Reply, theirs: &Reply) -> bool {
 }
 
 /// Whether both EXEC replies are the same, each element by its queued command's rule.
-pub(crate) fn same_exec(world: World, queued: &[Command], ours: &Reply, theirs: &Reply) -> bool {
+pub(crate) fn same_exec(queued: &[Command], ours: &Reply, theirs: &Reply) -> bool {
     match (ours, theirs) {
         (Reply::Array(a), Reply::Array(b)) => {
             a.len() == b.len()
@@ -62,7 +62,7 @@ pub(crate) fn same_exec(world: World, queued: &[Command], ours: &Reply, theirs: 
                 && a.iter()
                     .zip(b)
                     .zip(queued)
-                    .all(|((a, b), command)| is_scan(command) || same(rule(world, command), a, b))
+                    .all(|((a, b), command)| is_scan(command) || same(rule(command), a, b))
         }
         _ => ours == theirs,
     }

@@ -112,7 +112,6 @@ impl Pair {
     }
 
     fn step(&mut self, at: usize, command: &Command) -> Result<(), Difference> {
-        let world = self.world;
         let conn = &mut self.conns[at];
         if is_scan(command) && conn.queued.is_none() {
             return full_scan(conn, command);
@@ -120,12 +119,8 @@ impl Pair {
         let (ours, theirs) = exchange(conn, command)?;
         let name = command[0].to_ascii_uppercase();
         let agreed = match (name.as_slice(), conn.queued.take()) {
-            (b"EXEC", Some(queued)) if command.len() == 1 => {
-                same_exec(world, &queued, &ours, &theirs)
-            }
-            (b"DISCARD", Some(_)) if command.len() == 1 => {
-                same(rule(world, command), &ours, &theirs)
-            }
+            (b"EXEC", Some(queued)) if command.len() == 1 => same_exec(&queued, &ours, &theirs),
+            (b"DISCARD", Some(_)) if command.len() == 1 => same(rule(command), &ours, &theirs),
             (_, Some(mut queued)) => {
                 if theirs == Reply::Status(b"QUEUED".to_vec()) {
                     queued.push(command.clone());
@@ -136,7 +131,7 @@ impl Pair {
             }
             (_, None) => {
                 conn.queued = (name == b"MULTI" && theirs.is_ok()).then(Vec::new);
-                same(rule(world, command), &ours, &theirs)
+                same(rule(command), &ours, &theirs)
                     && (name != b"RANDOMKEY" || exists(conn, &ours, &theirs)?)
             }
         };

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use super::client::Client;
 use super::world::World;
 
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_secs(30);
 /// Where it is in a server's directory, it is the server's first argument.
 const CONFIG_FILE: &str = "test.conf";
 const STOP_LIMIT: Duration = Duration::from_secs(30);
@@ -312,6 +312,7 @@ fn spawn(binary: &Binary, port: u16, dir: &Path, args: &[String]) -> Child {
         .args(["--dir", &dir.to_string_lossy()])
         .args(["--logfile", &dir.join("log").to_string_lossy()])
         .args(["--enable-debug-command", "yes"])
+        .args(more_args(binary))
         .args(args)
         .current_dir(dir)
         .stdin(Stdio::null())
@@ -328,6 +329,15 @@ fn spawn(binary: &Binary, port: u16, dir: &Path, args: &[String]) -> Child {
     }
     spawn_on_lasting_thread(command)
         .unwrap_or_else(|e| panic!("cannot start {}: {e}", binary.path.display()))
+}
+
+/// Directives for every start of Basalt: `BASALT_TEST_ARGS="--workers 4"`.
+fn more_args(binary: &Binary) -> Vec<String> {
+    let text = std::env::var("BASALT_TEST_ARGS").unwrap_or_default();
+    match binary.is_basalt {
+        true => text.split_whitespace().map(str::to_owned).collect(),
+        false => Vec::new(),
+    }
 }
 
 /// The kernel's parent-death signal follows the starting *thread*; test threads end with their
