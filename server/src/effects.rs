@@ -2,7 +2,7 @@
 //!
 //! An effect is deterministic and names exactly one key (DESIGN.md section 4, invariants 2 and 3).
 
-use basalt_resp::CommandWriter;
+use basalt_resp::encode_command;
 
 /// Effects gathered by a handler; a worker keeps one and reuses its memory.
 #[derive(Debug, Default)]
@@ -63,10 +63,7 @@ impl Effects {
     /// Logs a command made of `args`.
     pub fn command(&mut self, db: u32, args: &[&[u8]]) {
         self.begin(db);
-        let mut writer = CommandWriter::begin(&mut self.payload, args.len());
-        for arg in args {
-            writer.arg(arg);
-        }
+        encode_command(&mut self.payload, args);
     }
 
     fn begin(&mut self, db: u32) {
@@ -74,9 +71,7 @@ impl Effects {
             self.first_db = db;
         } else if db != self.last_db {
             let mut digits = itoa::Buffer::new();
-            let mut writer = CommandWriter::begin(&mut self.payload, 2);
-            writer.arg(b"SELECT");
-            writer.arg(digits.format(db).as_bytes());
+            encode_command(&mut self.payload, &[b"SELECT", digits.format(db).as_bytes()]);
         }
         self.last_db = db;
         self.count += 1;

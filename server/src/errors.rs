@@ -33,3 +33,73 @@ pub const NOT_A_FLOAT: Error = Error::new("ERR value is not a valid float");
 pub const NO_SUCH_KEY: Error = Error::new("ERR no such key");
 /// The memory (or disk) limit is reached and the policy evicts nothing.
 pub const OUT_OF_MEMORY: Error = Error::new("OOM command not allowed when used memory > 'maxmemory'.");
+/// The log cannot take a write; reads go on.
+#[must_use]
+pub fn log_refuses(why: &basalt_binlog::Error) -> Error {
+    match why {
+        basalt_binlog::Error::TooLarge(_) => Error::text(format!("ERR {why}")),
+        _ => Error::text(format!("MISCONF {why}. Reads are served, writes are not.")),
+    }
+}
+/// The server is about to end.
+pub const SHUTTING_DOWN: Error = Error::new("ERR the server is shutting down");
+/// A number that a C `int` does not hold.
+pub const NOT_A_C_INT: Error =
+    Error::new("ERR value is out of range, value must between -2147483648 and 2147483647");
+/// A database number that `databases` does not reach.
+pub const DB_OUT_OF_RANGE: Error = Error::new("ERR DB index is out of range");
+/// COPY or MOVE of a key onto itself.
+pub const SAME_OBJECT: Error = Error::new("ERR source and destination objects are the same");
+/// INCR past the range of a 64-bit integer.
+pub const INCREMENT_OVERFLOW: Error = Error::new("ERR increment or decrement would overflow");
+/// DECRBY by a number whose negation is no 64-bit integer.
+pub const DECREMENT_OVERFLOW: Error = Error::new("ERR decrement would overflow");
+/// INCRBYFLOAT to a result that is no number.
+pub const INCREMENT_NOT_A_NUMBER: Error = Error::new("ERR increment would produce NaN or Infinity");
+/// A negative offset, or one beyond what a string may hold.
+pub const OFFSET_OUT_OF_RANGE: Error = Error::new("ERR offset is out of range");
+/// A string that would outgrow `proto-max-bulk-len`.
+pub const STRING_TOO_LONG: Error =
+    Error::new("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+/// EXPIRE with NX and another condition.
+pub const EXPIRE_NX_CONFLICT: Error =
+    Error::new("ERR NX and XX, GT or LT options at the same time are not compatible");
+/// EXPIRE with GT and LT.
+pub const EXPIRE_GT_LT_CONFLICT: Error =
+    Error::new("ERR GT and LT options at the same time are not compatible");
+/// LCS of something else.
+pub const LCS_NOT_STRINGS: Error = Error::new("ERR The specified keys must contain string values");
+/// LCS with both LEN and IDX.
+pub const LCS_LEN_AND_IDX: Error =
+    Error::new("ERR If you want both the length and indexes, please just use IDX.");
+/// LCS of strings whose product is beyond `proto-max-bulk-len`.
+pub const LCS_TOO_LARGE: Error =
+    Error::new("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len");
+/// OBJECT FREQ without frequencies.
+pub const NO_FREQUENCIES: Error = Error::new(
+    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
+     switching between policies at runtime LRU and LFU data will take some time to adjust.",
+);
+/// OBJECT IDLETIME under an LFU policy.
+pub const NO_IDLE_TIMES: Error = Error::new(
+    "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching \
+     between policies at runtime LRU and LFU data will take some time to adjust.",
+);
+
+/// A time to live that is not positive, or too far away.
+#[must_use]
+pub fn invalid_expire_time(command: &str) -> Error {
+    Error::text(format!("ERR invalid expire time in '{command}' command"))
+}
+
+/// An option of EXPIRE that is none.
+#[must_use]
+pub fn unsupported_option(option: &[u8]) -> Error {
+    Error::text(format!("ERR Unsupported option {}", String::from_utf8_lossy(option)))
+}
+
+/// A number of arguments that the arity allows and the command does not.
+#[must_use]
+pub fn wrong_arity(command: &str) -> Error {
+    Error::text(format!("ERR wrong number of arguments for '{command}' command"))
+}

@@ -1,2 +1,3 @@
-//! placeholder
+//! The `basalt-server` binary.
+
 fn main() {}

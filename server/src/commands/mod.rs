@@ -23,6 +23,7 @@ pub mod introspection;
 pub mod keys;
 pub mod keyspace;
 pub mod server_admin;
+mod spec;
 pub mod strings;
 pub mod tier;
 pub mod transactions;

@@ -1,0 +1,189 @@
+//! A value under another key or in another database: RENAME, RENAMENX, COPY, MOVE.
+//!
+//! The log gets the physical result, a SET of the target and a DEL of the source, since an effect depends
+//! on one key alone (DESIGN.md section 4, invariant 3).
+//!
+//! COPY and MOVE may name a key in a database that is not selected. It has the bytes, hence the slot, of a
+//! declared key, so the slot is locked; what waits for absent keys learns of it from [`second_database`].
+
+use basalt_resp::Args;
+use basalt_tiering::{Expiry, Key, Kind, UnixMs};
+
+use crate::args::{Cursor, database, is};
+use crate::commands::{Command, Ctx, Outcome, Stop};
+use crate::errors::{self, Error};
+
+pub(super) fn rename(ctx: &mut Ctx<'_, '_>) -> Outcome {
+    let (from, to) = (&ctx.keys[0], &ctx.keys[1]);
+    let source = read(ctx, from)?.ok_or(errors::NO_SUCH_KEY)?;
+    if from.bytes != to.bytes {
+        remove(ctx, from)?;
+        source.write(ctx, to);
+    }
+    ctx.out.ok();
+    Ok(())
+}
+
+pub(super) fn renamenx(ctx: &mut Ctx<'_, '_>) -> Outcome {
+    let (from, to) = (&ctx.keys[0], &ctx.keys[1]);
+    let source = read(ctx, from)?.ok_or(errors::NO_SUCH_KEY)?;
+    let is_free = from.bytes != to.bytes && ctx.tx.peek(to)?.is_none();
+    if is_free {
+        remove(ctx, from)?;
+        source.write(ctx, to);
+    }
+    ctx.out.integer(i64::from(is_free));
+    Ok(())
+}
+
+pub(super) fn copy(ctx: &mut Ctx<'_, '_>) -> Outcome {
+    let options = CopyOptions::parse(Cursor::at(ctx.args, 3), ctx.db, databases(ctx))?;
+    let (from, to) = (&ctx.keys[0], ctx.keys[1]);
+    if options.db == ctx.db && from.bytes == to.bytes {
+        return Err(errors::SAME_OBJECT.into());
+    }
+    let to = in_database(ctx, to, options.db);
+    let copied = match read(ctx, from)? {
+        Some(source) if options.replace || ctx.tx.peek(&to)?.is_none() => {
+            source.write(ctx, &to);
+            true
+        }
+        _ => false,
+    };
+    ctx.out.integer(i64::from(copied));
+    Ok(())
+}
+
+pub(super) fn move_(ctx: &mut Ctx<'_, '_>) -> Outcome {
+    let db = database(&ctx.args[2], databases(ctx))?;
+    if db == ctx.db {
+        return Err(errors::SAME_OBJECT.into());
+    }
+    let from = &ctx.keys[0];
+    let to = in_database(ctx, *from, db);
+    let moved = match read(ctx, from)? {
+        Some(source) if ctx.tx.peek(&to)?.is_none() => {
+            remove(ctx, from)?;
+            source.write(ctx, &to);
+            true
+        }
+        _ => false,
+    };
+    ctx.out.integer(i64::from(moved));
+    Ok(())
+}
+
+/// A value taken out of the locked slots, so that they can be written.
+struct Source {
+    kind: Kind,
+    bytes: Vec<u8>,
+    expiry: Option<UnixMs>,
+}
+
+fn read(ctx: &mut Ctx<'_, '_>, key: &Key<'_>) -> Result<Option<Source>, Stop> {
+    let value = ctx.tx.get(key)?;
+    Ok(value.map(|value| Source { kind: value.kind, bytes: value.bytes.to_vec(), expiry: value.expiry }))
+}
+
+fn remove(ctx: &mut Ctx<'_, '_>, key: &Key<'_>) -> Outcome {
+    ctx.tx.remove(key)?;
+    ctx.effects.delete(key.db, key.bytes);
+    Ok(())
+}
+
+impl Source {
+    /// Makes it the value of `key`, whatever that held.
+    fn write(&self, ctx: &mut Ctx<'_, '_>, key: &Key<'_>) {
+        ctx.tx.set(key, self.kind, &self.bytes, self.expiry.map_or(Expiry::Never, Expiry::At));
+        ctx.effects.set(key.db, key.bytes, &self.bytes, self.expiry);
+    }
+}
+
+fn databases(ctx: &Ctx<'_, '_>) -> u32 {
+    ctx.server.settings.load().databases
+}
+
+/// The same key in database `db`.
+fn in_database<'k>(ctx: &Ctx<'_, '_>, key: Key<'k>, db: u32) -> Key<'k> {
+    Key { db, ns: ctx.server.store.namespace(db), ..key }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct CopyOptions {
+    db: u32,
+    replace: bool,
+}
+
+impl CopyOptions {
+    fn parse(mut args: Cursor<'_>, selected: u32, databases: u32) -> Result<Self, Error> {
+        let mut options = CopyOptions { db: selected, replace: false };
+        while let Some(word) = args.next() {
+            if is(word, "REPLACE") {
+                options.replace = true;
+            } else if is(word, "DB") {
+                options.db = database(args.value()?, databases)?;
+            } else {
+                return Err(errors::SYNTAX);
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// The database besides the `selected` one in which `command` looks for its declared keys, if there is one.
+///
+/// For those who load what a command faulted on: the bytes to be found there are those of declared keys.
+/// Arguments that are wrong name no database; the command will say so itself.
+#[must_use]
+pub fn second_database(command: &Command, args: &Args<'_>, selected: u32) -> Option<u32> {
+    let db = match command.name {
+        "move" => database(args.get(2)?, u32::MAX).ok()?,
+        "copy" => CopyOptions::parse(Cursor::at(args, 3), selected, u32::MAX).ok()?.db,
+        _ => return None,
+    };
+    (db != selected).then_some(db)
+}
+
+#[cfg(test)]
+mod tests {
+    use basalt_resp::OwnedArgs;
+
+    use super::*;
+
+    #[test]
+    fn options_of_copy() {
+        let parse = |line: &str| {
+            let owned = OwnedArgs::from_slices(&line.split_whitespace().collect::<Vec<_>>());
+            CopyOptions::parse(Cursor::at(&owned.as_args(), 0), 3, 16)
+        };
+        assert_eq!(parse(""), Ok(CopyOptions { db: 3, replace: false }));
+        assert_eq!(parse("replace db 7"), Ok(CopyOptions { db: 7, replace: true }));
+        assert_eq!(parse("DB 7 DB 8 REPLACE"), Ok(CopyOptions { db: 8, replace: true }));
+        assert_eq!(parse("DB"), Err(errors::SYNTAX));
+        assert_eq!(parse("DB 16"), Err(errors::DB_OUT_OF_RANGE));
+        assert_eq!(parse("DB x"), Err(errors::NOT_AN_INTEGER));
+        assert_eq!(parse("foo"), Err(errors::SYNTAX));
+    }
+
+    #[test]
+    fn the_second_database_is_the_one_the_handler_will_look_in() {
+        let cases: &[(&str, Option<u32>)] = &[
+            ("move k 7", Some(7)),
+            ("move k x", None),
+            ("copy a b", None),
+            ("move k 3", None),
+            ("copy a b REPLACE db 7", Some(7)),
+            ("copy a b DB 7 DB 8", Some(8)),
+            ("copy a b DB 3", None),
+            ("copy db db", None),
+            ("copy a b DB", None),
+            ("rename a b", None),
+        ];
+        for (line, expected) in cases {
+            let owned = OwnedArgs::from_slices(&line.split_whitespace().collect::<Vec<_>>());
+            let args = owned.as_args();
+            let command = crate::commands::lookup(&args[0]).expect("in the table");
+            assert_eq!(second_database(command, &args, 3), *expected, "{line}");
+        }
+    }
+}

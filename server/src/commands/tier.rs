@@ -1,0 +1,6 @@
+//! To be replaced.
+
+use super::Command;
+
+/// The commands.
+pub const FAMILY: &[Command] = &[];

@@ -1,0 +1,6 @@
+//! To be written.
+
+use super::Command;
+
+/// The commands.
+pub const FAMILY: &[Command] = &[];

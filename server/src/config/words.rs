@@ -1,0 +1,260 @@
+//! The lexical rules of a configuration line: splitting it into arguments, quoting an argument so
+//! that it splits back into itself, and glob patterns over names.
+//!
+//! Used by the file reader, the command line and CONFIG REWRITE; knows nothing about parameters.
+
+/// Splits a line into arguments by Redis' quoting rules.
+///
+/// Blanks separate arguments. Double quotes understand `\n`, `\r`, `\t`, `\b`, `\a`, `\xHH` and a
+/// backslash before any other byte; single quotes understand only `\'`. A closing quote must be
+/// followed by a blank or the end. `None` means that the quotes are unbalanced.
+pub fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut words = Vec::new();
+    let mut rest = line.trim_ascii_start();
+    while !rest.is_empty() {
+        let (word, after) = split_one(rest)?;
+        words.push(word);
+        rest = after.trim_ascii_start();
+    }
+    Some(words)
+}
+
+fn split_one(mut rest: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let mut word = Vec::new();
+    loop {
+        match rest {
+            [] => return Some((word, rest)),
+            [quote @ (b'"' | b'\''), inside @ ..] => {
+                let after = match quote {
+                    b'"' => double_quoted(inside, &mut word)?,
+                    _ => single_quoted(inside, &mut word)?,
+                };
+                let closed = after.first().is_none_or(u8::is_ascii_whitespace);
+                return closed.then_some((word, after));
+            }
+            [byte, after @ ..] if byte.is_ascii_whitespace() => return Some((word, after)),
+            [byte, after @ ..] => {
+                word.push(*byte);
+                rest = after;
+            }
+        }
+    }
+}
+
+fn double_quoted<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> Option<&'a [u8]> {
+    loop {
+        let (byte, after) = match rest {
+            [] => return None,
+            [b'"', after @ ..] => return Some(after),
+            [b'\\', b'x', high, low, after @ ..]
+                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
+            {
+                (nibble(*high) << 4 | nibble(*low), after)
+            }
+            [b'\\', escaped, after @ ..] => (unescape(*escaped), after),
+            [byte, after @ ..] => (*byte, after),
+        };
+        word.push(byte);
+        rest = after;
+    }
+}
+
+fn single_quoted<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> Option<&'a [u8]> {
+    loop {
+        let (byte, after) = match rest {
+            [] => return None,
+            [b'\'', after @ ..] => return Some(after),
+            [b'\\', b'\'', after @ ..] => (b'\'', after),
+            [byte, after @ ..] => (*byte, after),
+        };
+        word.push(byte);
+        rest = after;
+    }
+}
+
+fn unescape(byte: u8) -> u8 {
+    match byte {
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'b' => 0x08,
+        b'a' => 0x07,
+        other => other,
+    }
+}
+
+fn nibble(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        _ => (digit | 0x20) - b'a' + 10,
+    }
+}
+
+/// Appends `word` to `line`, in double quotes if it would not survive [`split`] bare.
+pub fn push_quoted(line: &mut Vec<u8>, word: &[u8]) {
+    let bare = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\' | b'#');
+    if !word.is_empty() && word.iter().all(bare) {
+        line.extend_from_slice(word);
+        return;
+    }
+    line.push(b'"');
+    for &byte in word {
+        match byte {
+            b'"' | b'\\' => line.extend_from_slice(&[b'\\', byte]),
+            b'\n' => line.extend_from_slice(b"\\n"),
+            b'\r' => line.extend_from_slice(b"\\r"),
+            b'\t' => line.extend_from_slice(b"\\t"),
+            b' '..=b'~' => line.push(byte),
+            _ => line.extend_from_slice(format!("\\x{byte:02x}").as_bytes()),
+        }
+    }
+    line.push(b'"');
+}
+
+/// Whether `pattern` means more than itself.
+pub fn is_glob(pattern: &[u8]) -> bool {
+    pattern.iter().any(|byte| b"*?[".contains(byte))
+}
+
+/// Matches `name` against a glob pattern (`*`, `?`, `[a-z]`, `[^a]`, `\` escapes), ignoring case.
+///
+/// Only the last `*` is ever retried, so the cost is at most the product of the two lengths.
+pub fn glob_match(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut p, mut n) = (pattern, name);
+    let mut retry: Option<(&[u8], &[u8])> = None;
+    loop {
+        if let [b'*', after @ ..] = p {
+            retry = Some((after, n));
+            p = after;
+            continue;
+        }
+        let step = match n {
+            [] if p.is_empty() => return true,
+            [] => None,
+            [byte, after @ ..] => match_one(p, *byte).map(|next| (next, after)),
+        };
+        match (step, retry) {
+            (Some((next, after)), _) => (p, n) = (next, after),
+            (None, Some((after_star, [_, from @ ..]))) => {
+                retry = Some((after_star, from));
+                (p, n) = (after_star, from);
+            }
+            (None, _) => return false,
+        }
+    }
+}
+
+/// Matches one byte against the head of the pattern; returns the rest of the pattern.
+fn match_one(pattern: &[u8], byte: u8) -> Option<&[u8]> {
+    match pattern {
+        [] => None,
+        [b'?', after @ ..] => Some(after),
+        [b'[', set @ ..] => match_set(set, byte.to_ascii_lowercase()),
+        [b'\\', literal, after @ ..] | [literal, after @ ..] => {
+            literal.eq_ignore_ascii_case(&byte).then_some(after)
+        }
+    }
+}
+
+fn match_set(set: &[u8], byte: u8) -> Option<&[u8]> {
+    let (negated, mut rest) = match set {
+        [b'^', after @ ..] => (true, after),
+        _ => (false, set),
+    };
+    let mut found = false;
+    loop {
+        rest = match rest {
+            [] => break,
+            [b']', after @ ..] => {
+                rest = after;
+                break;
+            }
+            [b'\\', literal, after @ ..] => {
+                found |= literal.eq_ignore_ascii_case(&byte);
+                after
+            }
+            [low, b'-', high, after @ ..] => {
+                let (low, high) = (low.to_ascii_lowercase(), high.to_ascii_lowercase());
+                found |= (low.min(high)..=low.max(high)).contains(&byte);
+                after
+            }
+            [literal, after @ ..] => {
+                found |= literal.eq_ignore_ascii_case(&byte);
+                after
+            }
+        };
+    }
+    (found != negated).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn words(line: &str) -> Option<Vec<String>> {
+        let text = |word: Vec<u8>| String::from_utf8_lossy(&word).into_owned();
+        Some(split(line.as_bytes())?.into_iter().map(text).collect())
+    }
+
+    #[test]
+    fn quotes_and_escapes_follow_redis() {
+        let cases: &[(&str, Option<&[&str]>)] = &[
+            ("", Some(&[])),
+            ("  port   6379\t ", Some(&["port", "6379"])),
+            (r#"a "b c" 'd e'"#, Some(&["a", "b c", "d e"])),
+            (r#""\x41\n\t\"\\\q""#, Some(&["A\n\t\"\\q"])),
+            (r#"'it\'s \n'"#, Some(&["it's \\n"])),
+            (r#"save """#, Some(&["save", ""])),
+            (r#"foo"bar""#, Some(&["foobar"])),
+            (r#""open"#, None),
+            ("'open", None),
+            (r#""a"b"#, None),
+            (r#""\xzz""#, Some(&["xzz"])),
+        ];
+        for (line, expected) in cases {
+            let expected = expected.map(|list| list.iter().map(|s| s.to_string()).collect());
+            assert_eq!(words(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn glob_patterns_match_names() {
+        let cases = [
+            ("*", "port", true),
+            ("MAX*", "maxmemory", true),
+            ("*memory", "maxmemory", true),
+            ("max*policy", "maxmemory-policy", true),
+            ("h?", "hz", true),
+            ("h?", "h", false),
+            ("[ph]*", "port", true),
+            ("[^ph]*", "port", false),
+            ("[a-i]z", "HZ", true),
+            (r"h\z", "hz", true),
+            ("port", "ports", false),
+            ("*a*b*c", "aXbYbZc", true),
+            ("*a*b*c", "aXbYbZ", false),
+            ("", "", true),
+            ("[", "a", false),
+        ];
+        for (pattern, name, expected) in cases {
+            let found = glob_match(pattern.as_bytes(), name.as_bytes());
+            assert_eq!(found, expected, "{pattern} on {name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_quoted_word_splits_back_into_itself(word in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let mut line = b"name ".to_vec();
+            push_quoted(&mut line, &word);
+            prop_assert_eq!(split(&line), Some(vec![b"name".to_vec(), word]));
+        }
+
+        #[test]
+        fn splitting_never_panics(line in proptest::collection::vec(any::<u8>(), 0..80)) {
+            split(&line);
+            glob_match(&line, b"maxmemory");
+        }
+    }
+}
