@@ -4,13 +4,13 @@
 //! only read it. A client is killed by marking it and shutting its socket down: the session, wherever it
 //! waits, sees the end of the stream and leaves. So no session pays for being killable.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use basalt_tiering::UnixMs;
-use hashbrown::HashMap;
 use parking_lot::Mutex;
 
 use crate::dispatch;
@@ -185,6 +185,14 @@ impl ClientInfo {
         }
     }
 
+    /// Ends the client's input: its session answers what came in, and leaves.
+    pub fn end_input(&self) {
+        if let Some(fd) = *self.socket.lock() {
+            // SAFETY: as in `kill`.
+            unsafe { libc::shutdown(fd, libc::SHUT_RD) };
+        }
+    }
+
     /// True once the client was killed.
     #[must_use]
     pub fn is_killed(&self) -> bool {
@@ -267,7 +275,7 @@ fn flag_letters(flags: u32) -> String {
 pub struct Clients {
     next_id: AtomicU64,
     count: AtomicUsize,
-    by_id: Mutex<HashMap<ClientId, Arc<ClientInfo>>>,
+    by_id: Mutex<BTreeMap<ClientId, Arc<ClientInfo>>>,
 }
 
 impl Clients {
@@ -311,9 +319,7 @@ impl Clients {
     /// All clients in the order in which they came.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<ClientInfo>> {
-        let mut clients: Vec<_> = self.by_id.lock().values().cloned().collect();
-        clients.sort_unstable_by_key(|client| client.id);
-        clients
+        self.by_id.lock().values().cloned().collect()
     }
 }
 

@@ -1,1 +1,316 @@
-//! To be written.
+//! Running commands on keys, and committing what they did: the only caller of the log's append.
+//!
+//! ```text
+//!   keys ─▶ slots, ascending ─▶ Store::begin ─▶ handler ─▶ frame appended ─▶ locks released ─▶ reply
+//!                                    │ Fault: nothing was written; the session loads the keys, runs it again
+//! ```
+//!
+//! Invariants
+//! 1. The frame is appended while the locks of its keys are held: append order is apply order.
+//! 2. Keys found expired are logged as DEL before the effects of the command that found them, even if that
+//!    command faulted or failed.
+//! 3. A handler that stops has recorded no effect that is kept.
+//!
+//! Callers: the session loop ([`data`], [`transaction::run`]), `startup` (replay), and background roles that
+//! change keys ([`change`]).
+
+use basalt_binlog::{Flags as FrameFlags, Frame, MANY_SLOTS, Offset};
+use basalt_resp::{Args, Encoder, encode_command};
+use basalt_tiering::{ExpiredKey, Key, KeyHash, NamespaceId, PinSet, Slot, Tx, UnixMs};
+
+use crate::commands::{Ctx, Outcome, Stop};
+use crate::dispatch::Row;
+use crate::effects::Effects;
+use crate::errors::Error;
+use crate::server::Server;
+use crate::session::Session;
+
+pub mod transaction;
+
+/// A handler of the data kind.
+pub type DataHandler = fn(&mut Ctx<'_, '_>) -> Outcome;
+
+/// What became of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ran {
+    /// It replied.
+    Done,
+    /// Keys have to be loaded first; nothing was written and there is no reply.
+    Fault,
+}
+
+const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
+const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
+const SYNTAX_OF_KEY_COUNT: Error = Error::new("ERR value is out of range, must be positive");
+
+/// Keys of one command; the first few need no memory of their own.
+#[derive(Debug)]
+pub struct KeyList<'a> {
+    near: [Key<'a>; NEAR],
+    len: usize,
+    far: Vec<Key<'a>>,
+}
+
+const NEAR: usize = 4;
+
+impl<'a> KeyList<'a> {
+    const NONE: Key<'static> = Key { db: 0, ns: NamespaceId(0), slot: Slot(0), hash: KeyHash(0), bytes: &[] };
+
+    /// The keys of a command; an error if a count among its arguments is wrong.
+    pub fn of(server: &Server, row: &Row, args: &Args<'a>, db: u32) -> Result<Self, Error> {
+        let mut list = KeyList { near: [Self::NONE; NEAR], len: 0, far: Vec::new() };
+        let fits = row.command.for_each_key(args, |index, _| {
+            list.push(server.store.key(db, args.get(index).unwrap_or_default()));
+        });
+        if fits { Ok(list) } else { Err(SYNTAX_OF_KEY_COUNT) }
+    }
+
+    fn push(&mut self, key: Key<'a>) {
+        if self.len < NEAR {
+            self.near[self.len] = key;
+        } else {
+            if self.len == NEAR {
+                self.far.extend_from_slice(&self.near);
+            }
+            self.far.push(key);
+        }
+        self.len += 1;
+    }
+
+    /// The keys.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Key<'a>] {
+        if self.len <= NEAR { &self.near[..self.len] } else { &self.far }
+    }
+}
+
+/// The slots of keys, ascending, each once.
+fn slots_of<'b>(keys: &[Key<'_>], near: &'b mut [Slot; NEAR], far: &'b mut Vec<Slot>) -> &'b [Slot] {
+    let slots: &mut [Slot] = if keys.len() <= NEAR {
+        for (slot, key) in near.iter_mut().zip(keys) {
+            *slot = key.slot;
+        }
+        &mut near[..keys.len()]
+    } else {
+        far.extend(keys.iter().map(|key| key.slot));
+        far
+    };
+    slots.sort_unstable();
+    let mut kept = 0;
+    for i in 0..slots.len() {
+        if i == 0 || slots[i] != slots[i - 1] {
+            slots[kept] = slots[i];
+            kept += 1;
+        }
+    }
+    &slots[..kept]
+}
+
+/// Locks the slots of `keys`.
+fn begin<'s>(server: &'s Server, keys: &[Key<'_>], now: UnixMs, pins: &PinSet) -> (Tx<'s>, u16) {
+    if let [key] = keys {
+        return (server.store.begin(&[key.slot], now, pins), key.slot.0);
+    }
+    let (mut near, mut far) = ([Slot(0); NEAR], Vec::new());
+    let slots = slots_of(keys, &mut near, &mut far);
+    let slot = if let [only] = slots { only.0 } else { MANY_SLOTS };
+    (server.store.begin(slots, now, pins), slot)
+}
+
+/// What a command runs with.
+#[derive(Debug)]
+pub struct Env<'a> {
+    /// The server.
+    pub server: &'a Server,
+    /// The connection's state.
+    pub session: &'a mut Session,
+    /// The worker's scratch memory.
+    pub effects: &'a mut Effects,
+    /// The clock.
+    pub now: UnixMs,
+}
+
+/// Runs a command on its keys and commits its effects.
+#[inline]
+pub fn data(env: &mut Env<'_>, row: &Row, handler: DataHandler, args: &Args<'_>, out: &mut Vec<u8>) -> Ran {
+    if let Some(index) = row.single_key {
+        let key = env.server.store.key(env.session.db, &args[index]);
+        return on_keys(env, handler, args, std::slice::from_ref(&key), out);
+    }
+    match KeyList::of(env.server, row, args, env.session.db) {
+        Ok(keys) => on_keys(env, handler, args, keys.as_slice(), out),
+        Err(error) => {
+            Encoder::new(out, env.session.proto).error(error.0.as_bytes());
+            Ran::Done
+        }
+    }
+}
+
+#[inline]
+fn on_keys(env: &mut Env<'_>, handler: DataHandler, args: &Args<'_>, keys: &[Key<'_>], out: &mut Vec<u8>) -> Ran {
+    env.effects.clear();
+    let (mut tx, slot) = begin(env.server, keys, env.now, &env.session.pins);
+    let ran = step(env, &mut tx, handler, args, keys, out);
+    if let Some(end) = commit(env.server, &tx, slot, env.effects, env.now) {
+        env.session.written_to = Some(end);
+    }
+    drop(tx);
+    count_dirty(env);
+    ran
+}
+
+/// Runs a handler in locked slots. After a stop the reply is the error alone (or nothing, after a fault).
+#[inline]
+fn step(
+    env: &mut Env<'_>,
+    tx: &mut Tx<'_>,
+    handler: DataHandler,
+    args: &Args<'_>,
+    keys: &[Key<'_>],
+    out: &mut Vec<u8>,
+) -> Ran {
+    let (start, logged) = (out.len(), env.effects.count());
+    let proto = env.session.proto;
+    let mut ctx = Ctx {
+        server: env.server,
+        args,
+        keys,
+        tx,
+        out: Encoder::new(out, proto),
+        effects: env.effects,
+        db: env.session.db,
+        now: env.now,
+    };
+    let Err(stop) = handler(&mut ctx) else { return Ran::Done };
+    assert!(env.effects.count() == logged, "a handler recorded an effect and then stopped");
+    out.truncate(start);
+    match stop {
+        Stop::Fault => Ran::Fault,
+        Stop::Error(error) => {
+            Encoder::new(out, proto).error(error.0.as_bytes());
+            Ran::Done
+        }
+    }
+}
+
+fn count_dirty(env: &Env<'_>) {
+    if !env.effects.is_empty() {
+        env.server.stats.worker(env.session.worker).dirty.add(u64::from(env.effects.count()));
+    }
+}
+
+/// Appends the frames of a command: first its expired keys, then its effects. The slots must be locked.
+#[inline]
+fn commit(server: &Server, tx: &Tx<'_>, slot: u16, effects: &Effects, now: UnixMs) -> Option<Offset> {
+    let binlog = server.binlog.as_ref()?;
+    let mut end = None;
+    if !tx.expired().is_empty() {
+        end = append_expired(binlog, tx.expired(), now);
+    }
+    if !effects.is_empty() {
+        end = append(binlog, slot, effects, now).or(end);
+    }
+    end
+}
+
+#[inline]
+fn append(binlog: &basalt_binlog::Binlog, slot: u16, effects: &Effects, now: UnixMs) -> Option<Offset> {
+    let mut frame = Frame {
+        unix_ms: now.0,
+        flags: FrameFlags::NONE,
+        slot,
+        db: db16(effects.first_db()),
+        end_db: db16(effects.last_db()),
+        effects: effects.count(),
+    };
+    let appended = if effects.count() > 1 {
+        frame.flags = FrameFlags::GROUP;
+        binlog.append(&frame, &[MULTI, effects.payload(), EXEC])
+    } else {
+        binlog.append(&frame, &[effects.payload()])
+    };
+    logged(appended)
+}
+
+/// One frame for each key, since they lie in different slots and databases.
+#[cold]
+fn append_expired(binlog: &basalt_binlog::Binlog, expired: &[ExpiredKey], now: UnixMs) -> Option<Offset> {
+    let mut payload = Vec::new();
+    let mut end = None;
+    for key in expired {
+        payload.clear();
+        encode_command(&mut payload, &[b"DEL".as_slice(), &key.key]);
+        let frame = Frame::data(now.0, Slot::of(&key.key).0, db16(key.db));
+        end = logged(binlog.append(&frame, &[&payload])).or(end);
+    }
+    end
+}
+
+fn db16(db: u32) -> u16 {
+    u16::try_from(db).expect("a database number fits the frame: `databases` is limited")
+}
+
+/// The log was asked before the command ran, so a refusal now is a failure that came in between: the data
+/// in memory is ahead of the log. The log refuses everything from here on, and says so in INFO.
+fn logged(appended: basalt_binlog::Result<basalt_binlog::Appended>) -> Option<Offset> {
+    match appended {
+        Ok(appended) => Some(appended.end),
+        Err(error) => {
+            tracing::error!(%error, "a change could not be logged; it will be lost at a restart");
+            None
+        }
+    }
+}
+
+/// Appends effects that belong to no locked slot: those of a command under the exclusive gate.
+pub fn commit_exclusive(server: &Server, effects: &Effects, now: UnixMs) -> Option<Offset> {
+    let binlog = server.binlog.as_ref()?;
+    if effects.is_empty() { None } else { append(binlog, MANY_SLOTS, effects, now) }
+}
+
+/// Changes keys on behalf of a background role or an administrative command: locks the slots of `keys`, calls
+/// `change`, and commits the effects it records. The caller holds a side of the gate.
+pub fn change<R>(
+    server: &Server,
+    keys: &[Key<'_>],
+    now: UnixMs,
+    pins: &PinSet,
+    change: impl FnOnce(&mut Tx<'_>, &mut Effects) -> R,
+) -> (R, Option<Offset>) {
+    let mut effects = Effects::default();
+    let (mut tx, slot) = begin(server, keys, now, pins);
+    let result = change(&mut tx, &mut effects);
+    let end = commit(server, &tx, slot, &effects, now);
+    (result, end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(slots: &[u16]) -> Vec<Key<'static>> {
+        slots.iter().map(|slot| Key { slot: Slot(*slot), ..KeyList::NONE }).collect()
+    }
+
+    #[test]
+    fn slots_are_ascending_and_each_once() {
+        for given in [&[][..], &[5], &[9, 3], &[4, 4, 4, 4], &[7, 1, 7, 1], &[8, 2, 8, 5, 2, 1]] {
+            let (mut near, mut far) = ([Slot(0); NEAR], Vec::new());
+            let found: Vec<u16> = slots_of(&keys(given), &mut near, &mut far).iter().map(|slot| slot.0).collect();
+            let mut expected = given.to_vec();
+            expected.sort_unstable();
+            expected.dedup();
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn a_key_list_keeps_order_beyond_its_near_part() {
+        let mut list = KeyList { near: [KeyList::NONE; NEAR], len: 0, far: Vec::new() };
+        for n in 0..9u16 {
+            list.push(Key { slot: Slot(n), ..KeyList::NONE });
+            let slots: Vec<u16> = list.as_slice().iter().map(|key| key.slot.0).collect();
+            assert_eq!(slots, (0..=n).collect::<Vec<_>>());
+        }
+    }
+}

@@ -15,6 +15,7 @@ use crate::clients::Clients;
 use crate::config::Config;
 use crate::errors::{self, Error};
 use crate::gate::Gate;
+use crate::logging::LevelHandle;
 use crate::shutdown::Shutdown;
 use crate::slowlog::Slowlog;
 use crate::stats::Stats;
@@ -96,6 +97,8 @@ pub struct Server {
     pub run_id: String,
     /// Number of workers.
     pub workers: usize,
+    /// Changes the level of the server's own log.
+    pub log_level: Option<LevelHandle>,
     /// Up to where the log is on disk: what sessions under `appendfsync always` wait for.
     pub synced: watch::Sender<Offset>,
 }

@@ -2,6 +2,12 @@
 //!
 //! `run` holds the loop (read, decode, dispatch, write); nothing here touches a socket.
 
+pub mod batch;
+pub mod buffers;
+mod load;
+pub mod run;
+pub mod stream;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,8 +1,14 @@
 //! How the server ends: once, orderly, at the request of a signal or of SHUTDOWN.
 
+use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
+
+use crate::server::Server;
 
 const RUNNING: u8 = 0;
 const ENDING: u8 = 1;
@@ -47,5 +53,48 @@ impl Shutdown {
             }
             notified.await;
         }
+    }
+}
+
+/// Ends what the workers have left: a checkpoint if one was asked for, then the log.
+pub fn finish(server: &Server) -> anyhow::Result<()> {
+    if server.shutdown.wants_save() {
+        server.store.checkpoint().context("the last checkpoint failed; the log has everything")?;
+    }
+    if let Some(binlog) = &server.binlog {
+        binlog.close().context("the log could not be closed")?;
+    }
+    tracing::info!("bye");
+    Ok(())
+}
+
+/// SIGTERM and SIGINT ask for the end; a second one ends at once (the log survives that).
+pub fn spawn_signals(server: &Arc<Server>) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let server = Arc::clone(server);
+    let thread = std::thread::Builder::new().name("signals".into()).spawn(move || {
+        runtime.block_on(async {
+            if let Err(error) = watch_signals(&server).await {
+                tracing::error!(%error, "signals are not handled");
+            }
+        });
+    });
+    thread.map(drop)
+}
+
+async fn watch_signals(server: &Arc<Server>) -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    loop {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        if server.shutdown.is_requested() {
+            tracing::warn!("{name} again: leaving at once");
+            std::process::exit(1);
+        }
+        tracing::info!("{name}: shutting down");
+        server.request_shutdown(true);
     }
 }

@@ -1,1 +1,161 @@
-//! To be written.
+//! From a configuration to a running server: open the log and the store, accept, replay, serve.
+//!
+//! Connections are accepted before the log is replayed and told `-LOADING` until it is. Replay reads the log
+//! from the store's replay offset; frames of one slot are applied in parallel, all frames of a slot by the
+//! same thread; a frame over several slots is a barrier (`replay`).
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use anyhow::Context;
+use basalt_binlog::{Binlog, DiskDoor, FsyncPolicy as LogFsync, LogEvent, Offset, OpenReport, Retention};
+use basalt_tiering::{Store, UnixMs};
+use rand::Rng;
+use tokio::sync::watch;
+
+use crate::acceptor::{self, Listeners};
+use crate::clients::Clients;
+use crate::config::{Config, FsyncPolicy, Settings};
+use crate::gate::{Gate, WorkerId};
+use crate::logging::LevelHandle;
+use crate::server::{Pause, Server};
+use crate::shutdown::{self, Shutdown};
+use crate::slowlog::Slowlog;
+use crate::stats::Stats;
+use crate::worker;
+
+mod replay;
+
+/// A server that was started.
+#[derive(Debug)]
+pub struct Running {
+    /// The server.
+    pub server: Arc<Server>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Starts a server: when this returns it serves.
+pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Result<Running> {
+    let settings = config.load();
+    std::fs::create_dir_all(&settings.dir)
+        .with_context(|| format!("cannot create the directory {}", settings.dir.display()))?;
+    let listeners = Listeners::bind(&settings)?;
+    let (binlog, report) = open_log(&settings)?.unzip();
+    let server = Arc::new(build(config, &settings, binlog, log_level));
+    forward_log_events(&server);
+    let threads = serve(&server, listeners)?;
+    if let (Some(binlog), Some(report)) = (&server.binlog, report) {
+        replay::replay(&server, binlog, &report, settings.workers as usize)?;
+    }
+    server.loading.store(false, Ordering::Release);
+    tracing::info!(port = settings.port, workers = server.workers, "ready to accept connections");
+    Ok(Running { server, threads })
+}
+
+fn open_log(settings: &Settings) -> anyhow::Result<Option<(Binlog, OpenReport)>> {
+    if !settings.binlog {
+        return Ok(None);
+    }
+    let mut options = basalt_binlog::Options::new(settings.dir.join("binlog"));
+    options.segment_bytes = settings.binlog_segment_bytes;
+    options.fsync = log_fsync(settings.appendfsync);
+    options.retention = Retention {
+        bytes: settings.binlog_retention_bytes,
+        ms: u64::from(settings.binlog_retention_hours) * 3_600_000,
+    };
+    options.replication_id = random_id();
+    let opened = Binlog::open(options, Arc::new(DiskDoor)).context("cannot open the log")?;
+    if opened.1.cut_bytes > 0 {
+        tracing::warn!(bytes = opened.1.cut_bytes, "a torn tail of the log was cut off");
+    }
+    Ok(Some(opened))
+}
+
+/// The log's name of a policy.
+#[must_use]
+pub fn log_fsync(policy: FsyncPolicy) -> LogFsync {
+    match policy {
+        FsyncPolicy::Always => LogFsync::Always,
+        FsyncPolicy::EverySecond => LogFsync::Everysec,
+        FsyncPolicy::Never => LogFsync::No,
+    }
+}
+
+fn random_id() -> [u8; 40] {
+    let mut rng = rand::rng();
+    std::array::from_fn(|_| b"0123456789abcdef"[rng.random_range(0..16)])
+}
+
+fn build(
+    config: Arc<Config>,
+    settings: &Settings,
+    binlog: Option<Binlog>,
+    log_level: Option<LevelHandle>,
+) -> Server {
+    let workers = settings.workers as usize;
+    let synced = binlog.as_ref().map_or(Offset(0), Binlog::synced);
+    Server {
+        config,
+        store: Store::new(),
+        binlog,
+        clients: Clients::default(),
+        stats: Stats::new(workers),
+        slowlog: Slowlog::default(),
+        gate: Gate::new(workers),
+        pause: Pause::default(),
+        shutdown: Shutdown::default(),
+        loading: AtomicBool::new(true),
+        started: Instant::now(),
+        started_at: UnixMs::now(),
+        run_id: String::from_utf8_lossy(&random_id()).into_owned(),
+        workers,
+        log_level,
+        synced: watch::Sender::new(synced),
+    }
+}
+
+/// Wakes sessions that wait for the log to be on disk. A poisoned log wakes all: they look at its state.
+fn forward_log_events(server: &Arc<Server>) {
+    let Some(binlog) = &server.binlog else { return };
+    let waiting = server.synced.clone();
+    binlog.subscribe(Box::new(move |event| match event {
+        LogEvent::Synced(offset) => {
+            waiting.send_replace(offset);
+        }
+        LogEvent::Poisoned => {
+            tracing::error!("the log could not be written: writes are refused until a restart");
+            waiting.send_replace(Offset::MAX);
+        }
+        LogEvent::Full => tracing::error!("no space for the log: writes are refused until there is"),
+        LogEvent::SpaceReturned => tracing::info!("there is space for the log again"),
+        LogEvent::Appended => {}
+    }));
+}
+
+fn serve(server: &Arc<Server>, listeners: Listeners) -> io::Result<Vec<JoinHandle<()>>> {
+    let mut threads = Vec::new();
+    let mut senders = Vec::new();
+    for id in 0..server.workers {
+        let (sender, thread) = worker::spawn(server, WorkerId(id as u16))?;
+        senders.push(sender);
+        threads.push(thread);
+    }
+    threads.push(acceptor::spawn(server, listeners, senders)?);
+    shutdown::spawn_signals(server)?;
+    Ok(threads)
+}
+
+impl Running {
+    /// Waits until the server was asked to end and has ended.
+    pub fn wait(self) -> anyhow::Result<()> {
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the server panicked");
+            }
+        }
+        shutdown::finish(&self.server)
+    }
+}

@@ -249,3 +249,18 @@ impl SlotTable {
         }
     }
 }
+
+impl Store {
+    pub fn replay_offset(&self) -> basalt_binlog::Offset {
+        basalt_binlog::Offset(0)
+    }
+    pub fn replay_begin(
+        &self,
+        key: &Key<'_>,
+        _end: basalt_binlog::Offset,
+        now: UnixMs,
+        pins: &PinSet,
+    ) -> Option<Tx<'_>> {
+        Some(self.begin(&[key.slot], now, pins))
+    }
+}

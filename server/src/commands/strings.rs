@@ -149,5 +149,5 @@ fn string(value: Option<Value<'_>>) -> Result<Option<Value<'_>>, Error> {
 /// The longest string a command may make: `proto-max-bulk-len`. Replay is not bound by it, since the limit
 /// may have been lowered after the fact.
 fn max_string_bytes(ctx: &Ctx<'_, '_>) -> usize {
-    if ctx.server.is_loading() { usize::MAX } else { ctx.server.settings.load().max_bulk_bytes }
+    if ctx.server.is_loading() { usize::MAX } else { ctx.server.config.peek().proto_max_bulk_bytes as usize }
 }

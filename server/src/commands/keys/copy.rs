@@ -100,7 +100,7 @@ impl Source {
 }
 
 fn databases(ctx: &Ctx<'_, '_>) -> u32 {
-    ctx.server.settings.load().databases
+    ctx.server.config.peek().databases
 }
 
 /// The same key in database `db`.

@@ -20,8 +20,8 @@ pub(super) fn refcount(ctx: &mut Ctx<'_, '_>) -> Outcome {
 /// Over two tiers the counters decide what stays in memory, so they are there whatever the policy.
 pub(super) fn freq(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let freq = peek(ctx)?.map(|value| i64::from(value.freq));
-    let settings = ctx.server.settings.load();
-    if freq.is_some() && !settings.lfu_policy && !settings.tiering {
+    let settings = ctx.server.config.peek();
+    if freq.is_some() && !settings.maxmemory_policy.name().ends_with("lfu") && !settings.tiering {
         return Err(errors::NO_FREQUENCIES.into());
     }
     answer(ctx, freq)
@@ -29,7 +29,7 @@ pub(super) fn freq(ctx: &mut Ctx<'_, '_>) -> Outcome {
 
 pub(super) fn idletime(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let seconds = peek(ctx)?.map(|value| value.idle_seconds as i64);
-    if seconds.is_some() && ctx.server.settings.load().lfu_policy {
+    if seconds.is_some() && ctx.server.config.peek().maxmemory_policy.name().ends_with("lfu") {
         return Err(errors::NO_IDLE_TIMES.into());
     }
     answer(ctx, seconds)

@@ -1,0 +1,246 @@
+//! EXEC: the queued commands as one.
+//!
+//! Two ways. *Locked*: every queued command works on declared keys (or is harmless): the slots of all their
+//! keys are locked together, all values are resident before the first command runs, so none can fault, and
+//! the watch flag is read under the locks. *Still*: something in the queue needs more than declared keys; the
+//! whole EXEC runs under the exclusive gate, and what is missing is loaded in place.
+//!
+//! Either way all effects go into one frame. An error of one command does not stop the others.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use basalt_binlog::MANY_SLOTS;
+use basalt_resp::{Args, Encoder};
+use basalt_tiering::Key;
+
+use super::{Env, KeyList, Ran, begin, commit, commit_exclusive, count_dirty, step};
+use crate::commands::keyspace::KeyspaceCtx;
+use crate::commands::{Handler, Stop};
+use crate::errors::Error;
+use crate::server::Server;
+use crate::session::{Multi, Next, Queued, SessionCtx};
+
+/// How a queue has to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Under the locks of all its keys.
+    Locked,
+    /// Under the exclusive gate.
+    Still,
+}
+
+/// Session commands that touch nothing but their own connection, and so may run under slot locks.
+const HARMLESS: [&str; 3] = ["select", "ping", "echo"];
+const LATE_FAULT: Error = Error::new("ERR internal error: a key of this transaction left memory");
+const NOT_HERE: Error = Error::new("ERR Command not allowed inside a transaction");
+
+/// The way this queue has to run.
+#[must_use]
+pub fn way(multi: &Multi) -> Way {
+    let locked = |queued: &Queued| match queued.row.command.handler {
+        Handler::Data(_) => true,
+        Handler::Session(_) => HARMLESS.contains(&queued.row.command.name),
+        Handler::Keyspace(_) | Handler::Exclusive(_) => false,
+    };
+    if multi.queue.iter().all(locked) { Way::Locked } else { Way::Still }
+}
+
+/// The keys of all queued commands, each in the database that will be selected then.
+#[must_use]
+pub fn keys_of<'a>(server: &Server, multi: &'a Multi, mut db: u32) -> Vec<Key<'a>> {
+    let mut keys = Vec::new();
+    for queued in &multi.queue {
+        let args = queued.args.as_args();
+        if queued.row.command.name == "select" {
+            db = selected(server, &args).unwrap_or(db);
+        }
+        if let Ok(list) = KeyList::of(server, queued.row, &args, db) {
+            keys.extend_from_slice(list.as_slice());
+        }
+    }
+    keys
+}
+
+fn selected(server: &Server, args: &Args<'_>) -> Option<u32> {
+    crate::args::database(args.get(1)?, server.config.peek().databases).ok()
+}
+
+/// Runs a queue under the locks of its keys. After a fault the session still has its queue.
+pub fn run_locked(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &mut Vec<u8>) -> Ran {
+    env.effects.clear();
+    let mut keys = keys_of(server, multi, env.session.db);
+    let slot = common_slot(&keys);
+    let watched = env.session.watch.keys.clone();
+    keys.extend(watched.iter().map(|watched| server.store.key(watched.db, &watched.key)));
+    let (mut tx, _) = begin(server, &keys, env.now, &env.session.pins);
+    for key in &keys[keys.len() - watched.len()..] {
+        // A look at a watched key that has expired deletes it, which trips the flag.
+        let _ = tx.peek(key);
+    }
+    if env.session.watch.flag.load(Ordering::Acquire) {
+        if let Some(end) = commit(server, &tx, slot, env.effects, env.now) {
+            env.session.written_to = Some(end);
+        }
+        drop(tx);
+        Encoder::new(out, env.session.proto).null_array();
+        return Ran::Done;
+    }
+    if !keys.iter().all(|key| tx.is_resident(key)) {
+        return Ran::Fault;
+    }
+    Encoder::new(out, env.session.proto).array(multi.queue.len());
+    env.session.in_exec = true;
+    for queued in &multi.queue {
+        let args = queued.args.as_args();
+        match queued.row.command.handler {
+            Handler::Data(handler) => match KeyList::of(server, queued.row, &args, env.session.db) {
+                Ok(list) => {
+                    if step(env, &mut tx, handler, &args, list.as_slice(), out) == Ran::Fault {
+                        refuse(env, out, &LATE_FAULT);
+                    }
+                }
+                Err(error) => refuse(env, out, &error),
+            },
+            _ => other(env, server, queued, &args, out),
+        }
+    }
+    env.session.in_exec = false;
+    if let Some(end) = commit(server, &tx, slot, env.effects, env.now) {
+        env.session.written_to = Some(end);
+    }
+    drop(tx);
+    count_dirty(env);
+    Ran::Done
+}
+
+/// The slot of a frame over these keys.
+fn common_slot(keys: &[Key<'_>]) -> u16 {
+    match keys {
+        [first, rest @ ..] if rest.iter().all(|key| key.slot == first.slot) => first.slot.0,
+        _ => MANY_SLOTS,
+    }
+}
+
+/// Runs a queue while nobody else runs anything. The caller holds the exclusive gate.
+pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &mut Vec<u8>) {
+    env.effects.clear();
+    for watched in &env.session.watch.keys {
+        let key = server.store.key(watched.db, &watched.key);
+        let look = |tx: &mut basalt_tiering::Tx<'_>, _: &mut crate::effects::Effects| drop(tx.peek(&key));
+        let ((), _) = super::change(server, &[key], env.now, &env.session.pins, look);
+    }
+    if env.session.watch.flag.load(Ordering::Acquire) {
+        Encoder::new(out, env.session.proto).null_array();
+        return;
+    }
+    Encoder::new(out, env.session.proto).array(multi.queue.len());
+    env.session.in_exec = true;
+    for queued in &multi.queue {
+        let args = queued.args.as_args();
+        other(env, server, queued, &args, out);
+    }
+    env.session.in_exec = false;
+    if let Some(end) = commit_exclusive(server, env.effects, env.now) {
+        env.session.written_to = Some(end);
+    }
+    count_dirty(env);
+}
+
+/// Runs one queued command of any kind, outside of slot locks except for a harmless one.
+fn other(env: &mut Env<'_>, server: &Arc<Server>, queued: &Queued, args: &Args<'_>, out: &mut Vec<u8>) {
+    match queued.row.command.handler {
+        Handler::Data(handler) => data_still(env, server, queued, handler, args, out),
+        Handler::Keyspace(handler) | Handler::Exclusive(handler) => {
+            keyspace(env, server, handler, args, out);
+        }
+        Handler::Session(handler) => {
+            let proto = env.session.proto;
+            let mut ctx = SessionCtx {
+                server,
+                session: env.session,
+                args,
+                out: Encoder::new(out, proto),
+                command: queued.row.command,
+                now: env.now,
+            };
+            match handler(&mut ctx) {
+                Next::Done | Next::Close => {}
+                Next::Error(error) => refuse(env, out, &error),
+                Next::Work(work) => work(&mut Encoder::new(out, env.session.proto)),
+                Next::Exec | Next::Wait(_) => refuse(env, out, &NOT_HERE),
+            }
+        }
+    }
+}
+
+fn data_still(
+    env: &mut Env<'_>,
+    server: &Arc<Server>,
+    queued: &Queued,
+    handler: super::DataHandler,
+    args: &Args<'_>,
+    out: &mut Vec<u8>,
+) {
+    let list = match KeyList::of(server, queued.row, args, env.session.db) {
+        Ok(list) => list,
+        Err(error) => return refuse(env, out, &error),
+    };
+    loop {
+        let (mut tx, slot) = begin(server, list.as_slice(), env.now, &env.session.pins);
+        let ran = step(env, &mut tx, handler, args, list.as_slice(), out);
+        // Expired keys are logged here; the effects wait for the common frame, which the gate allows.
+        let expired = commit(server, &tx, slot, &crate::effects::Effects::default(), env.now);
+        env.session.written_to = expired.or(env.session.written_to);
+        drop(tx);
+        if ran == Ran::Done {
+            return;
+        }
+        server.store.pin_blocking(list.as_slice(), &mut env.session.pins);
+    }
+}
+
+/// Runs a handler on the whole keyspace; an error is the reply.
+pub fn keyspace(
+    env: &mut Env<'_>,
+    server: &Arc<Server>,
+    handler: fn(&mut KeyspaceCtx<'_>) -> crate::commands::Outcome,
+    args: &Args<'_>,
+    out: &mut Vec<u8>,
+) {
+    let (start, proto) = (out.len(), env.session.proto);
+    let mut ctx = KeyspaceCtx {
+        server,
+        args,
+        out: Encoder::new(out, proto),
+        db: env.session.db,
+        now: env.now,
+        effects: env.effects,
+    };
+    let Err(stop) = handler(&mut ctx) else { return };
+    out.truncate(start);
+    match stop {
+        Stop::Error(error) => refuse(env, out, &error),
+        Stop::Fault => unreachable!("a handler on the whole keyspace loads what it needs"),
+    }
+}
+
+fn refuse(env: &Env<'_>, out: &mut Vec<u8>, error: &Error) {
+    Encoder::new(out, env.session.proto).error(error.0.as_bytes());
+}
+
+/// Runs a command that needs the whole keyspace still. The caller holds the exclusive gate.
+pub fn run_exclusive(
+    env: &mut Env<'_>,
+    server: &Arc<Server>,
+    handler: fn(&mut KeyspaceCtx<'_>) -> crate::commands::Outcome,
+    args: &Args<'_>,
+    out: &mut Vec<u8>,
+) {
+    env.effects.clear();
+    keyspace(env, server, handler, args, out);
+    if let Some(end) = commit_exclusive(server, env.effects, env.now) {
+        env.session.written_to = Some(end);
+    }
+    count_dirty(env);
+}

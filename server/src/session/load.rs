@@ -1,0 +1,97 @@
+//! A command met keys that are not in memory: load them, and start loading those of the commands behind it.
+
+use std::rc::Rc;
+
+use basalt_resp::{ArgRanges, Args, Decoder};
+use basalt_tiering::{Key, PinSet};
+
+use super::batch::Batch;
+use super::run::Connection;
+use super::{Multi, Session};
+use crate::dispatch::{self, Row};
+use crate::errors::Error;
+use crate::exec::KeyList;
+use crate::exec::transaction;
+use crate::server::Server;
+
+/// How far ahead of a fault keys are prefetched.
+const AHEAD_COMMANDS: usize = 128;
+const AHEAD_KEYS: usize = 1024;
+
+/// Loads the keys of the current command. If they cannot be read the command ends with an error.
+pub(super) async fn load(conn: &mut Connection, row: &'static Row) {
+    let len = conn.current.expect("a command faulted");
+    let wait = {
+        let (command, behind) = conn.input.bytes().split_at(len);
+        prefetch_behind(&conn.server, &mut conn.session, &conn.limits, behind);
+        let args = Args::new(command, &conn.ranges);
+        let Session { multi, pins, db, .. } = &mut conn.session;
+        pin(&conn.server, row, &args, multi.as_ref(), *db, pins)
+    };
+    let Some(wait) = wait else { return };
+    if let Err(error) = wait.await {
+        tracing::error!(%error, "a key could not be read from disk");
+        conn.session.end_multi();
+        let worker = Rc::clone(&conn.worker);
+        Batch::new(conn, &worker).fail(row, &Error::text(format!("ERR cannot read the key from disk: {error}")));
+    }
+}
+
+fn pin(
+    server: &Server,
+    row: &Row,
+    args: &Args<'_>,
+    multi: Option<&Multi>,
+    db: u32,
+    pins: &mut PinSet,
+) -> Option<basalt_tiering::PinWait> {
+    match multi {
+        Some(multi) => server.store.pin(&transaction::keys_of(server, multi, db), pins),
+        None => server.store.pin(KeyList::of(server, row, args, db).ok()?.as_slice(), pins),
+    }
+}
+
+/// Starts loading what the complete commands behind the current one will ask for.
+fn prefetch_behind(server: &Server, session: &mut Session, limits: &basalt_resp::Limits, behind: &[u8]) {
+    let mut keys: Vec<Key<'_>> = Vec::new();
+    let (mut decoder, mut rest, mut db) = (Decoder::new(), behind, session.db);
+    let mut ranges = ArgRanges::new();
+    for _ in 0..AHEAD_COMMANDS {
+        let Ok(Some(len)) = decoder.decode(rest, limits, &mut ranges) else { break };
+        let (command, next) = rest.split_at(len);
+        rest = next;
+        collect(server, command, &ranges, &mut db, &mut keys);
+        if keys.len() >= AHEAD_KEYS {
+            break;
+        }
+    }
+    if !keys.is_empty() {
+        server.store.prefetch(&keys, &mut session.pins);
+    }
+}
+
+fn collect<'a>(server: &Server, command: &'a [u8], ranges: &ArgRanges, db: &mut u32, keys: &mut Vec<Key<'a>>) {
+    // The ranges of an inline command do not point into the buffer, and nobody pipelines those.
+    let args = Args::new(command, ranges);
+    if !args.is_canonical() {
+        return;
+    }
+    let Some(row) = dispatch::find(&args) else { return };
+    if !row.command.fits(args.len()) {
+        return;
+    }
+    if row.command.name == "select"
+        && let Some(selected) = args.get(1).and_then(|db| std::str::from_utf8(db).ok()?.parse().ok())
+    {
+        *db = selected;
+        return;
+    }
+    let base = command.as_ptr() as usize;
+    row.command.for_each_key(&args, |index, _| {
+        // The same bytes again, but borrowed from the input and not from the ranges.
+        if let Some(arg) = args.get(index) {
+            let at = arg.as_ptr() as usize - base;
+            keys.push(server.store.key(*db, &command[at..at + arg.len()]));
+        }
+    });
+}

@@ -1,0 +1,264 @@
+//! The loop of a connection: read, decode, dispatch, write.
+//!
+//! ```text
+//!            ┌───────────────── batch: everything complete in the buffer, no await ─────────────────┐
+//!   read ──▶ decode ─▶ gates ─▶ run ─▶ reply ─┐                                                     │
+//!    ▲         ▲                              └─▶ next command … ─▶ input drained, or output full ──┘
+//!    │         └─ load keys / wait for room, a pause, a future / exclusive gate ◀─ a command stopped    │
+//!    └───────────────────────────── write (after the log is on disk, under `always`) ◀──────────────────┘
+//! ```
+//!
+//! One read and one write call per batch. A client that does not read its replies is read from only until
+//! [`OUTPUT_PAUSE_BYTES`] wait for it.
+
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
+
+use basalt_binlog::LogState;
+use basalt_resp::{ArgRanges, Decoder, Limits};
+
+use super::batch::{Batch, Step};
+use super::buffers::{Input, Output};
+use super::stream::Stream;
+use super::{Session, load};
+use crate::clients::flag;
+use crate::config::FsyncPolicy;
+use crate::server::Server;
+use crate::worker::Worker;
+
+/// Unwritten replies beyond which no more commands are read.
+const OUTPUT_PAUSE_BYTES: usize = 8 << 20;
+/// How often a paused client looks whether the pause is over.
+const PAUSE_POLL: Duration = Duration::from_millis(5);
+
+/// A connection on its worker.
+#[derive(Debug)]
+pub struct Connection {
+    pub(super) server: Arc<Server>,
+    pub(super) worker: Rc<Worker>,
+    pub(super) stream: Stream,
+    pub(super) session: Session,
+    pub(super) input: Input,
+    pub(super) output: Output,
+    pub(super) decoder: Decoder,
+    pub(super) ranges: ArgRanges,
+    pub(super) limits: Limits,
+    /// Length of the decoded command at the front of the input that has not finished yet.
+    pub(super) current: Option<usize>,
+    /// Nothing more is read; the connection closes once the output is written.
+    pub(super) closing: bool,
+}
+
+/// What the loop needs of the socket before it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Want {
+    /// More input.
+    Input,
+    /// Less output than makes us pause.
+    Room,
+    /// All output written.
+    Drained,
+}
+
+impl Connection {
+    /// A connection that has just been accepted.
+    #[must_use]
+    pub fn new(worker: Rc<Worker>, stream: Stream, session: Session) -> Self {
+        Connection {
+            server: Arc::clone(&worker.server),
+            worker,
+            stream,
+            session,
+            input: Input::default(),
+            output: Output::default(),
+            decoder: Decoder::new(),
+            ranges: ArgRanges::new(),
+            limits: Limits::default(),
+            current: None,
+            closing: false,
+        }
+    }
+
+    /// Serves the client until it leaves or is closed.
+    pub async fn serve(mut self) {
+        // An error of the socket is the client's leaving; there is nobody to tell.
+        let _ = self.serve_until_error().await;
+        self.session.unwatch(&self.server);
+        self.session.info.release_socket();
+        self.server.clients.remove(self.session.info.id);
+    }
+
+    async fn serve_until_error(&mut self) -> io::Result<()> {
+        self.exchange(Want::Input).await?;
+        loop {
+            let want = match self.batch() {
+                Step::Drained => Want::Input,
+                Step::Full => Want::Room,
+                Step::Close => Want::Drained,
+                stopped => {
+                    self.resolve(stopped).await?;
+                    continue;
+                }
+            };
+            self.closing |= want == Want::Drained;
+            self.check_output_limit()?;
+            self.await_durability().await?;
+            let leaving = self.closing || self.session.info.is_killed() || self.server.shutdown.is_requested();
+            self.exchange(if leaving { Want::Drained } else { want }).await?;
+            if leaving {
+                return Ok(());
+            }
+            if want == Want::Room {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Runs what is in the input buffer, as far as it goes without waiting.
+    fn batch(&mut self) -> Step {
+        let worker = Rc::clone(&self.worker);
+        let shared = worker.server.gate.enter(worker.id);
+        let step = Batch::new(self, &worker).run();
+        drop(shared);
+        step
+    }
+
+    /// Does what a stopped command waits for. Afterwards the command has finished or can be run (again).
+    async fn resolve(&mut self, step: Step) -> io::Result<()> {
+        match step {
+            Step::Drained | Step::Full | Step::Close => unreachable!("not stopped"),
+            Step::Fault(row) => load::load(self, row).await,
+            Step::Room => {
+                self.flush().await?;
+                self.server.store.room().await;
+            }
+            Step::Held => {
+                self.flush().await?;
+                self.session.info.set_flag(flag::BLOCKED, true);
+                tokio::time::sleep(PAUSE_POLL).await;
+                self.session.info.set_flag(flag::BLOCKED, false);
+            }
+            Step::Later(row, reply) => {
+                self.flush().await?;
+                self.session.info.set_flag(flag::BLOCKED, true);
+                let reply = reply.await;
+                self.session.info.set_flag(flag::BLOCKED, false);
+                let worker = Rc::clone(&self.worker);
+                Batch::new(self, &worker).finish_later(row, &reply);
+            }
+            Step::Still(row) => {
+                let (server, worker) = (Arc::clone(&self.server), Rc::clone(&self.worker));
+                let gate = server.gate.exclusive();
+                Batch::new(self, &worker).run_still(row);
+                drop(gate);
+            }
+        }
+        if self.session.info.is_killed() { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
+    }
+
+    /// Writes the replies so far, before a wait that may be long.
+    async fn flush(&mut self) -> io::Result<()> {
+        self.await_durability().await?;
+        self.exchange(Want::Room).await
+    }
+
+    /// Under `appendfsync always`, waits until what this batch wrote is on disk: one wait for all of it.
+    async fn await_durability(&mut self) -> io::Result<()> {
+        let Some(offset) = self.session.written_to.take() else { return Ok(()) };
+        let Some(binlog) = &self.server.binlog else { return Ok(()) };
+        if self.server.config.peek().appendfsync != FsyncPolicy::Always || binlog.synced() >= offset {
+            return Ok(());
+        }
+        let mut synced = self.server.synced.subscribe();
+        binlog.request_sync(offset);
+        // The sender lives as long as the server.
+        let _ = synced.wait_for(|upto| *upto >= offset).await;
+        if binlog.state() == LogState::Poisoned && binlog.synced() < offset {
+            // The client must not take its writes for durable, and nothing true can be said of them.
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        Ok(())
+    }
+
+    /// Writes what there is and reads what is wanted, each as soon as the socket is ready for it.
+    async fn exchange(&mut self, want: Want) -> io::Result<()> {
+        poll_fn(|cx| {
+            while !self.output.pending().is_empty() {
+                match self.stream.poll_write(cx, self.output.pending()) {
+                    Poll::Ready(Ok(n)) => {
+                        let stats = self.server.stats.worker(self.worker.id);
+                        stats.writes.add(1);
+                        stats.output_bytes.add(n as u64);
+                        self.output.wrote(n);
+                    }
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => break,
+                }
+            }
+            let pending = self.output.pending().len();
+            if pending == 0 {
+                self.output.release(&self.worker.buffers);
+            }
+            match want {
+                Want::Drained if pending == 0 => Poll::Ready(Ok(())),
+                Want::Room if pending < OUTPUT_PAUSE_BYTES => Poll::Ready(Ok(())),
+                Want::Input if pending < OUTPUT_PAUSE_BYTES => self.poll_input(cx),
+                _ => {
+                    self.publish();
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    fn poll_input(&mut self, cx: &mut std::task::Context<'_>) -> Poll<io::Result<()>> {
+        let needed = if self.decoder.is_mid_command() { self.decoder.needed() } else { 1 };
+        let room = self.input.room(&self.worker.buffers, needed);
+        match self.stream.poll_read(cx, room) {
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+            Poll::Ready(Ok(n)) => {
+                self.input.filled(n);
+                let stats = self.server.stats.worker(self.worker.id);
+                stats.reads.add(1);
+                stats.input_bytes.add(n as u64);
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                self.input.release(&self.worker.buffers);
+                self.publish();
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Tells the registry how full the buffers are.
+    pub(super) fn publish(&self) {
+        let info = &self.session.info;
+        info.query_bytes.store(self.input.len(), Ordering::Relaxed);
+        info.query_free.store(self.input.free(), Ordering::Relaxed);
+        info.output_bytes.store(self.output.pending().len(), Ordering::Relaxed);
+        info.output_capacity.store(self.output.bytes.capacity(), Ordering::Relaxed);
+    }
+
+    /// Closes a client that leaves more unread than the hard limit. The soft limit is watched by the worker.
+    fn check_output_limit(&self) -> io::Result<()> {
+        let pending = self.output.pending().len();
+        if pending == 0 {
+            return Ok(());
+        }
+        let hard_bytes = self.server.config.peek().client_output_buffer.normal.hard_bytes;
+        if hard_bytes == 0 || pending as u64 <= hard_bytes {
+            return Ok(());
+        }
+        self.server.stats.worker(self.worker.id).output_limit_closed.add(1);
+        tracing::warn!(client = self.session.info.id.0, bytes = pending, "closed: output buffer limit reached");
+        Err(io::ErrorKind::ConnectionAborted.into())
+    }
+}
