@@ -262,10 +262,18 @@ fn logged(appended: basalt_binlog::Result<basalt_binlog::Appended>) -> Option<Of
     }
 }
 
-/// Appends effects that belong to no locked slot: those of a command under the exclusive gate.
-pub fn commit_exclusive(server: &Server, effects: &Effects, now: UnixMs) -> Option<Offset> {
-    let binlog = server.binlog.as_ref()?;
-    if effects.is_empty() { None } else { append(binlog, MANY_SLOTS, effects, now) }
+/// Appends effects that belong to no locked slot: those of a command under the exclusive gate. A change of the
+/// map of databases follows the append, so that the store knows where in the log it stands.
+pub fn commit_exclusive(server: &Server, effects: &mut Effects, now: UnixMs) -> Option<Offset> {
+    if effects.is_empty() {
+        return None;
+    }
+    let end = server.binlog.as_ref().and_then(|binlog| append(binlog, MANY_SLOTS, effects, now));
+    if let Some(change) = effects.take_map_change() {
+        // Without a log there is no replay that could ask where.
+        change.apply(&server.store, end.unwrap_or_default());
+    }
+    end
 }
 
 /// Changes keys on behalf of a background role or an administrative command: locks the slots of `keys`, calls

@@ -14,6 +14,7 @@ pub mod effects;
 pub mod errors;
 pub mod exec;
 pub mod gate;
+pub mod glob;
 pub mod logging;
 pub mod object_encoding;
 pub mod server;

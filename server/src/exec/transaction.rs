@@ -138,13 +138,28 @@ pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &m
     env.session.in_exec = true;
     for queued in &multi.queue {
         let args = queued.args.as_args();
+        // A change of the map of databases stands alone in its frame: replay has to know for every effect
+        // on which side of it it lies.
+        let alone = matches!(queued.row.command.handler, Handler::Exclusive(_));
+        if alone {
+            commit_still(env);
+        }
         other(env, server, queued, &args, out);
+        if alone {
+            commit_still(env);
+        }
     }
     env.session.in_exec = false;
-    if let Some(end) = commit_exclusive(server, env.effects, env.now) {
+    commit_still(env);
+}
+
+/// Appends what has gathered under the exclusive gate.
+fn commit_still(env: &mut Env<'_>) {
+    count_dirty(env);
+    if let Some(end) = commit_exclusive(env.server, env.effects, env.now) {
         env.session.written_to = Some(end);
     }
-    count_dirty(env);
+    env.effects.clear();
 }
 
 /// Runs one queued command of any kind, outside of slot locks except for a harmless one.
@@ -239,8 +254,5 @@ pub fn run_exclusive(
 ) {
     env.effects.clear();
     keyspace(env, server, handler, args, out);
-    if let Some(end) = commit_exclusive(server, env.effects, env.now) {
-        env.session.written_to = Some(end);
-    }
-    count_dirty(env);
+    commit_still(env);
 }

@@ -226,7 +226,13 @@ impl<'s> Applier<'s> {
                     now: effect.now,
                     effects: &mut self.effects,
                 };
-                handler(&mut ctx).err()
+                let stop = handler(&mut ctx).err();
+                if let Some(change) = self.effects.take_map_change()
+                    && !self.server.store.knows_flush(effect.end)
+                {
+                    change.apply(&self.server.store, effect.end);
+                }
+                stop
             }
             Handler::Session(_) => bail!("the log at offset {} holds no effect: {:?}", effect.end, effect.args),
         };
