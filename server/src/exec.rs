@@ -154,6 +154,9 @@ fn on_keys(env: &mut Env<'_>, handler: DataHandler, args: &Args<'_>, keys: &[Key
     if let Some(end) = commit(env.server, &tx, slot, env.effects, env.now) {
         env.session.written_to = Some(end);
     }
+    if ran == Ran::Done {
+        count_lookups(env, &tx);
+    }
     drop(tx);
     count_dirty(env);
     ran
@@ -191,6 +194,15 @@ fn step(
             Ran::Done
         }
     }
+}
+
+/// Adds what the command found, and what it did not, to the counters.
+#[inline]
+fn count_lookups(env: &Env<'_>, tx: &Tx<'_>) {
+    let (hits, misses) = tx.lookups();
+    let stats = env.server.stats.worker(env.session.worker);
+    stats.hits.add(u64::from(hits));
+    stats.misses.add(u64::from(misses));
 }
 
 fn count_dirty(env: &Env<'_>) {

@@ -20,7 +20,9 @@ use crate::acceptor::{self, Listeners};
 use crate::clients::Clients;
 use crate::config::{Config, FsyncPolicy, Settings};
 use crate::gate::{Gate, WorkerId};
+use crate::latency::Latency;
 use crate::logging::LevelHandle;
+use crate::saves::Saves;
 use crate::server::{Pause, Server};
 use crate::shutdown::{self, Shutdown};
 use crate::slowlog::Slowlog;
@@ -104,6 +106,8 @@ fn build(
         clients: Clients::default(),
         stats: Stats::new(workers),
         slowlog: Slowlog::default(),
+        latency: Latency::default(),
+        saves: Saves::default(),
         gate: Gate::new(workers),
         pause: Pause::default(),
         shutdown: Shutdown::default(),

@@ -14,7 +14,7 @@ use basalt_binlog::MANY_SLOTS;
 use basalt_resp::{Args, Encoder};
 use basalt_tiering::Key;
 
-use super::{Env, KeyList, Ran, begin, commit, commit_exclusive, count_dirty, step};
+use super::{Env, KeyList, Ran, begin, commit, commit_exclusive, count_dirty, count_lookups, step};
 use crate::commands::keyspace::KeyspaceCtx;
 use crate::commands::{Handler, Stop};
 use crate::errors::Error;
@@ -109,6 +109,7 @@ pub fn run_locked(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &
     if let Some(end) = commit(server, &tx, slot, env.effects, env.now) {
         env.session.written_to = Some(end);
     }
+    count_lookups(env, &tx);
     drop(tx);
     count_dirty(env);
     Ran::Done
@@ -207,10 +208,11 @@ fn data_still(
         // Expired keys are logged here; the effects wait for the common frame, which the gate allows.
         let expired = commit(server, &tx, slot, &crate::effects::Effects::default(), env.now);
         env.session.written_to = expired.or(env.session.written_to);
-        drop(tx);
         if ran == Ran::Done {
+            count_lookups(env, &tx);
             return;
         }
+        drop(tx);
         server.store.pin_blocking(list.as_slice(), &mut env.session.pins);
     }
 }
