@@ -106,7 +106,10 @@ impl Shared {
         if wake {
             self.wake.writer.raise();
         }
-        Ok(Appended { start: Offset(header.offset), end: Offset(header.end()) })
+        Ok(Appended {
+            start: Offset(header.offset),
+            end: Offset(header.end()),
+        })
     }
 
     /// Appends a frame recovered from the ring, as it was.
@@ -116,7 +119,10 @@ impl Shared {
         let mut crc = Hasher::new();
         crc.update(payload);
         // Nothing is known of what was on disk until the sync that follows.
-        let header = Header { lag: u32::MAX, ..header };
+        let header = Header {
+            lag: u32::MAX,
+            ..header
+        };
         self.place(&mut tail, &header, crc, &[], &[payload])?;
         if !Flags(header.flags).has(Flags::NO_DATA) {
             tail.db = Some(header.end_db);
@@ -127,7 +133,14 @@ impl Shared {
 
     /// Puts the frame's bytes where they belong. On an error nothing has happened.
     #[inline]
-    fn place(&self, tail: &mut Tail, header: &Header, crc: Hasher, select: &[u8], parts: &[&[u8]]) -> Result<()> {
+    fn place(
+        &self,
+        tail: &mut Tail,
+        header: &Header,
+        crc: Hasher,
+        select: &[u8],
+        parts: &[&[u8]],
+    ) -> Result<()> {
         let total = header.total();
         if tail.file_pos + total > tail.capacity {
             self.cut(tail, total, header.unix_ms)?;
@@ -151,7 +164,11 @@ impl Shared {
     #[inline]
     fn publish(&self, tail: &mut Tail, header: &Header) -> bool {
         if tail.file_pos >= tail.index_due {
-            let entry = IndexEntry { offset: header.offset, file_pos: tail.file_pos, unix_ms: header.unix_ms };
+            let entry = IndexEntry {
+                offset: header.offset,
+                file_pos: tail.file_pos,
+                unix_ms: header.unix_ms,
+            };
             tail.index.push(entry);
             tail.index_due = tail.file_pos + INDEX_EVERY;
         }
@@ -160,7 +177,9 @@ impl Shared {
         tail.file_pos += header.total();
         tail.pos += header.total();
         tail.end = header.end();
-        self.room.0.store(tail.capacity - tail.file_pos, Ordering::Relaxed);
+        self.room
+            .0
+            .store(tail.capacity - tail.file_pos, Ordering::Relaxed);
         self.end.0.store(tail.end, Ordering::Release);
         // Last: whoever sees the new position sees the frame, its segment and the end that belongs to it.
         self.pos.0.store(tail.pos, Ordering::Release);
@@ -186,16 +205,25 @@ impl Shared {
             None => {
                 tail.waits += 1;
                 self.prepare_spare(total)?;
-                self.take_spare(need).expect("made while the append lock is held, so no one else took it")
+                self.take_spare(need)
+                    .expect("made while the append lock is held, so no one else took it")
             }
         };
         tail.capacity = spare.capacity;
         tail.file_pos = SEGMENT_HEADER;
         tail.index = Arc::new(SparseIndex::for_capacity(spare.capacity));
         tail.index_due = 0;
-        let cut = Cut { pos: tail.pos, first: tail.end, first_ms: unix_ms, spare, index: tail.index.clone() };
+        let cut = Cut {
+            pos: tail.pos,
+            first: tail.end,
+            first_ms: unix_ms,
+            spare,
+            index: tail.index.clone(),
+        };
         self.cuts.lock().push_back(cut);
-        self.room.0.store(tail.capacity - tail.file_pos, Ordering::Relaxed);
+        self.room
+            .0
+            .store(tail.capacity - tail.file_pos, Ordering::Relaxed);
         self.wake.keeper.raise();
         self.wake.writer.raise();
         Ok(())
@@ -210,7 +238,10 @@ impl Shared {
             self.drain()?;
             tail.drained_seen = self.drained.0.load(Ordering::Acquire);
         }
-        assert!(tail.pos + total <= tail.drained_seen + self.ring.size(), "a drained ring is empty");
+        assert!(
+            tail.pos + total <= tail.drained_seen + self.ring.size(),
+            "a drained ring is empty"
+        );
         Ok(())
     }
 }

@@ -109,7 +109,11 @@ impl Events {
     }
 
     /// Waits until `done`, woken by events; false if the deadline came first.
-    pub(crate) fn wait_until(&self, deadline: Option<Instant>, mut done: impl FnMut() -> bool) -> bool {
+    pub(crate) fn wait_until(
+        &self,
+        deadline: Option<Instant>,
+        mut done: impl FnMut() -> bool,
+    ) -> bool {
         let mut guard = self.lock.lock();
         loop {
             if done() {

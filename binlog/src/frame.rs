@@ -49,7 +49,11 @@ impl Header {
 
     /// What was surely on disk when this frame was appended.
     pub(crate) fn synced_then(&self) -> u64 {
-        if self.lag == u32::MAX { 0 } else { self.offset.saturating_sub(u64::from(self.lag)) }
+        if self.lag == u32::MAX {
+            0
+        } else {
+            self.offset.saturating_sub(u64::from(self.lag))
+        }
     }
 
     /// Encodes, computing the CRC from that of the payload.
@@ -154,7 +158,13 @@ pub(crate) fn select_command(db: u16) -> ([u8; 40], usize) {
     let digits = &digits[first..];
     let mut out = [0u8; 40];
     let mut len = 0;
-    for part in [&b"*2\r\n$6\r\nSELECT\r\n$"[..], &[b'0' + digits.len() as u8], b"\r\n", digits, b"\r\n"] {
+    for part in [
+        &b"*2\r\n$6\r\nSELECT\r\n$"[..],
+        &[b'0' + digits.len() as u8],
+        b"\r\n",
+        digits,
+        b"\r\n",
+    ] {
         out[len..len + part.len()].copy_from_slice(part);
         len += part.len();
     }
@@ -223,7 +233,11 @@ mod tests {
 
     #[test]
     fn select_is_the_command_redis_would_send() {
-        for (db, text) in [(0, "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n"), (15, "*2\r\n$6\r\nSELECT\r\n$2\r\n15\r\n"), (65535, "*2\r\n$6\r\nSELECT\r\n$5\r\n65535\r\n")] {
+        for (db, text) in [
+            (0, "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n"),
+            (15, "*2\r\n$6\r\nSELECT\r\n$2\r\n15\r\n"),
+            (65535, "*2\r\n$6\r\nSELECT\r\n$5\r\n65535\r\n"),
+        ] {
             let (bytes, len) = select_command(db);
             assert_eq!(&bytes[..len], text.as_bytes());
         }

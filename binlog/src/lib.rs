@@ -8,18 +8,21 @@
 //!    │ survives kill -9 from here                              │ survives a power cut from here
 //! ```
 //!
-//! Where to look: `append` (hot path), `writer` (drain, group commit, fsync policy), `repair` (recovery),
+//! Where to look: `append` (hot path), `writer` (drain, group commit, fsync policy), `open` and
+//! `repair` (recovery),
 //! `reader` and `stream` (reading, following), `seal` (compression, retention), `space` (preallocation, full
 //! disk), `frame`/`segment`/`sealed`/`ring` (formats), [`Door`] (all file access; tests cut power there).
 //!
 //! This crate knows nothing of keys, commands, sockets or replicas.
 
 mod append;
+mod background;
 mod door;
 mod error;
 mod events;
 mod frame;
 mod log;
+mod open;
 mod reader;
 mod repair;
 mod ring;
@@ -39,6 +42,6 @@ pub use log::{Binlog, Hold};
 pub use reader::Reader;
 pub use stream::Stream;
 pub use types::{
-    Appended, Flags, Frame, FrameView, FsyncPolicy, Info, LogEvent, LogState, MANY_SLOTS, Offset, OpenReport, Options,
-    Retention,
+    Appended, Flags, Frame, FrameView, FsyncPolicy, Info, LogEvent, LogState, MANY_SLOTS, Offset,
+    OpenReport, Options, Retention,
 };

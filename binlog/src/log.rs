@@ -1,24 +1,27 @@
 //! The handle others hold: opening, closing, and every call of the public interface.
 //!
-//! The work is done elsewhere (`append`, `writer`, `reader`, `seal`, `space`, `repair`); here is what is
-//! offered and the life of the background threads.
+//! The work is done elsewhere (`append`, `writer`, `reader`, `seal`, `space`, `open`, `repair`); here is what
+//! is offered and the life of the background threads.
 
-use crate::door::{Door, DoorFile};
-use crate::error::{Error, Result, no_space};
+use crate::background::unix_ms_now;
+use crate::door::Door;
+use crate::error::{Error, Result};
+use crate::open::{assemble, lock_failed, sync_files};
 use crate::reader::Reader;
-use crate::repair::{Active, Recovered, recover};
-use crate::ring::{OldRing, Ring};
-use crate::segment::{SEGMENT_HEADER, Segment, SegmentHeader, SparseIndex, first_offset, raw_name};
-use crate::shared::{Parts, Shared};
+use crate::repair::{Recovered, recover};
+use crate::ring::OldRing;
+use crate::segment::{SEGMENT_HEADER, Segment, first_offset};
+use crate::shared::Shared;
 use crate::stream::Stream;
 use crate::types::{
     Appended, Frame, FsyncPolicy, Info, LogEvent, LogState, Offset, OpenReport, Options, Retention,
 };
 use parking_lot::Mutex;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 /// An open log. Cheap to clone; every method may be called from any thread.
 #[derive(Clone)]
@@ -40,25 +43,27 @@ impl Binlog {
     pub fn open(options: Options, door: Arc<dyn Door>) -> Result<(Binlog, OpenReport)> {
         let began = Instant::now();
         let dir = options.dir.clone();
-        door.create_dir(&dir).map_err(Error::io(format!("create {}", dir.display())))?;
-        let lock = door.lock(&dir.join("LOCK")).map_err(|e| match e.kind() {
-            std::io::ErrorKind::WouldBlock => Error::Locked(dir.display().to_string()),
-            _ => Error::io("lock the binlog directory")(e),
-        })?;
+        door.create_dir(&dir)
+            .map_err(Error::io(format!("create {}", dir.display())))?;
+        let lock = door.lock(&dir.join("LOCK")).map_err(lock_failed(&dir))?;
         let old_ring = OldRing::load(&*door, &dir)?;
         let found = recover(&*door, &options, old_ring.as_ref())?;
         let created = found.is_none();
         let found = found.unwrap_or_else(|| Recovered::nothing(&options));
+        // What was written before a `kill -9` is in the kernel, not yet on disk. It must be before anything
+        // says that it is: the synced mark, the header of a next segment.
+        sync_files(&*door, &dir, &found.catalog)?;
         let cut_bytes = found.cut_bytes;
         let files_end = found.end;
         let (shared, full) = assemble(options, door, lock, found)?;
 
-        let continued = old_ring.as_ref().map(|r| r.frames_from(shared.pos.0.load(Ordering::Relaxed), files_end));
+        let continued = old_ring
+            .as_ref()
+            .map(|r| r.frames_from(shared.pos.0.load(Ordering::Relaxed), files_end));
         for (header, payload) in continued.into_iter().flatten() {
             shared.append_again(header, &payload)?;
         }
-        // Also of what the files held: a file written before `kill -9` is in the kernel, not yet on disk.
-        shared.sync_all_files()?;
+        shared.sync_now()?;
         let end = shared.end.0.load(Ordering::Relaxed);
         shared.ring.note_synced(end);
         shared.ring.publish(&*shared.door, &dir)?;
@@ -67,7 +72,10 @@ impl Binlog {
         }
         let first = first_offset(&shared.catalog.read());
         let replication_id = *shared.replication_id.lock();
-        let log = Binlog(Arc::new(Inner { shared, threads: Mutex::default() }));
+        let log = Binlog(Arc::new(Inner {
+            shared,
+            threads: Mutex::default(),
+        }));
         if log.shared().options.background {
             log.start_threads()?;
         }
@@ -82,6 +90,28 @@ impl Binlog {
             took: began.elapsed(),
         };
         Ok((log, report))
+    }
+
+    /// Removes the log in `dir`, which must not be open: what a replica does before it begins anew at its
+    /// master's offset (`Options::create_at`).
+    pub fn remove(dir: &Path, door: &dyn Door) -> Result<()> {
+        door.create_dir(dir)
+            .map_err(Error::io(format!("create {}", dir.display())))?;
+        let lock = door.lock(&dir.join("LOCK")).map_err(lock_failed(dir))?;
+        let mut names = door
+            .list(dir)
+            .map_err(Error::io(format!("list {}", dir.display())))?;
+        // From the newest on, so that a crash in between leaves a shorter log, not one with a gap; the
+        // ring before all, since its marks speak of what is gone then.
+        names.sort_unstable_by(|a, b| b.cmp(a));
+        for name in names.iter().filter(|n| *n != "LOCK") {
+            door.remove(&dir.join(name))
+                .map_err(Error::io(format!("remove {name}")))?;
+        }
+        door.sync_dir(dir)
+            .map_err(Error::io("sync the binlog directory"))?;
+        drop(lock);
+        Ok(())
     }
 
     /// Whether a frame with a payload of `bytes` would be taken now. Cheap; ask before data changes, so
@@ -295,7 +325,11 @@ impl Binlog {
             fsync_total_us: stats.fsync_total_us.load(Ordering::Relaxed),
             fsync_last_us: stats.fsync_last_us.load(Ordering::Relaxed),
             fsync_max_us: stats.fsync_max_us.load(Ordering::Relaxed),
-            frames_per_sync: if syncs == 0 { 0.0 } else { appends as f64 / syncs as f64 },
+            frames_per_sync: if syncs == 0 {
+                0.0
+            } else {
+                appends as f64 / syncs as f64
+            },
             append_waits,
             state: shared.state(),
             last_error: shared.last_error(),
@@ -316,14 +350,23 @@ impl Binlog {
         shared.sync_now()?;
         shared.drain()?;
         shared.drop_spares();
-        shared.sync_all_files()?;
         {
             let d = shared.drain.lock();
-            let trimmed = d.segment.file.set_len(d.file_pos).and_then(|()| d.segment.file.sync_data());
+            let trimmed = d
+                .segment
+                .file
+                .set_len(d.file_pos)
+                .and_then(|()| d.segment.file.sync_data());
             trimmed.map_err(Error::io(format!("trim {}", d.segment.name)))?;
         }
         let end = shared.end.0.load(Ordering::Acquire);
-        shared.ring.note_clean(end).map_err(Error::io("mark the log clean"))
+        shared
+            .ring
+            .note_clean(end)
+            .map_err(Error::io("mark the log clean"))?;
+        // Readers may outlive the close; another process need not wait for them.
+        shared.lock.lock().take();
+        Ok(())
     }
 
     fn shared(&self) -> &Arc<Shared> {
@@ -340,8 +383,13 @@ impl Binlog {
         ];
         for (name, role) in roles {
             let shared = self.shared().clone();
-            let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || role(&shared));
-            self.0.threads.lock().push(thread.map_err(Error::io(format!("start {name}")))?);
+            let thread = std::thread::Builder::new()
+                .name(name.to_owned())
+                .spawn(move || role(&shared));
+            self.0
+                .threads
+                .lock()
+                .push(thread.map_err(Error::io(format!("start {name}")))?);
         }
         self.shared().wake.keeper.raise();
         Ok(())
@@ -352,7 +400,12 @@ impl Inner {
     fn stop_threads(&self) {
         let shared = &self.shared;
         shared.stop.store(true, Ordering::SeqCst);
-        for signal in [&shared.wake.writer, &shared.wake.syncer, &shared.wake.keeper, &shared.wake.sealer] {
+        for signal in [
+            &shared.wake.writer,
+            &shared.wake.syncer,
+            &shared.wake.keeper,
+            &shared.wake.sealer,
+        ] {
             signal.raise();
         }
         for thread in self.threads.lock().drain(..) {
@@ -367,6 +420,8 @@ impl Drop for Inner {
     fn drop(&mut self) {
         // Not a clean close: the next open looks at the tail. Nothing acknowledged is lost by that.
         self.stop_threads();
+        self.shared.tail.0.lock().closed = true;
+        self.shared.lock.lock().take();
     }
 }
 
@@ -374,7 +429,10 @@ impl Hold {
     /// Lets go of what lies before `to`; never goes back.
     pub fn advance(&self, to: Offset) {
         let mut floor = self.shared.floor.lock();
-        let held = floor.holds.get_mut(&self.id).expect("a hold is removed only by its drop");
+        let held = floor
+            .holds
+            .get_mut(&self.id)
+            .expect("a hold is removed only by its drop");
         *held = to.0.max(*held);
     }
 
@@ -390,144 +448,4 @@ impl Drop for Hold {
         self.shared.floor.lock().holds.remove(&self.id);
         self.shared.wake.keeper.raise();
     }
-}
-
-impl Recovered {
-    fn nothing(options: &Options) -> Recovered {
-        Recovered {
-            catalog: Vec::new(),
-            active: None,
-            end: options.create_at.0,
-            pos: 0,
-            db: None,
-            cut_bytes: 0,
-            replication_id: options.replication_id,
-        }
-    }
-}
-
-impl Shared {
-    /// The keeper's thread: the next segment's space, retention, and waiting for space to return.
-    pub(crate) fn run_keeper(&self) {
-        while !self.stop.load(Ordering::Acquire) {
-            self.wake.keeper.wait(Some(Duration::from_secs(1)));
-            if self.state() != LogState::Poisoned {
-                // A full disk is in the state, and the next round tries again.
-                drop(self.prepare_spare(0));
-                drop(self.drain());
-            }
-            if let Err(e) = self.apply_retention(unix_ms_now()) {
-                self.note_error(&e);
-            }
-        }
-    }
-
-    /// The sealer's thread.
-    pub(crate) fn run_sealer(&self) {
-        // Compression is never urgent: it takes the CPU others leave. Failing that, it just runs.
-        // SAFETY: a plain system call on the calling thread.
-        let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, libc::gettid() as libc::id_t, 19) };
-        let mut pause = Duration::from_secs(1);
-        while !self.stop.load(Ordering::Acquire) {
-            self.wake.sealer.wait(Some(pause));
-            pause = match self.seal_full_segments() {
-                Ok(_) | Err(Error::Closed) => Duration::from_secs(1),
-                Err(e) => {
-                    self.note_error(&e);
-                    Duration::from_secs(60)
-                }
-            };
-        }
-    }
-
-    /// Forces the newest segment and the directory to disk though nothing may be new.
-    fn sync_all_files(&self) -> Result<()> {
-        self.sync_now()?;
-        let d = self.drain.lock();
-        let files = self.catalog.read().clone();
-        for segment in files.iter().filter(|s| !s.is_sealed()) {
-            segment.file.sync_data().map_err(Error::io(format!("fsync {}", segment.name)))?;
-        }
-        drop(d);
-        self.door.sync_dir(&self.options.dir).map_err(Error::io("fsync the binlog directory"))
-    }
-}
-
-/// Makes the live state from what recovery found; the flag says that no space could be reserved.
-fn assemble(
-    options: Options,
-    door: Arc<dyn Door>,
-    lock: Box<dyn Send + Sync>,
-    mut found: Recovered,
-) -> Result<(Arc<Shared>, bool)> {
-    let ring = Ring::create(&*door, &options.dir, options.ring_bytes)?;
-    let mut full = false;
-    let (active, capacity) = match found.active.take() {
-        Some(active) => {
-            // It may have been followed by a segment that was cut off.
-            active.segment.set_end(u64::MAX);
-            let capacity = options.segment_bytes.max(active.file_pos);
-            match active.segment.file.preallocate(capacity) {
-                Ok(()) => (active, capacity),
-                Err(e) if no_space(&e) => {
-                    full = true;
-                    let capacity = active.file_pos;
-                    (active, capacity)
-                }
-                Err(e) => return Err(Error::io("reserve space for the newest segment")(e)),
-            }
-        }
-        None => {
-            let active = first_segment(&options, &*door, &found)?;
-            found.catalog.push(active.segment.clone());
-            (active, options.segment_bytes.max(SEGMENT_HEADER))
-        }
-    };
-    let shared = Shared::new(Parts {
-        ring,
-        catalog: found.catalog,
-        active: active.segment,
-        index: active.index,
-        file_pos: active.file_pos,
-        capacity,
-        end: found.end,
-        pos: found.pos,
-        db: found.db,
-        replication_id: found.replication_id,
-        options,
-        door,
-        lock,
-    });
-    Ok((Arc::new(shared), full))
-}
-
-/// Creates a segment at the end of what was found, durably.
-fn first_segment(options: &Options, door: &dyn Door, found: &Recovered) -> Result<Active> {
-    let name = raw_name(found.end);
-    let temporary = options.dir.join("first.tmp");
-    let header = SegmentHeader {
-        first: found.end,
-        pos: found.pos,
-        synced: found.end,
-        first_ms: unix_ms_now(),
-        replication_id: found.replication_id,
-    };
-    let create = || -> std::io::Result<Arc<dyn DoorFile>> {
-        let file = door.open(&temporary, true)?;
-        file.preallocate(options.segment_bytes.max(SEGMENT_HEADER))?;
-        file.write_at(&header.encode(false), 0)?;
-        file.sync_data()?;
-        door.rename(&temporary, &options.dir.join(&name))?;
-        door.sync_dir(&options.dir)?;
-        Ok(file)
-    };
-    let file = create().map_err(Error::io(format!("create {name}")))?;
-    let index = Arc::new(SparseIndex::for_capacity(options.segment_bytes));
-    let segment = Arc::new(Segment::raw(header, file, SEGMENT_HEADER, u64::MAX, index.clone()));
-    Ok(Active { segment, index, file_pos: SEGMENT_HEADER })
-}
-
-/// The wall clock, for the age of segments only; frames bring their own time.
-fn unix_ms_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
 }

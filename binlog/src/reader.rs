@@ -22,6 +22,8 @@ pub struct Reader {
     source: Source,
     /// Offset of the next frame.
     next: u64,
+    /// What `peek` found and nobody took yet: a frame is checked once, however often it is looked at.
+    peeked: Option<Here>,
 }
 
 enum Source {
@@ -30,6 +32,7 @@ enum Source {
 }
 
 /// A frame in the reader's buffer, and where its payload lies there.
+#[derive(Clone)]
 pub(crate) struct Here {
     pub(crate) header: crate::frame::Header,
     pub(crate) payload: Range<usize>,
@@ -44,12 +47,14 @@ impl Reader {
         }
         // So that the segment that holds `from` is in the catalog.
         if log.drained.0.load(Ordering::Acquire) != log.pos.0.load(Ordering::Acquire) {
-            log.drain_for_reading()?;
+            log.drain()?;
         }
         let segment = {
             let catalog = log.catalog.read();
-            let at = find(&catalog, from.0)
-                .ok_or_else(|| Error::Gone { asked: from, first: first_offset(&catalog) })?;
+            let at = find(&catalog, from.0).ok_or_else(|| Error::Gone {
+                asked: from,
+                first: first_offset(&catalog),
+            })?;
             catalog[at].clone()
         };
         let (source, next) = match &segment.body {
@@ -60,10 +65,22 @@ impl Reader {
             }
             Body::Sealed(index) => {
                 let block = index.block_of(from.0);
-                (Source::Sealed { window: Window::default(), next_block: block }, index.blocks[block].first)
+                (
+                    Source::Sealed {
+                        window: Window::default(),
+                        next_block: block,
+                    },
+                    index.blocks[block].first,
+                )
             }
         };
-        let mut reader = Reader { log, segment, source, next };
+        let mut reader = Reader {
+            log,
+            segment,
+            source,
+            next,
+            peeked: None,
+        };
         while let Some(here) = reader.peek()? {
             if here.header.end() > from.0 {
                 break;
@@ -77,14 +94,19 @@ impl Reader {
     ///
     /// Clocks may step back; the frame found is the first of those that no earlier index entry rules out.
     pub(crate) fn at_time(log: Arc<Shared>, unix_ms: u64) -> Result<Reader> {
-        log.drain_for_reading()?;
+        log.drain()?;
         let from = {
             let catalog = log.catalog.read();
-            let at = catalog.partition_point(|s| s.header.first_ms < unix_ms).saturating_sub(1);
+            let at = catalog
+                .partition_point(|s| s.header.first_ms < unix_ms)
+                .saturating_sub(1);
             let segment = &catalog[at];
             let near = match &segment.body {
                 Body::Raw { index, .. } => index.before_time(unix_ms).map(|e| e.offset),
-                Body::Sealed(index) => index.blocks.get(index.block_before_time(unix_ms)).map(|b| b.first),
+                Body::Sealed(index) => index
+                    .blocks
+                    .get(index.block_before_time(unix_ms))
+                    .map(|b| b.first),
             };
             near.unwrap_or(segment.header.first)
         };
@@ -107,7 +129,9 @@ impl Reader {
     /// The next frame, or `None` at the end of the log. (Not an `Iterator`: the frame borrows the reader.)
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<FrameView<'_>>> {
-        let Some(here) = self.peek()? else { return Ok(None) };
+        let Some(here) = self.peek()? else {
+            return Ok(None);
+        };
         self.take(&here);
         Ok(Some(here.header.view(self.bytes(here.payload))))
     }
@@ -122,7 +146,12 @@ impl Reader {
             }
             let stopped = || self.log.stop.load(Ordering::Acquire);
             let more = || self.log.end.0.load(Ordering::Acquire) > self.next;
-            if stopped() || !self.log.events.wait_until(Some(deadline), || more() || stopped()) {
+            if stopped()
+                || !self
+                    .log
+                    .events
+                    .wait_until(Some(deadline), || more() || stopped())
+            {
                 return more();
             }
         }
@@ -130,6 +159,9 @@ impl Reader {
 
     /// Shows the next frame without going past it.
     pub(crate) fn peek(&mut self) -> Result<Option<Here>> {
+        if self.peeked.is_some() {
+            return Ok(self.peeked.clone());
+        }
         loop {
             // Whether the segment is full is asked before how far it goes: the other way round, frames
             // written in between would be taken for the next segment's.
@@ -139,6 +171,7 @@ impl Reader {
                 Body::Sealed(_) => self.peek_sealed()?,
             };
             if found.is_some() {
+                self.peeked.clone_from(&found);
                 return Ok(found);
             }
             if let Some(end) = full {
@@ -146,18 +179,23 @@ impl Reader {
                     return Err(self.damaged("the segment ends too early"));
                 }
                 self.go_to_next_segment()?;
-            } else if self.log.drained.0.load(Ordering::Acquire) == self.log.pos.0.load(Ordering::Acquire) {
+            } else if self.log.drained.0.load(Ordering::Acquire)
+                == self.log.pos.0.load(Ordering::Acquire)
+            {
                 // Nothing undrained; unless the drain moved on since we looked, this is the end.
-                if self.segment.end().is_none() && self.next >= self.log.end.0.load(Ordering::Acquire) {
+                if self.segment.end().is_none()
+                    && self.next >= self.log.end.0.load(Ordering::Acquire)
+                {
                     return Ok(None);
                 }
             } else {
-                self.log.drain_for_reading()?;
+                self.log.drain()?;
             }
         }
     }
 
     pub(crate) fn take(&mut self, here: &Here) {
+        self.peeked = None;
         match &mut self.source {
             Source::Raw(scanner) => scanner.take(&here.header),
             Source::Sealed { window, .. } => window.take(&here.header),
@@ -174,7 +212,9 @@ impl Reader {
     }
 
     fn peek_raw(&mut self, limit: u64) -> Result<Option<Here>> {
-        let Source::Raw(scanner) = &mut self.source else { unreachable!("the source fits the segment") };
+        let Source::Raw(scanner) = &mut self.source else {
+            unreachable!("the source fits the segment")
+        };
         let step = scanner.step(&*self.segment.file, self.next, limit);
         match step.map_err(Error::io(format!("read {}", self.segment.name)))? {
             Step::Frame(header, payload) => Ok(Some(Here { header, payload })),
@@ -184,7 +224,9 @@ impl Reader {
     }
 
     fn peek_sealed(&mut self) -> Result<Option<Here>> {
-        let Body::Sealed(index) = &self.segment.body else { unreachable!("the source fits the segment") };
+        let Body::Sealed(index) = &self.segment.body else {
+            unreachable!("the source fits the segment")
+        };
         let Source::Sealed { window, next_block } = &mut self.source else {
             unreachable!("the source fits the segment")
         };
@@ -193,7 +235,8 @@ impl Reader {
             if block == index.blocks.len() {
                 return Ok(None);
             }
-            window.replace(|out| index.load(block, &*self.segment.file, &self.segment.name, out))?;
+            window
+                .replace(|out| index.load(block, &*self.segment.file, &self.segment.name, out))?;
             *next_block += 1;
         }
         match window.front(self.next) {
@@ -207,19 +250,29 @@ impl Reader {
         let catalog = self.log.catalog.read();
         let found = find(&catalog, self.next).map(|at| catalog[at].clone());
         let Some(segment) = found.filter(|s| s.header.first == self.next) else {
-            return Err(Error::Gone { asked: Offset(self.next), first: first_offset(&catalog) });
+            return Err(Error::Gone {
+                asked: Offset(self.next),
+                first: first_offset(&catalog),
+            });
         };
         drop(catalog);
         self.source = match &segment.body {
             Body::Raw { .. } => Source::Raw(Scanner::new(SEGMENT_HEADER)),
-            Body::Sealed(_) => Source::Sealed { window: Window::default(), next_block: 0 },
+            Body::Sealed(_) => Source::Sealed {
+                window: Window::default(),
+                next_block: 0,
+            },
         };
         self.segment = segment;
         Ok(())
     }
 
     fn damaged(&self, why: &str) -> Error {
-        Error::Damaged { offset: Offset(self.next), file: self.segment.name.clone(), why: why.to_owned() }
+        Error::Damaged {
+            offset: Offset(self.next),
+            file: self.segment.name.clone(),
+            why: why.to_owned(),
+        }
     }
 
     pub(crate) fn log(&self) -> &Arc<Shared> {
@@ -236,14 +289,5 @@ impl Shared {
         let tail = self.tail.0.lock();
         self.events.armed.store(true, Ordering::Relaxed);
         tail.end
-    }
-
-    /// Brings what was appended into the files. A log that cannot be written to can still be read as far as
-    /// its files go, so there a failure is not the reader's.
-    pub(crate) fn drain_for_reading(&self) -> Result<()> {
-        match self.drain() {
-            Err(Error::Poisoned(_) | Error::Full) | Ok(()) => Ok(()),
-            Err(e) => Err(e),
-        }
     }
 }

@@ -14,13 +14,13 @@
 
 use crate::door::{Door, DoorFile};
 use crate::error::{Error, Result};
-use crate::frame::{HEADER_BYTES, Header, parse};
+use crate::frame::Header;
 use crate::ring::OldRing;
-use crate::scan::{Scanner, Step};
+use crate::scan::{Scanner, Step, find_frame, used_bytes};
 use crate::sealed::SealedIndex;
 use crate::segment::{
-    Body, Catalog, INDEX_EVERY, IndexEntry, SEGMENT_HEADER, Segment, SegmentHeader, SparseIndex, parse_name, raw_name,
-    sealed_name,
+    Body, Catalog, INDEX_EVERY, IndexEntry, SEGMENT_HEADER, Segment, SegmentHeader, SparseIndex,
+    parse_name, raw_name, sealed_name,
 };
 use crate::types::{Flags, Offset, Options};
 use std::collections::BTreeMap;
@@ -47,9 +47,15 @@ pub(crate) struct Active {
 }
 
 /// Reads the directory; `None` if there is no log in it.
-pub(crate) fn recover(door: &dyn Door, options: &Options, ring: Option<&OldRing>) -> Result<Option<Recovered>> {
+pub(crate) fn recover(
+    door: &dyn Door,
+    options: &Options,
+    ring: Option<&OldRing>,
+) -> Result<Option<Recovered>> {
     let files = clean_up(door, &options.dir)?;
-    let Some((&first, _)) = files.first_key_value() else { return Ok(None) };
+    let Some((&first, _)) = files.first_key_value() else {
+        return Ok(None);
+    };
     let mut walk = Walk {
         door,
         options,
@@ -73,9 +79,16 @@ pub(crate) fn recover(door: &dyn Door, options: &Options, ring: Option<&OldRing>
         }
     }
     if walk.synced > walk.end && !options.cut_damage {
-        let file = walk.catalog.last().map_or_else(|| raw_name(walk.end), |s| s.name.clone());
+        let file = walk
+            .catalog
+            .last()
+            .map_or_else(|| raw_name(walk.end), |s| s.name.clone());
         let why = format!("the log ends here but was on disk up to {}", walk.synced);
-        return Err(Error::Damaged { offset: Offset(walk.end), file, why });
+        return Err(Error::Damaged {
+            offset: Offset(walk.end),
+            file,
+            why,
+        });
     }
     Ok(Some(Recovered {
         catalog: walk.catalog,
@@ -91,8 +104,14 @@ pub(crate) fn recover(door: &dyn Door, options: &Options, ring: Option<&OldRing>
 /// Removes what a crash left half done; returns the segments: first offset → sealed.
 fn clean_up(door: &dyn Door, dir: &Path) -> Result<BTreeMap<u64, bool>> {
     let mut files = BTreeMap::new();
-    let remove = |name: &str| door.remove(&dir.join(name)).map_err(Error::io(format!("remove {name}")));
-    for name in door.list(dir).map_err(Error::io(format!("list {}", dir.display())))? {
+    let remove = |name: &str| {
+        door.remove(&dir.join(name))
+            .map_err(Error::io(format!("remove {name}")))
+    };
+    for name in door
+        .list(dir)
+        .map_err(Error::io(format!("list {}", dir.display())))?
+    {
         if name.ends_with(".tmp") {
             remove(&name)?;
         } else if let Some((first, sealed)) = parse_name(&name) {
@@ -131,17 +150,27 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn open(&self, name: &str) -> Result<Arc<dyn DoorFile>> {
-        self.door.open(&self.options.dir.join(name), false).map_err(Error::io(format!("open {name}")))
+        self.door
+            .open(&self.options.dir.join(name), false)
+            .map_err(Error::io(format!("open {name}")))
     }
 
     fn damaged<T>(&self, name: &str, why: impl Into<String>) -> Result<T> {
-        Err(Error::Damaged { offset: Offset(self.end), file: name.to_owned(), why: why.into() })
+        Err(Error::Damaged {
+            offset: Offset(self.end),
+            file: name.to_owned(),
+            why: why.into(),
+        })
     }
 
     /// The cheap evidence of what was on disk: sealed segments and headers.
     fn gather_evidence(&mut self, files: &[(u64, bool)]) -> Result<()> {
         for &(first, sealed) in files {
-            let name = if sealed { sealed_name(first) } else { raw_name(first) };
+            let name = if sealed {
+                sealed_name(first)
+            } else {
+                raw_name(first)
+            };
             let file = self.open(&name)?;
             let header = match SegmentHeader::read(&*file, &name, sealed) {
                 Ok(header) => header,
@@ -160,7 +189,13 @@ impl Walk<'_> {
     fn sealed(&mut self, first: u64) -> Result<()> {
         let name = sealed_name(first);
         if first != self.end {
-            return self.damaged(&name, format!("the segment before {first} is missing or ends at {}", self.end));
+            return self.damaged(
+                &name,
+                format!(
+                    "the segment before {first} is missing or ends at {}",
+                    self.end
+                ),
+            );
         }
         let file = self.open(&name)?;
         let (header, index) = SealedIndex::open(&*file, &name, first)?;
@@ -170,7 +205,12 @@ impl Walk<'_> {
         self.replication_id = header.replication_id;
         self.db = None;
         self.active = None;
-        self.catalog.push(Arc::new(Segment { header, name, file, body: Body::Sealed(index) }));
+        self.catalog.push(Arc::new(Segment {
+            header,
+            name,
+            file,
+            body: Body::Sealed(index),
+        }));
         Ok(())
     }
 
@@ -178,7 +218,13 @@ impl Walk<'_> {
     fn raw(&mut self, first: u64, next: Option<u64>, later: &[(u64, bool)]) -> Result<After> {
         let name = raw_name(first);
         if first != self.end {
-            return self.damaged(&name, format!("the segment before {first} is missing or ends at {}", self.end));
+            return self.damaged(
+                &name,
+                format!(
+                    "the segment before {first} is missing or ends at {}",
+                    self.end
+                ),
+            );
         }
         let file = self.open(&name)?;
         let header = match SegmentHeader::read(&*file, &name, false) {
@@ -192,11 +238,19 @@ impl Walk<'_> {
         self.replication_id = header.replication_id;
         let index = Arc::new(SparseIndex::for_capacity(self.options.segment_bytes));
         let length = file.len().map_err(Error::io(format!("read {name}")))?;
-        let mut scanned = Scanned { file_pos: SEGMENT_HEADER, end: first, why: None };
+        let mut scanned = Scanned {
+            file_pos: SEGMENT_HEADER,
+            end: first,
+            why: None,
+        };
         if let Some(next) = next.filter(|&n| n <= self.synced) {
             // Surely on disk: not read again now; a reader judges each frame anyway.
             if let Some(written) = self.position_of(next, &header)? {
-                scanned = Scanned { file_pos: written, end: next, why: None };
+                scanned = Scanned {
+                    file_pos: written,
+                    end: next,
+                    why: None,
+                };
                 self.db = None;
             }
         }
@@ -206,21 +260,41 @@ impl Walk<'_> {
         self.end = scanned.end;
         self.pos = header.pos + (scanned.file_pos - SEGMENT_HEADER);
         let end = next.filter(|&n| n == self.end).unwrap_or(u64::MAX);
-        let segment = Arc::new(Segment::raw(header, file, scanned.file_pos, end, index.clone()));
+        let segment = Arc::new(Segment::raw(
+            header,
+            file,
+            scanned.file_pos,
+            end,
+            index.clone(),
+        ));
         self.catalog.push(segment.clone());
-        self.active = Some(Active { segment: segment.clone(), index, file_pos: scanned.file_pos });
+        self.active = Some(Active {
+            segment: segment.clone(),
+            index,
+            file_pos: scanned.file_pos,
+        });
         if next == Some(self.end) {
             return Ok(After::GoOn);
         }
-        self.bad_point(&name, Some((&segment, scanned.file_pos, length)), later, scanned.why.unwrap_or("it ends early"))
+        self.bad_point(
+            &name,
+            Some((&segment, scanned.file_pos, length)),
+            later,
+            scanned.why.unwrap_or("it ends early"),
+        )
     }
 
     /// File length of a segment that is followed by the one at `next`, from that one's header.
     fn position_of(&self, next: u64, header: &SegmentHeader) -> Result<Option<u64>> {
         for (name, sealed) in [(raw_name(next), false), (sealed_name(next), true)] {
-            let Ok(file) = self.door.open(&self.options.dir.join(&name), false) else { continue };
+            let Ok(file) = self.door.open(&self.options.dir.join(&name), false) else {
+                continue;
+            };
             if let Some(follower) = SegmentHeader::read(&*file, &name, sealed)? {
-                return Ok(follower.pos.checked_sub(header.pos).map(|bytes| bytes + SEGMENT_HEADER));
+                return Ok(follower
+                    .pos
+                    .checked_sub(header.pos)
+                    .map(|bytes| bytes + SEGMENT_HEADER));
             }
         }
         Ok(None)
@@ -236,14 +310,24 @@ impl Walk<'_> {
         index: &SparseIndex,
     ) -> Result<Scanned> {
         let mut scanner = Scanner::new(SEGMENT_HEADER);
-        let mut at = Scanned { file_pos: SEGMENT_HEADER, end: first, why: None };
+        let mut at = Scanned {
+            file_pos: SEGMENT_HEADER,
+            end: first,
+            why: None,
+        };
         let mut index_due = 0;
         while Some(at.end) != next {
-            match scanner.step(file, at.end, length).map_err(Error::io(format!("read {name}")))? {
+            match scanner
+                .step(file, at.end, length)
+                .map_err(Error::io(format!("read {name}")))?
+            {
                 Step::Frame(frame, _) => {
                     if at.file_pos >= index_due {
-                        let entry =
-                            IndexEntry { offset: frame.offset, file_pos: at.file_pos, unix_ms: frame.unix_ms };
+                        let entry = IndexEntry {
+                            offset: frame.offset,
+                            file_pos: at.file_pos,
+                            unix_ms: frame.unix_ms,
+                        };
                         index.push(entry);
                         index_due = at.file_pos + INDEX_EVERY;
                     }
@@ -275,7 +359,10 @@ impl Walk<'_> {
     ) -> Result<After> {
         if !self.options.cut_damage {
             if self.synced > self.end {
-                return self.damaged(name, format!("{why}, and the log was on disk up to {}", self.synced));
+                return self.damaged(
+                    name,
+                    format!("{why}, and the log was on disk up to {}", self.synced),
+                );
             }
             if let Some((segment, file_pos, length)) = segment {
                 self.refuse_if_synced_beyond(name, &*segment.file, file_pos, length, why)?;
@@ -293,33 +380,63 @@ impl Walk<'_> {
     }
 
     /// Looks for any valid frame behind the bad point that proves the bytes at it were on disk.
-    fn refuse_if_synced_beyond(&self, name: &str, file: &dyn DoorFile, from: u64, to: u64, why: &str) -> Result<()> {
+    fn refuse_if_synced_beyond(
+        &self,
+        name: &str,
+        file: &dyn DoorFile,
+        from: u64,
+        to: u64,
+        why: &str,
+    ) -> Result<()> {
         let proof = |header: &Header| header.offset > self.end && header.synced_then() > self.end;
-        match find_frame(file, from, to, self.end, proof).map_err(Error::io(format!("read {name}")))? {
+        match find_frame(file, from, to, self.end, proof)
+            .map_err(Error::io(format!("read {name}")))?
+        {
             None => Ok(()),
-            Some(header) => self.damaged(name, format!("{why}, but a later frame at {} is whole", header.offset)),
+            Some(header) => self.damaged(
+                name,
+                format!("{why}, but a later frame at {} is whole", header.offset),
+            ),
         }
     }
 
     /// Removes everything behind the bad point, durably, before anything is appended there.
-    fn cut(&mut self, name: &str, segment: Option<(&Segment, u64, u64)>, later: &[(u64, bool)]) -> Result<()> {
+    fn cut(
+        &mut self,
+        name: &str,
+        segment: Option<(&Segment, u64, u64)>,
+        later: &[(u64, bool)],
+    ) -> Result<()> {
         let dir = &self.options.dir;
         // From the newest on, so that a crash in between leaves no gap.
         for &(first, sealed) in later.iter().rev() {
-            let name = if sealed { sealed_name(first) } else { raw_name(first) };
-            self.cut_bytes += used_bytes(&*self.open(&name)?, 0).map_err(Error::io(format!("read {name}")))?;
-            self.door.remove(&dir.join(&name)).map_err(Error::io(format!("remove {name}")))?;
+            let name = if sealed {
+                sealed_name(first)
+            } else {
+                raw_name(first)
+            };
+            self.cut_bytes +=
+                used_bytes(&*self.open(&name)?, 0).map_err(Error::io(format!("read {name}")))?;
+            self.door
+                .remove(&dir.join(&name))
+                .map_err(Error::io(format!("remove {name}")))?;
         }
         match segment {
             Some((segment, file_pos, _)) => {
                 let file = &*segment.file;
-                self.cut_bytes += used_bytes(file, file_pos).map_err(Error::io(format!("read {name}")))?;
+                self.cut_bytes +=
+                    used_bytes(file, file_pos).map_err(Error::io(format!("read {name}")))?;
                 let cut = file.set_len(file_pos).and_then(|()| file.sync_data());
                 cut.map_err(Error::io(format!("cut {name}")))?;
             }
-            None => self.door.remove(&dir.join(name)).map_err(Error::io(format!("remove {name}")))?,
+            None => self
+                .door
+                .remove(&dir.join(name))
+                .map_err(Error::io(format!("remove {name}")))?,
         }
-        self.door.sync_dir(dir).map_err(Error::io("sync the binlog directory"))
+        self.door
+            .sync_dir(dir)
+            .map_err(Error::io("sync the binlog directory"))
     }
 }
 
@@ -327,66 +444,4 @@ struct Scanned {
     file_pos: u64,
     end: u64,
     why: Option<&'static str>,
-}
-
-/// The first valid frame in `[from, to)` that begins at any byte, continues a log beyond `offset`, and is
-/// `wanted`.
-fn find_frame(
-    file: &dyn DoorFile,
-    from: u64,
-    to: u64,
-    offset: u64,
-    wanted: impl Fn(&Header) -> bool,
-) -> std::io::Result<Option<Header>> {
-    const CHUNK: usize = 1 << 20;
-    let mut buf = vec![0u8; CHUNK + HEADER_BYTES];
-    let mut at = from;
-    while at < to {
-        let got = file.read_at(&mut buf, at)?;
-        let bytes = &buf[..got];
-        let mut i = 0;
-        while i < got.min(CHUNK) {
-            // Zeroes are no frame; skip runs of them quickly.
-            if let Some(zeroes) = leading_zero_words(&bytes[i..]) {
-                i += zeroes;
-                continue;
-            }
-            // In one segment a frame's offset cannot lie further on than the bytes before it.
-            let near = |h: &Header| h.offset >= offset && h.offset - offset <= 1 << 40;
-            if let Some(header) = Header::peek(&bytes[i..]).filter(|h| near(h) && wanted(h)) {
-                let mut frame = vec![0u8; header.total().min(to - (at + i as u64)) as usize];
-                file.read_at(&mut frame, at + i as u64)?;
-                if parse(&frame).is_some() {
-                    return Ok(Some(header));
-                }
-            }
-            i += 1;
-        }
-        at += CHUNK as u64;
-    }
-    Ok(None)
-}
-
-/// How many bytes can be skipped because they are zero and no frame can begin in them: a length field of
-/// four zero bytes is impossible, so the last three stay.
-fn leading_zero_words(bytes: &[u8]) -> Option<usize> {
-    let (words, _) = bytes.as_chunks::<64>();
-    let zero = words.iter().take_while(|w| **w == [0; 64]).count() * 64;
-    (zero > 0).then(|| zero - 3)
-}
-
-/// Bytes from `from` to the last one that is not zero.
-fn used_bytes(file: &dyn DoorFile, from: u64) -> std::io::Result<u64> {
-    let mut buf = vec![0u8; 1 << 20];
-    let (mut at, mut used) = (from, 0);
-    loop {
-        let got = file.read_at(&mut buf, at)?;
-        if got == 0 {
-            return Ok(used);
-        }
-        if let Some(last) = buf[..got].iter().rposition(|&b| b != 0) {
-            used = at + last as u64 + 1 - from;
-        }
-        at += got as u64;
-    }
 }

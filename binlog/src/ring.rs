@@ -41,13 +41,20 @@ impl Ring {
         let path = dir.join("ring.tmp");
         let err = || format!("create {}", path.display());
         let file = door.open(&path, true).map_err(Error::io(err()))?;
-        file.preallocate(PREFACE as u64 + size).map_err(Error::io(err()))?;
+        file.preallocate(PREFACE as u64 + size)
+            .map_err(Error::io(err()))?;
         let mut head = [0u8; 24];
         head[..8].copy_from_slice(MAGIC);
         head[8..16].copy_from_slice(&size.to_le_bytes());
         file.write_at(&head, 0).map_err(Error::io(err()))?;
-        let map = file.map(PREFACE + size as usize).map_err(Error::io(err()))?;
-        assert_eq!(map.len(), PREFACE + size as usize, "the door mapped what was asked");
+        let map = file
+            .map(PREFACE + size as usize)
+            .map_err(Error::io(err()))?;
+        assert_eq!(
+            map.len(),
+            PREFACE + size as usize,
+            "the door mapped what was asked"
+        );
         // SAFETY: the mapping is `len` bytes long, new, and not shared yet. Touching every page now keeps
         // the page faults out of `append`.
         unsafe { map.as_ptr().add(PREFACE).write_bytes(0, size as usize) };
@@ -57,8 +64,10 @@ impl Ring {
 
     /// Replaces the previous ring: from here on, this one is what recovery finds.
     pub(crate) fn publish(&self, door: &dyn Door, dir: &Path) -> Result<()> {
-        door.rename(&dir.join("ring.tmp"), &dir.join(RING_NAME)).map_err(Error::io("rename the ring"))?;
-        door.sync_dir(dir).map_err(Error::io("sync the binlog directory"))
+        door.rename(&dir.join("ring.tmp"), &dir.join(RING_NAME))
+            .map_err(Error::io("rename the ring"))?;
+        door.sync_dir(dir)
+            .map_err(Error::io("sync the binlog directory"))
     }
 
     pub(crate) fn size(&self) -> u64 {
@@ -88,13 +97,19 @@ impl Ring {
     /// published position, so the range is complete and stays untouched until `drained` moves.
     pub(crate) fn runs(&self, from: u64, to: u64) -> (&[u8], &[u8]) {
         let len = (to - from) as usize;
-        assert!(len as u64 <= self.size, "the ring never holds more than its size");
+        assert!(
+            len as u64 <= self.size,
+            "the ring never holds more than its size"
+        );
         let at = (from & (self.size - 1)) as usize;
         let first = len.min(self.size as usize - at);
         // SAFETY: both runs lie in the mapping, and no one writes to `[drained, pos)`, see above.
         unsafe {
             let data = self.map.as_ptr().add(PREFACE).cast_const();
-            (std::slice::from_raw_parts(data.add(at), first), std::slice::from_raw_parts(data, len - first))
+            (
+                std::slice::from_raw_parts(data.add(at), first),
+                std::slice::from_raw_parts(data, len - first),
+            )
         }
     }
 
@@ -116,7 +131,9 @@ impl Ring {
         // SAFETY: inside the preface, which nothing reads in this process and only the holder of the sync
         // lock (or a log being opened or closed) writes. A death in between leaves a mismatch, which
         // recovery takes for "not noted".
-        unsafe { std::ptr::copy_nonoverlapping(both.as_ptr(), self.map.as_ptr().add(at), both.len()) };
+        unsafe {
+            std::ptr::copy_nonoverlapping(both.as_ptr(), self.map.as_ptr().add(at), both.len())
+        };
     }
 }
 
@@ -146,12 +163,16 @@ impl OldRing {
         let size = self.bytes.len() as u64;
         let mut left = size;
         while left > HEADER_BYTES as u64 {
-            let Some(header) = Header::peek(&self.copy_out(pos, HEADER_BYTES)) else { break };
+            let Some(header) = Header::peek(&self.copy_out(pos, HEADER_BYTES)) else {
+                break;
+            };
             if header.offset != offset || header.total() > left {
                 break;
             }
             let bytes = self.copy_out(pos, header.total() as usize);
-            let Some((header, payload)) = parse(&bytes) else { break };
+            let Some((header, payload)) = parse(&bytes) else {
+                break;
+            };
             frames.push((header, payload.to_vec()));
             pos += header.total();
             left -= header.total();
@@ -186,5 +207,9 @@ fn read_ring(file: &dyn DoorFile) -> std::io::Result<Option<OldRing>> {
         let value = le64(&preface, at);
         (le64(&preface, at + 8) == !value).then_some(value)
     };
-    Ok(Some(OldRing { bytes, synced: noted(SYNCED_AT).unwrap_or(0), clean_end: noted(CLEAN_AT) }))
+    Ok(Some(OldRing {
+        bytes,
+        synced: noted(SYNCED_AT).unwrap_or(0),
+        clean_end: noted(CLEAN_AT),
+    }))
 }

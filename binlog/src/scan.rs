@@ -4,7 +4,7 @@
 //! its offset is the one expected, its CRC matches.
 
 use crate::door::DoorFile;
-use crate::frame::{HEADER_BYTES, Header};
+use crate::frame::{HEADER_BYTES, Header, parse};
 use std::io;
 use std::ops::Range;
 
@@ -46,7 +46,9 @@ impl Window {
         if bytes.len() < HEADER_BYTES {
             return Front::Need(HEADER_BYTES);
         }
-        let Some(header) = Header::peek(bytes) else { return Front::Bad("impossible length") };
+        let Some(header) = Header::peek(bytes) else {
+            return Front::Bad("impossible length");
+        };
         if header.offset != offset {
             return Front::Bad("a frame of another offset");
         }
@@ -66,7 +68,10 @@ impl Window {
     }
 
     /// Forgets the contents and shows the whole of what `fill` puts in.
-    pub(crate) fn replace<E>(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+    pub(crate) fn replace<E>(
+        &mut self,
+        fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.clear();
         fill(&mut self.buf)
     }
@@ -114,7 +119,10 @@ pub(crate) enum Step {
 impl Scanner {
     /// Begins at `file_pos`.
     pub(crate) fn new(file_pos: u64) -> Scanner {
-        Scanner { window: Window::default(), read_to: file_pos }
+        Scanner {
+            window: Window::default(),
+            read_to: file_pos,
+        }
     }
 
     /// Where the next frame lies in the file.
@@ -123,7 +131,12 @@ impl Scanner {
     }
 
     /// Looks at the next frame, reading no further than `limit`. `take` goes past it.
-    pub(crate) fn step(&mut self, file: &dyn DoorFile, offset: u64, limit: u64) -> io::Result<Step> {
+    pub(crate) fn step(
+        &mut self,
+        file: &dyn DoorFile,
+        offset: u64,
+        limit: u64,
+    ) -> io::Result<Step> {
         loop {
             match self.window.front(offset) {
                 Front::Frame(header, payload) => return Ok(Step::Frame(header, payload)),
@@ -150,5 +163,67 @@ impl Scanner {
 
     pub(crate) fn take(&mut self, header: &Header) {
         self.window.take(header);
+    }
+}
+
+/// The first valid frame in `[from, to)` that begins at any byte, continues a log beyond `offset`, and is
+/// `wanted`.
+pub(crate) fn find_frame(
+    file: &dyn DoorFile,
+    from: u64,
+    to: u64,
+    offset: u64,
+    wanted: impl Fn(&Header) -> bool,
+) -> std::io::Result<Option<Header>> {
+    const CHUNK: usize = 1 << 20;
+    let mut buf = vec![0u8; CHUNK + HEADER_BYTES];
+    let mut at = from;
+    while at < to {
+        let got = file.read_at(&mut buf, at)?;
+        let bytes = &buf[..got];
+        let mut i = 0;
+        while i < got.min(CHUNK) {
+            // Zeroes are no frame; skip runs of them quickly.
+            if let Some(zeroes) = leading_zero_words(&bytes[i..]) {
+                i += zeroes;
+                continue;
+            }
+            // In one segment a frame's offset cannot lie further on than the bytes before it.
+            let near = |h: &Header| h.offset >= offset && h.offset - offset <= 1 << 40;
+            if let Some(header) = Header::peek(&bytes[i..]).filter(|h| near(h) && wanted(h)) {
+                let mut frame = vec![0u8; header.total().min(to - (at + i as u64)) as usize];
+                file.read_at(&mut frame, at + i as u64)?;
+                if parse(&frame).is_some() {
+                    return Ok(Some(header));
+                }
+            }
+            i += 1;
+        }
+        at += CHUNK as u64;
+    }
+    Ok(None)
+}
+
+/// How many bytes can be skipped because they are zero and no frame can begin in them: a length field of
+/// four zero bytes is impossible, so the last three stay.
+fn leading_zero_words(bytes: &[u8]) -> Option<usize> {
+    let (words, _) = bytes.as_chunks::<64>();
+    let zero = words.iter().take_while(|w| **w == [0; 64]).count() * 64;
+    (zero > 0).then(|| zero - 3)
+}
+
+/// Bytes from `from` to the last one that is not zero.
+pub(crate) fn used_bytes(file: &dyn DoorFile, from: u64) -> std::io::Result<u64> {
+    let mut buf = vec![0u8; 1 << 20];
+    let (mut at, mut used) = (from, 0);
+    loop {
+        let got = file.read_at(&mut buf, at)?;
+        if got == 0 {
+            return Ok(used);
+        }
+        if let Some(last) = buf[..got].iter().rposition(|&b| b != 0) {
+            used = at + last as u64 + 1 - from;
+        }
+        at += got as u64;
     }
 }

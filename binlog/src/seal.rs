@@ -39,17 +39,25 @@ impl Shared {
     fn next_to_seal(&self, from: u64) -> Option<(Arc<Segment>, u64)> {
         let synced = self.synced.0.load(Ordering::Acquire);
         let catalog = self.catalog.read();
-        catalog.iter().filter(|s| !s.is_sealed() && s.header.first >= from).find_map(|s| {
-            let end = s.end().filter(|&end| end <= synced && end > s.header.first)?;
-            Some((s.clone(), end))
-        })
+        catalog
+            .iter()
+            .filter(|s| !s.is_sealed() && s.header.first >= from)
+            .find_map(|s| {
+                let end = s
+                    .end()
+                    .filter(|&end| end <= synced && end > s.header.first)?;
+                Some((s.clone(), end))
+            })
     }
 
     fn seal(&self, segment: &Arc<Segment>, end: u64) -> Result<()> {
         let dir = &self.options.dir;
         let temporary = dir.join(format!("{:020}.seal.tmp", segment.header.first));
         let name = sealed_name(segment.header.first);
-        let file = self.door.open(&temporary, true).map_err(Error::io(format!("create {name}")))?;
+        let file = self
+            .door
+            .open(&temporary, true)
+            .map_err(Error::io(format!("create {name}")))?;
         let written = file
             .set_len(0)
             .map_err(Error::io(format!("create {name}")))
@@ -62,9 +70,18 @@ impl Shared {
                 return Err(e);
             }
         };
-        self.door.rename(&temporary, &dir.join(&name)).map_err(Error::io(format!("rename {name}")))?;
-        self.door.sync_dir(dir).map_err(Error::io("sync the binlog directory"))?;
-        let sealed = Arc::new(Segment { header: segment.header, name, file, body: Body::Sealed(index) });
+        self.door
+            .rename(&temporary, &dir.join(&name))
+            .map_err(Error::io(format!("rename {name}")))?;
+        self.door
+            .sync_dir(dir)
+            .map_err(Error::io("sync the binlog directory"))?;
+        let sealed = Arc::new(Segment {
+            header: segment.header,
+            name,
+            file,
+            body: Body::Sealed(index),
+        });
         let mut catalog = self.catalog.write();
         match catalog.iter().position(|s| Arc::ptr_eq(s, segment)) {
             Some(at) => catalog[at] = sealed,
@@ -84,7 +101,9 @@ impl Shared {
         file: &dyn crate::door::DoorFile,
         name: &str,
     ) -> Result<SealedIndex> {
-        let Body::Raw { written, .. } = &segment.body else { unreachable!("only raw segments are sealed") };
+        let Body::Raw { written, .. } = &segment.body else {
+            unreachable!("only raw segments are sealed")
+        };
         let limit = written.load(Ordering::Acquire);
         let mut out = SealedWriter::new(file, name, &segment.header)?;
         let mut scanner = Scanner::new(SEGMENT_HEADER);
@@ -96,7 +115,12 @@ impl Shared {
             let step = scanner.step(&*segment.file, offset, limit);
             let why = match step.map_err(Error::io(format!("read {}", segment.name)))? {
                 Step::Frame(header, payload) => {
-                    out.add(&header, scanner.window.bytes(payload.start - HEADER_BYTES..payload.end))?;
+                    out.add(
+                        &header,
+                        scanner
+                            .window
+                            .bytes(payload.start - HEADER_BYTES..payload.end),
+                    )?;
                     scanner.take(&header);
                     offset = header.end();
                     continue;
@@ -105,7 +129,11 @@ impl Shared {
                 Step::End => "the segment ends too early",
             };
             let file = segment.name.clone();
-            return Err(Error::Damaged { offset: Offset(offset), file, why: why.to_owned() });
+            return Err(Error::Damaged {
+                offset: Offset(offset),
+                file,
+                why: why.to_owned(),
+            });
         }
         out.finish(end)
     }
@@ -137,9 +165,13 @@ impl Shared {
             // The floor is held through the removal from the catalog: a hold taken meanwhile either
             // comes first and is seen, or finds the segment gone and is told so.
             let floor = self.floor.lock();
-            let needed = floor.needed_from().min(self.synced.0.load(Ordering::Acquire));
+            let needed = floor
+                .needed_from()
+                .min(self.synced.0.load(Ordering::Acquire));
             let mut catalog = self.catalog.write();
-            let [first, second, ..] = &catalog[..] else { return Ok(removed) };
+            let [first, second, ..] = &catalog[..] else {
+                return Ok(removed);
+            };
             let end = second.header.first;
             if end > needed || first.end().is_none() || !go(first, second) {
                 return Ok(removed);
@@ -148,7 +180,9 @@ impl Shared {
             drop(catalog);
             drop(floor);
             let path = self.options.dir.join(&segment.name);
-            self.door.remove(&path).map_err(Error::io(format!("remove {}", segment.name)))?;
+            self.door
+                .remove(&path)
+                .map_err(Error::io(format!("remove {}", segment.name)))?;
             removed += 1;
         }
     }

@@ -49,37 +49,63 @@ pub(crate) struct SealedIndex {
 impl SealedIndex {
     /// The block that holds `offset`.
     pub(crate) fn block_of(&self, offset: u64) -> usize {
-        self.blocks.partition_point(|b| b.first <= offset).saturating_sub(1)
+        self.blocks
+            .partition_point(|b| b.first <= offset)
+            .saturating_sub(1)
     }
 
     /// The last block that begins before `unix_ms`.
     pub(crate) fn block_before_time(&self, unix_ms: u64) -> usize {
-        self.blocks.partition_point(|b| b.first_ms < unix_ms).saturating_sub(1)
+        self.blocks
+            .partition_point(|b| b.first_ms < unix_ms)
+            .saturating_sub(1)
     }
 
     /// Decompresses block `i` into `out`.
-    pub(crate) fn load(&self, i: usize, file: &dyn DoorFile, name: &str, out: &mut Vec<u8>) -> Result<()> {
+    pub(crate) fn load(
+        &self,
+        i: usize,
+        file: &dyn DoorFile,
+        name: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
         let block = &self.blocks[i];
         let mut packed = vec![0u8; block.packed_len as usize];
-        let got = file.read_at(&mut packed, block.file_pos).map_err(Error::io(format!("read {name}")))?;
+        let got = file
+            .read_at(&mut packed, block.file_pos)
+            .map_err(Error::io(format!("read {name}")))?;
         if got < packed.len() || crc32fast::hash(&packed) != block.crc {
-            return Err(damaged(block.first, name, "the block's checksum does not match"));
+            return Err(damaged(
+                block.first,
+                name,
+                "the block's checksum does not match",
+            ));
         }
         out.resize(block.raw_len as usize, 0);
         match zstd::bulk::decompress_to_buffer(&packed, &mut out[..]) {
             Ok(n) if n == out.len() => Ok(()),
-            _ => Err(damaged(block.first, name, "the block cannot be decompressed")),
+            _ => Err(damaged(
+                block.first,
+                name,
+                "the block cannot be decompressed",
+            )),
         }
     }
 
     /// Reads header and index of a sealed file.
-    pub(crate) fn open(file: &dyn DoorFile, name: &str, first: u64) -> Result<(SegmentHeader, SealedIndex)> {
+    pub(crate) fn open(
+        file: &dyn DoorFile,
+        name: &str,
+        first: u64,
+    ) -> Result<(SegmentHeader, SealedIndex)> {
         let header = SegmentHeader::read(file, name, true)?
             .filter(|h| h.first == first)
             .ok_or_else(|| damaged(first, name, "the header is missing or of another segment"))?;
         let file_bytes = file.len().map_err(Error::io(format!("read {name}")))?;
         let bad = |why| damaged(first, name, why);
-        let footer_at = file_bytes.checked_sub(FOOTER_BYTES as u64).ok_or_else(|| bad("the file is cut short"))?;
+        let footer_at = file_bytes
+            .checked_sub(FOOTER_BYTES as u64)
+            .ok_or_else(|| bad("the file is cut short"))?;
         let read = |buf: &mut [u8], at: u64| match file.read_at(buf, at) {
             Ok(n) if n == buf.len() => Ok(()),
             Ok(_) => Err(bad("the file is cut short")),
@@ -100,7 +126,12 @@ impl SealedIndex {
             return Err(bad("the index's checksum does not match"));
         }
         let blocks = bytes.chunks_exact(ENTRY_BYTES).map(Block::decode).collect();
-        let index = SealedIndex { blocks, end: le64(&footer, 16), file_bytes, raw_bytes: le64(&footer, 32) };
+        let index = SealedIndex {
+            blocks,
+            end: le64(&footer, 16),
+            file_bytes,
+            raw_bytes: le64(&footer, 32),
+        };
         Ok((header, index))
     }
 }
@@ -144,11 +175,26 @@ pub(crate) struct SealedWriter<'a> {
 }
 
 impl<'a> SealedWriter<'a> {
-    pub(crate) fn new(file: &'a dyn DoorFile, name: &'a str, header: &SegmentHeader) -> Result<SealedWriter<'a>> {
-        file.write_at(&header.encode(true), 0).map_err(Error::io(format!("write {name}")))?;
+    pub(crate) fn new(
+        file: &'a dyn DoorFile,
+        name: &'a str,
+        header: &SegmentHeader,
+    ) -> Result<SealedWriter<'a>> {
+        file.write_at(&header.encode(true), 0)
+            .map_err(Error::io(format!("write {name}")))?;
         let packer = zstd::bulk::Compressor::new(LEVEL).map_err(Error::io("set up zstd"))?;
         let (blocks, raw) = (Vec::new(), Vec::with_capacity(BLOCK_BYTES));
-        Ok(SealedWriter { file, name, at: SEGMENT_HEADER, blocks, raw, first: (0, 0), packer, raw_bytes: 0, last_ms: 0 })
+        Ok(SealedWriter {
+            file,
+            name,
+            at: SEGMENT_HEADER,
+            blocks,
+            raw,
+            first: (0, 0),
+            packer,
+            raw_bytes: 0,
+            last_ms: 0,
+        })
     }
 
     /// Adds a frame; its bytes are header and payload as they lie in the raw segment.
@@ -165,8 +211,13 @@ impl<'a> SealedWriter<'a> {
     }
 
     fn close_block(&mut self) -> Result<()> {
-        let packed = self.packer.compress(&self.raw).map_err(Error::io(format!("compress {}", self.name)))?;
-        self.file.write_at(&packed, self.at).map_err(Error::io(format!("write {}", self.name)))?;
+        let packed = self
+            .packer
+            .compress(&self.raw)
+            .map_err(Error::io(format!("compress {}", self.name)))?;
+        self.file
+            .write_at(&packed, self.at)
+            .map_err(Error::io(format!("write {}", self.name)))?;
         self.blocks.push(Block {
             first: self.first.0,
             first_ms: self.first.1,
@@ -187,7 +238,10 @@ impl<'a> SealedWriter<'a> {
         if !self.raw.is_empty() {
             self.close_block()?;
         }
-        assert!(!self.blocks.is_empty(), "a segment without frames is never sealed");
+        assert!(
+            !self.blocks.is_empty(),
+            "a segment without frames is never sealed"
+        );
         let mut bytes: Vec<u8> = self.blocks.iter().flat_map(Block::encode).collect();
         let mut footer = [0u8; FOOTER_BYTES];
         footer[0..8].copy_from_slice(&self.at.to_le_bytes());
@@ -200,13 +254,25 @@ impl<'a> SealedWriter<'a> {
         let crc = crc32fast::hash(&footer[..60]);
         footer[60..].copy_from_slice(&crc.to_le_bytes());
         bytes.extend_from_slice(&footer);
-        let written = self.file.write_at(&bytes, self.at).and_then(|()| self.file.sync_data());
+        let written = self
+            .file
+            .write_at(&bytes, self.at)
+            .and_then(|()| self.file.sync_data());
         written.map_err(Error::io(format!("write {}", self.name)))?;
         let file_bytes = self.at + bytes.len() as u64;
-        Ok(SealedIndex { blocks: self.blocks, end, file_bytes, raw_bytes: self.raw_bytes })
+        Ok(SealedIndex {
+            blocks: self.blocks,
+            end,
+            file_bytes,
+            raw_bytes: self.raw_bytes,
+        })
     }
 }
 
 fn damaged(first: u64, name: &str, why: &str) -> Error {
-    Error::Damaged { offset: crate::types::Offset(first), file: name.to_owned(), why: why.to_owned() }
+    Error::Damaged {
+        offset: crate::types::Offset(first),
+        file: name.to_owned(),
+        why: why.to_owned(),
+    }
 }

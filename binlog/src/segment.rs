@@ -48,7 +48,12 @@ impl SegmentHeader {
         let mut b = [0u8; SEGMENT_HEADER as usize];
         b[..8].copy_from_slice(if sealed { SEALED_MAGIC } else { RAW_MAGIC });
         b[8..12].copy_from_slice(&VERSION.to_le_bytes());
-        for (at, value) in [(16, self.first), (24, self.pos), (32, self.synced), (40, self.first_ms)] {
+        for (at, value) in [
+            (16, self.first),
+            (24, self.pos),
+            (32, self.synced),
+            (40, self.first_ms),
+        ] {
             b[at..at + 8].copy_from_slice(&value.to_le_bytes());
         }
         b[48..88].copy_from_slice(&self.replication_id);
@@ -58,13 +63,24 @@ impl SegmentHeader {
     }
 
     /// Reads a header; `Ok(None)` if the sector is all zeroes or missing (it never reached the disk).
-    pub(crate) fn read(file: &dyn DoorFile, name: &str, sealed: bool) -> Result<Option<SegmentHeader>> {
+    pub(crate) fn read(
+        file: &dyn DoorFile,
+        name: &str,
+        sealed: bool,
+    ) -> Result<Option<SegmentHeader>> {
         let mut b = [0u8; SEGMENT_HEADER as usize];
-        let got = file.read_at(&mut b, 0).map_err(Error::io(format!("read {name}")))?;
+        let got = file
+            .read_at(&mut b, 0)
+            .map_err(Error::io(format!("read {name}")))?;
         if b[..got].iter().all(|&x| x == 0) {
             return Ok(None);
         }
-        let bad = |why: &str| Err(Error::Format { file: name.to_owned(), why: why.to_owned() });
+        let bad = |why: &str| {
+            Err(Error::Format {
+                file: name.to_owned(),
+                why: why.to_owned(),
+            })
+        };
         if &b[..8] != if sealed { SEALED_MAGIC } else { RAW_MAGIC } {
             return bad("wrong magic");
         }
@@ -103,7 +119,9 @@ pub(crate) struct SparseIndex(Mutex<Vec<IndexEntry>>);
 impl SparseIndex {
     /// Room for a segment of that capacity, so that `append` does not allocate.
     pub(crate) fn for_capacity(bytes: u64) -> SparseIndex {
-        SparseIndex(Mutex::new(Vec::with_capacity((bytes / INDEX_EVERY) as usize + 2)))
+        SparseIndex(Mutex::new(Vec::with_capacity(
+            (bytes / INDEX_EVERY) as usize + 2,
+        )))
     }
 
     pub(crate) fn push(&self, entry: IndexEntry) {
@@ -113,13 +131,19 @@ impl SparseIndex {
     /// The last entry at or before `offset`.
     pub(crate) fn before(&self, offset: u64) -> Option<IndexEntry> {
         let entries = self.0.lock();
-        entries.partition_point(|e| e.offset <= offset).checked_sub(1).map(|i| entries[i])
+        entries
+            .partition_point(|e| e.offset <= offset)
+            .checked_sub(1)
+            .map(|i| entries[i])
     }
 
     /// The last entry from before `unix_ms`.
     pub(crate) fn before_time(&self, unix_ms: u64) -> Option<IndexEntry> {
         let entries = self.0.lock();
-        entries.partition_point(|e| e.unix_ms < unix_ms).checked_sub(1).map(|i| entries[i])
+        entries
+            .partition_point(|e| e.unix_ms < unix_ms)
+            .checked_sub(1)
+            .map(|i| entries[i])
     }
 }
 
@@ -151,8 +175,17 @@ impl Segment {
         end: u64,
         index: Arc<SparseIndex>,
     ) -> Segment {
-        let body = Body::Raw { written: AtomicU64::new(written), end: AtomicU64::new(end), index };
-        Segment { name: raw_name(header.first), header, file, body }
+        let body = Body::Raw {
+            written: AtomicU64::new(written),
+            end: AtomicU64::new(end),
+            index,
+        };
+        Segment {
+            name: raw_name(header.first),
+            header,
+            file,
+            body,
+        }
     }
 
     /// Offset behind its last frame, if it takes no more.
@@ -177,13 +210,17 @@ impl Segment {
 
     /// Tells readers how far the file goes now. Raw segments only.
     pub(crate) fn set_written(&self, bytes: u64) {
-        let Body::Raw { written, .. } = &self.body else { unreachable!("a sealed segment is not written to") };
+        let Body::Raw { written, .. } = &self.body else {
+            unreachable!("a sealed segment is not written to")
+        };
         written.store(bytes, Ordering::Release);
     }
 
     /// Tells readers that the next segment follows. Raw segments only.
     pub(crate) fn set_end(&self, offset: u64) {
-        let Body::Raw { end, .. } = &self.body else { unreachable!("a sealed segment is not written to") };
+        let Body::Raw { end, .. } = &self.body else {
+            unreachable!("a sealed segment is not written to")
+        };
         end.store(offset, Ordering::Release);
     }
 }
@@ -206,7 +243,10 @@ pub(crate) fn parse_name(name: &str) -> Option<(u64, bool)> {
         "zlog" => true,
         _ => return None,
     };
-    (digits.len() == 20).then(|| digits.parse().ok()).flatten().map(|first| (first, sealed))
+    (digits.len() == 20)
+        .then(|| digits.parse().ok())
+        .flatten()
+        .map(|first| (first, sealed))
 }
 
 /// All segments in order; the last is the one being written.
@@ -214,12 +254,20 @@ pub(crate) type Catalog = Vec<Arc<Segment>>;
 
 /// Index of the segment that holds (or will hold) `offset`.
 pub(crate) fn find(catalog: &Catalog, offset: u64) -> Option<usize> {
-    catalog.partition_point(|s| s.header.first <= offset).checked_sub(1)
+    catalog
+        .partition_point(|s| s.header.first <= offset)
+        .checked_sub(1)
 }
 
 /// The first offset that can be read.
 pub(crate) fn first_offset(catalog: &Catalog) -> Offset {
-    Offset(catalog.first().expect("a log has at least the segment being written").header.first)
+    Offset(
+        catalog
+            .first()
+            .expect("a log has at least the segment being written")
+            .header
+            .first,
+    )
 }
 
 #[cfg(test)]
@@ -230,7 +278,13 @@ mod tests {
     fn names_round_trip_and_strangers_are_ignored() {
         assert_eq!(parse_name(&raw_name(17)), Some((17, false)));
         assert_eq!(parse_name(&sealed_name(u64::MAX)), Some((u64::MAX, true)));
-        for stranger in ["ring", "LOCK", "17.log", "00000000000000000017.tmp", "0000000000000000001x.log"] {
+        for stranger in [
+            "ring",
+            "LOCK",
+            "17.log",
+            "00000000000000000017.tmp",
+            "0000000000000000001x.log",
+        ] {
             assert_eq!(parse_name(stranger), None, "{stranger}");
         }
     }

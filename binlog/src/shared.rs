@@ -1,7 +1,7 @@
 //! The state all parts of an open log share, and the order of its locks.
 //!
-//! Lock order (take only downwards): `sync` → `tail` → `drain` → `cuts` → `spares` → `catalog`. The rest
-//! (`error`, `floor`, listeners) are leaves. No listener is called with any of them held.
+//! Lock order (take only downwards): `sync` → `tail` → `drain` → `cuts` → `spares`, and
+//! `floor` → `catalog` below all of these. The rest (`error`, listeners) are leaves. No listener is called with any of them held.
 
 use crate::door::{Door, DoorFile};
 use crate::error::{Error, Result};
@@ -58,8 +58,8 @@ pub(crate) struct Shared {
     pub(crate) wake: Wake,
     pub(crate) stop: AtomicBool,
     pub(crate) stats: Stats,
-    /// Keeps other processes out of the directory.
-    _lock: Box<dyn Send + Sync>,
+    /// Keeps other processes out of the directory, until the log is closed or dropped.
+    pub(crate) lock: Mutex<Option<Box<dyn Send + Sync>>>,
 }
 
 /// What `append` changes.
@@ -185,8 +185,13 @@ impl Shared {
             appended_bytes: 0,
             waits: 0,
         };
-        let drain =
-            Drain { segment: p.active, file_pos: p.file_pos, pos: p.pos, unsynced: Vec::new(), dir_changed: true };
+        let drain = Drain {
+            segment: p.active,
+            file_pos: p.file_pos,
+            pos: p.pos,
+            unsynced: Vec::new(),
+            dir_changed: true,
+        };
         Shared {
             room: Padded(AtomicU64::new(p.capacity - p.file_pos)),
             spare_room: AtomicU64::new(0),
@@ -213,7 +218,7 @@ impl Shared {
             ring: p.ring,
             door: p.door,
             options: p.options,
-            _lock: p.lock,
+            lock: Mutex::new(Some(p.lock)),
         }
     }
 
@@ -269,9 +274,18 @@ impl Shared {
         } else {
             (LogState::Full, LogState::Ok, LogEvent::SpaceReturned)
         };
-        let changed = self.state.compare_exchange(from as u8, to as u8, Ordering::SeqCst, Ordering::SeqCst);
+        let changed =
+            self.state
+                .compare_exchange(from as u8, to as u8, Ordering::SeqCst, Ordering::SeqCst);
         if changed.is_ok() {
-            tracing::warn!("binlog: {}", if full { "no space left, writes are refused" } else { "space returned" });
+            tracing::warn!(
+                "binlog: {}",
+                if full {
+                    "no space left, writes are refused"
+                } else {
+                    "space returned"
+                }
+            );
             self.events.post(event);
             self.wake.writer.raise();
             self.wake.keeper.raise();
@@ -290,6 +304,10 @@ impl Shared {
     }
 
     pub(crate) fn check_writable(&self) -> Result<()> {
-        if self.state() == LogState::Poisoned { Err(self.poisoned()) } else { Ok(()) }
+        if self.state() == LogState::Poisoned {
+            Err(self.poisoned())
+        } else {
+            Ok(())
+        }
     }
 }

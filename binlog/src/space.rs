@@ -50,13 +50,21 @@ impl Shared {
             let _ = self.door.remove(&path);
             return Err(Error::io(failed())(e));
         }
-        Ok(Spare { file, name, capacity })
+        Ok(Spare {
+            file,
+            name,
+            capacity,
+        })
     }
 
     /// The smallest spare of at least `need` bytes.
     pub(crate) fn take_spare(&self, need: u64) -> Option<Spare> {
         let mut spares = self.spares.lock();
-        let fits = spares.ready.iter().enumerate().filter(|(_, s)| s.capacity >= need);
+        let fits = spares
+            .ready
+            .iter()
+            .enumerate()
+            .filter(|(_, s)| s.capacity >= need);
         let best = fits.min_by_key(|(_, s)| s.capacity)?.0;
         let spare = spares.ready.swap_remove(best);
         self.note_spare_room(&spares);

@@ -17,7 +17,10 @@ pub struct Stream {
 
 impl Stream {
     pub(crate) fn new(log: Arc<Shared>, from: Offset) -> Result<Stream> {
-        Ok(Stream { reader: Reader::at_offset(log, from)?, at: from.0 })
+        Ok(Stream {
+            reader: Reader::at_offset(log, from)?,
+            at: from.0,
+        })
     }
 
     /// The offset of the next byte.
@@ -30,7 +33,9 @@ impl Stream {
     pub fn read(&mut self, out: &mut Vec<u8>, max: usize) -> Result<usize> {
         let before = out.len();
         while out.len() - before < max {
-            let Some(here) = self.reader.peek()? else { break };
+            let Some(here) = self.reader.peek()? else {
+                break;
+            };
             let skip = (self.at - here.header.offset) as usize;
             let payload = &self.reader.bytes(here.payload.clone())[skip..];
             let n = payload.len().min(max - (out.len() - before));
@@ -45,7 +50,13 @@ impl Stream {
 
     /// Waits until there is something to read; false if the time is over first, or the log is closed.
     pub fn wait_for_more(&self, timeout: Duration) -> bool {
-        self.at < self.reader.log().end.0.load(std::sync::atomic::Ordering::Acquire)
+        self.at
+            < self
+                .reader
+                .log()
+                .end
+                .0
+                .load(std::sync::atomic::Ordering::Acquire)
             || self.reader.wait_for_more(timeout)
     }
 }

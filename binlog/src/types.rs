@@ -82,13 +82,27 @@ impl Frame {
     /// A frame of one data effect on one slot.
     #[must_use]
     pub fn data(unix_ms: u64, slot: u16, db: u16) -> Frame {
-        Frame { unix_ms, flags: Flags::NONE, slot, db, end_db: db, effects: 1 }
+        Frame {
+            unix_ms,
+            flags: Flags::NONE,
+            slot,
+            db,
+            end_db: db,
+            effects: 1,
+        }
     }
 
     /// A frame that consumes offsets and carries no data.
     #[must_use]
     pub fn no_data(unix_ms: u64) -> Frame {
-        Frame { unix_ms, flags: Flags::NO_DATA, slot: MANY_SLOTS, db: 0, end_db: 0, effects: 0 }
+        Frame {
+            unix_ms,
+            flags: Flags::NO_DATA,
+            slot: MANY_SLOTS,
+            db: 0,
+            end_db: 0,
+            effects: 0,
+        }
     }
 }
 
@@ -181,7 +195,10 @@ impl Options {
             segment_bytes: 64 << 20,
             ring_bytes: 8 << 20,
             fsync: FsyncPolicy::Everysec,
-            retention: Retention { bytes: 1 << 30, ms: 0 },
+            retention: Retention {
+                bytes: 1 << 30,
+                ms: 0,
+            },
             create_at: Offset(0),
             replication_id: [b'0'; 40],
             compress: true,

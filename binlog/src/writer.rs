@@ -21,19 +21,24 @@ use std::time::{Duration, Instant};
 const TICK: Duration = Duration::from_secs(1);
 
 impl Shared {
-    /// Writes everything published so far into segment files.
+    /// Writes everything published so far into segment files. Also when poisoned: what was appended before is
+    /// still to be read.
     pub(crate) fn drain(&self) -> Result<()> {
         let mut d = self.drain.lock();
         loop {
-            self.check_writable()?;
             // Position before cuts: a cut below this position is in the queue already.
             let target = self.pos.0.load(Ordering::Acquire);
             let next_cut = self.cuts.lock().front().map(|c| c.pos);
             let limit = next_cut.map_or(target, |cut| cut.min(target));
             if d.pos < limit {
-                self.drain_to(&mut d, limit).map_err(|e| self.write_failed(e))?;
+                self.drain_to(&mut d, limit)
+                    .map_err(|e| self.write_failed(e))?;
             } else if next_cut == Some(d.pos) {
-                let cut = self.cuts.lock().pop_front().expect("seen just now, and only the drain takes cuts");
+                let cut = self
+                    .cuts
+                    .lock()
+                    .pop_front()
+                    .expect("seen just now, and only the drain takes cuts");
                 self.start_segment(&mut d, cut)?;
             } else {
                 return Ok(());
@@ -44,7 +49,10 @@ impl Shared {
     fn drain_to(&self, d: &mut Drain, limit: u64) -> Result<()> {
         let (first, second) = self.ring.runs(d.pos, limit);
         let write = |bytes: &[u8], at: u64| {
-            d.segment.file.write_at(bytes, at).map_err(Error::io(format!("write {}", d.segment.name)))
+            d.segment
+                .file
+                .write_at(bytes, at)
+                .map_err(Error::io(format!("write {}", d.segment.name)))
         };
         write(first, d.file_pos)?;
         if !second.is_empty() {
@@ -72,23 +80,42 @@ impl Shared {
         };
         let dir = &self.options.dir;
         let name = raw_name(cut.first);
-        let started = cut
-            .spare
-            .file
+        // A frame too large for a segment that is still empty: the new file takes its name and place.
+        let replaces = d.segment.header.first == cut.first;
+        let file = &cut.spare.file;
+        let started = file
             .write_at(&header.encode(false), 0)
-            .and_then(|()| self.door.rename(&dir.join(&cut.spare.name), &dir.join(&name)));
+            // What is replaced has its header on disk, so this one must have it too.
+            .and_then(|()| if replaces { file.sync_data() } else { Ok(()) })
+            .and_then(|()| {
+                self.door
+                    .rename(&dir.join(&cut.spare.name), &dir.join(&name))
+            });
         if let Err(e) = started {
             let failed = self.write_failed(Error::io(format!("start {name}"))(e));
             // Kept for the next try: a full disk may recover.
             self.cuts.lock().push_front(cut);
             return Err(failed);
         }
-        let segment = Arc::new(Segment::raw(header, cut.spare.file, SEGMENT_HEADER, u64::MAX, cut.index));
+        let segment = Arc::new(Segment::raw(
+            header,
+            cut.spare.file,
+            SEGMENT_HEADER,
+            u64::MAX,
+            cut.index,
+        ));
         // The successor first: a reader that sees the end looks for it.
-        self.catalog.write().push(segment.clone());
+        let mut catalog = self.catalog.write();
+        if replaces {
+            catalog.pop();
+        }
+        catalog.push(segment.clone());
+        drop(catalog);
         d.segment.set_end(cut.first);
         let full = std::mem::replace(&mut d.segment, segment);
-        d.unsynced.push(full);
+        if !replaces {
+            d.unsynced.push(full);
+        }
         d.file_pos = SEGMENT_HEADER;
         d.dir_changed = true;
         Ok(())
@@ -96,7 +123,12 @@ impl Shared {
 
     /// Writes a frame too large for the ring straight into its segment. The caller holds the append lock, so
     /// that nothing is published meanwhile, and publishes the frame afterwards.
-    pub(crate) fn write_past_ring(&self, header: &[u8], select: &[u8], parts: &[&[u8]]) -> Result<()> {
+    pub(crate) fn write_past_ring(
+        &self,
+        header: &[u8],
+        select: &[u8],
+        parts: &[&[u8]],
+    ) -> Result<()> {
         self.drain()?;
         let mut d = self.drain.lock();
         let mut at = d.file_pos;
@@ -124,18 +156,27 @@ impl Shared {
         self.drain()?;
         let (full, active, dir_changed) = {
             let mut d = self.drain.lock();
-            (std::mem::take(&mut d.unsynced), d.segment.clone(), std::mem::take(&mut d.dir_changed))
+            (
+                std::mem::take(&mut d.unsynced),
+                d.segment.clone(),
+                std::mem::take(&mut d.dir_changed),
+            )
         };
         let began = Instant::now();
         let done = full.iter().chain([&active]).try_for_each(|segment| {
             self.stats.fsyncs.fetch_add(1, Ordering::Relaxed);
-            segment.file.sync_data().map_err(Error::io(format!("fsync {}", segment.name)))
+            segment
+                .file
+                .sync_data()
+                .map_err(Error::io(format!("fsync {}", segment.name)))
         });
         let done = done.and_then(|()| {
             if !dir_changed {
                 return Ok(());
             }
-            self.door.sync_dir(&self.options.dir).map_err(Error::io("fsync the binlog directory"))
+            self.door
+                .sync_dir(&self.options.dir)
+                .map_err(Error::io("fsync the binlog directory"))
         });
         if let Err(e) = done {
             // Even ENOSPC: the kernel may have dropped the pages, so what is on disk is unknown.
@@ -196,7 +237,9 @@ impl Shared {
     pub(crate) fn run_syncer(&self) {
         let mut looked = Instant::now();
         while !self.stop.load(Ordering::Acquire) {
-            self.wake.syncer.wait(Some(TICK.saturating_sub(looked.elapsed())));
+            self.wake
+                .syncer
+                .wait(Some(TICK.saturating_sub(looked.elapsed())));
             let by_clock = looked.elapsed() >= TICK;
             if by_clock {
                 looked = Instant::now();

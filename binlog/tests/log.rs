@@ -4,8 +4,8 @@
 mod common;
 
 use basalt_binlog::{
-    DiskDoor, Error, Flags, Frame, FsyncPolicy, LogEvent, LogState, MANY_SLOTS, Offset, Options, Retention, SimDoor,
-    SimFault,
+    DiskDoor, Error, Flags, Frame, FsyncPolicy, LogEvent, LogState, MANY_SLOTS, Offset, Options,
+    Retention, SimDoor, SimFault,
 };
 use common::{append, frames, holds_exactly, open, payload, small};
 use std::path::Path;
@@ -32,7 +32,10 @@ fn what_is_appended_is_read_back_across_segments_and_after_reopening() {
     drop(log);
     let (log, report) = open(&options, &DiskDoor);
     assert!(report.clean && !report.created);
-    assert_eq!((report.end, report.cut_bytes, report.ring_bytes), (end, 0, 0));
+    assert_eq!(
+        (report.end, report.cut_bytes, report.ring_bytes),
+        (end, 0, 0)
+    );
     holds_exactly(&log, 500);
     append(&log, 500).unwrap();
     holds_exactly(&log, 501);
@@ -55,8 +58,23 @@ fn a_database_change_puts_a_select_inside_the_frame() {
     log.append(&Frame::data(1, 1, 0), &[b"B"]).unwrap();
     log.append(&Frame::data(1, 1, 12), &[b"C"]).unwrap();
     log.append(&Frame::no_data(1), &[b"PING"]).unwrap();
-    log.append(&Frame { end_db: 3, slot: MANY_SLOTS, ..Frame::data(1, 1, 12) }, &[b"D"]).unwrap();
-    log.append(&Frame { flags: Flags::VERBATIM, ..Frame::data(1, 1, 5) }, &[b"E"]).unwrap();
+    log.append(
+        &Frame {
+            end_db: 3,
+            slot: MANY_SLOTS,
+            ..Frame::data(1, 1, 12)
+        },
+        &[b"D"],
+    )
+    .unwrap();
+    log.append(
+        &Frame {
+            flags: Flags::VERBATIM,
+            ..Frame::data(1, 1, 5)
+        },
+        &[b"E"],
+    )
+    .unwrap();
     log.force_select();
     log.append(&Frame::data(1, 1, 5), &[b"F"]).unwrap();
     let select = |n: u16| format!("*2\r\n$6\r\nSELECT\r\n${}\r\n{n}\r\n", n.to_string().len());
@@ -83,11 +101,25 @@ fn offsets_count_payload_only_and_begin_where_asked() {
     let mut options = small("/log");
     options.create_at = Offset(1_000_000);
     let (log, report) = open(&options, &SimDoor::new(1));
-    assert_eq!((report.first, report.end), (Offset(1_000_000), Offset(1_000_000)));
-    let first = log.append(&Frame::data(1, 1, 0), &[b"abc", b"", b"def"]).unwrap();
-    assert_eq!((first.start.0, first.end.0), (1_000_000, 1_000_006 + SELECT_0.len() as u64));
-    assert!(matches!(log.reader(Offset(999_999)), Err(Error::Gone { .. })));
-    assert!(matches!(log.reader(first.end.plus(1)), Err(Error::Beyond { .. })));
+    assert_eq!(
+        (report.first, report.end),
+        (Offset(1_000_000), Offset(1_000_000))
+    );
+    let first = log
+        .append(&Frame::data(1, 1, 0), &[b"abc", b"", b"def"])
+        .unwrap();
+    assert_eq!(
+        (first.start.0, first.end.0),
+        (1_000_000, 1_000_006 + SELECT_0.len() as u64)
+    );
+    assert!(matches!(
+        log.reader(Offset(999_999)),
+        Err(Error::Gone { .. })
+    ));
+    assert!(matches!(
+        log.reader(first.end.plus(1)),
+        Err(Error::Beyond { .. })
+    ));
     assert!(log.reader(first.end).unwrap().next().unwrap().is_none());
 }
 
@@ -125,7 +157,11 @@ fn sealed_segments_are_smaller_and_read_the_same() {
     // A reader in a raw segment stays in it while it is sealed away.
     let mut early = log.reader(Offset(0)).unwrap();
     early.next().unwrap();
-    assert_eq!(log.seal_full_segments().unwrap(), 0, "nothing is on disk yet");
+    assert_eq!(
+        log.seal_full_segments().unwrap(),
+        0,
+        "nothing is on disk yet"
+    );
     log.sync_now().unwrap();
     assert!(log.seal_full_segments().unwrap() > 3);
     let mut left = 299;
@@ -136,7 +172,10 @@ fn sealed_segments_are_smaller_and_read_the_same() {
     holds_exactly(&log, 300);
     let info = log.info();
     assert_eq!(info.sealed_segments, info.segments - 1);
-    assert!(info.compressed_bytes < info.uncompressed_bytes / 2, "{info:?}");
+    assert!(
+        info.compressed_bytes < info.uncompressed_bytes / 2,
+        "{info:?}"
+    );
     log.close().unwrap();
     drop(log);
     let (log, _) = open(&options, &DiskDoor);
@@ -151,9 +190,20 @@ fn a_reader_by_time_begins_at_the_first_frame_not_older() {
     }
     log.sync_now().unwrap();
     log.seal_full_segments().unwrap();
-    for (asked, found) in [(0, 1000), (1000, 1000), (1001, 1010), (2490, 2490), (3989, 3990), (3990, 3990)] {
+    for (asked, found) in [
+        (0, 1000),
+        (1000, 1000),
+        (1001, 1010),
+        (2490, 2490),
+        (3989, 3990),
+        (3990, 3990),
+    ] {
         let mut reader = log.reader_at_time(asked).unwrap();
-        assert_eq!(reader.next().unwrap().unwrap().unix_ms, found, "asked for {asked}");
+        assert_eq!(
+            reader.next().unwrap().unwrap().unix_ms,
+            found,
+            "asked for {asked}"
+        );
     }
     assert!(log.reader_at_time(3991).unwrap().next().unwrap().is_none());
 }
@@ -166,14 +216,18 @@ fn frames_larger_than_ring_and_segment_fit() {
     let sizes = [10usize, 7000, 9000, 100_000, 20, 3_000_000, 5, 8000, 8000];
     for (n, &size) in sizes.iter().enumerate() {
         log.admit(size).unwrap();
-        log.append(&Frame::data(1, 1, 0), &[&vec![n as u8; size]]).unwrap();
+        log.append(&Frame::data(1, 1, 0), &[&vec![n as u8; size]])
+            .unwrap();
     }
     log.sync_now().unwrap();
     let check = |log: &basalt_binlog::Binlog| {
         let all = frames(log, Offset(0));
         assert_eq!(all.len(), sizes.len());
         for (n, (_, _, bytes)) in all.iter().enumerate() {
-            assert!(bytes.len() == sizes[n] && bytes.iter().all(|&b| b == n as u8), "frame {n}");
+            assert!(
+                bytes.len() == sizes[n] && bytes.iter().all(|&b| b == n as u8),
+                "frame {n}"
+            );
         }
     };
     check(&log);
@@ -192,12 +246,27 @@ fn retention_keeps_what_is_needed_and_what_is_young() {
     let now = 1_000_000_000;
     assert_eq!(log.apply_retention(now).unwrap(), 0, "no checkpoint yet");
     log.set_floor(log.end());
-    assert_eq!(log.apply_retention(now).unwrap(), 0, "nothing is synced yet");
+    assert_eq!(
+        log.apply_retention(now).unwrap(),
+        0,
+        "nothing is synced yet"
+    );
     log.sync_now().unwrap();
-    log.set_retention(Retention { bytes: u64::MAX, ms: 0 });
-    assert_eq!(log.apply_retention(now).unwrap(), 0, "the byte floor keeps it");
+    log.set_retention(Retention {
+        bytes: u64::MAX,
+        ms: 0,
+    });
+    assert_eq!(
+        log.apply_retention(now).unwrap(),
+        0,
+        "the byte floor keeps it"
+    );
     log.set_retention(Retention { bytes: 0, ms: now });
-    assert_eq!(log.apply_retention(now).unwrap(), 0, "the time floor keeps it");
+    assert_eq!(
+        log.apply_retention(now).unwrap(),
+        0,
+        "the time floor keeps it"
+    );
     log.set_retention(Retention::default());
     let third = frames(&log, Offset(0))[130].0;
     let hold = log.hold(third).unwrap();
@@ -218,7 +287,7 @@ fn retention_keeps_what_is_needed_and_what_is_young() {
 #[test]
 fn readers_keep_up_with_writers_on_several_threads() {
     const THREADS: u64 = 4;
-    const EACH: u64 = 20_000;
+    const EACH: u64 = 10_000;
     let dir = tempfile::tempdir().unwrap();
     let mut options = small(dir.path().to_str().unwrap());
     options.segment_bytes = 256 << 10;
@@ -239,7 +308,9 @@ fn readers_keep_up_with_writers_on_several_threads() {
                 assert_eq!(n, next[thread], "frames of one thread stay in order");
                 next[thread] += 1;
             }
-            reader.wait_for_more(Duration::from_secs(5));
+            if at < log.end() || next.iter().sum::<u64>() < THREADS * EACH {
+                reader.wait_for_more(Duration::from_secs(5));
+            }
         }
         at
     };
@@ -250,7 +321,8 @@ fn readers_keep_up_with_writers_on_several_threads() {
                 for n in 0..EACH {
                     let body = vec![b'x'; (n % 300) as usize];
                     let text = format!("{thread:08}{n:08}");
-                    log.append(&Frame::data(n, 1, 0), &[&body, text.as_bytes()]).unwrap();
+                    log.append(&Frame::data(n, 1, 0), &[&body, text.as_bytes()])
+                        .unwrap();
                 }
             });
         }
@@ -300,7 +372,9 @@ fn many_waiters_share_one_sync() {
         for _ in 0..16 {
             scope.spawn(|| {
                 for _ in 0..20 {
-                    let end = append(&log, numbers.fetch_add(1, Ordering::Relaxed)).unwrap().end;
+                    let end = append(&log, numbers.fetch_add(1, Ordering::Relaxed))
+                        .unwrap()
+                        .end;
                     log.wait_synced(end).unwrap();
                     assert!(log.synced() >= end);
                 }
@@ -376,11 +450,34 @@ fn a_full_disk_is_retried_in_the_background() {
     door.set_capacity(u64::MAX);
     let deadline = Instant::now() + Duration::from_secs(10);
     while log.admit(100).is_err() {
-        assert!(Instant::now() < deadline, "space returned but writes are still refused");
+        assert!(
+            Instant::now() < deadline,
+            "space returned but writes are still refused"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
     append(&log, n).unwrap();
     holds_exactly(&log, n + 1);
+}
+
+#[test]
+fn a_removed_log_begins_anew_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = small(dir.path().to_str().unwrap());
+    let (log, _) = open(&options, &DiskDoor);
+    for n in 0..100 {
+        append(&log, n).unwrap();
+    }
+    assert!(matches!(
+        basalt_binlog::Binlog::remove(dir.path(), &DiskDoor),
+        Err(Error::Locked(_))
+    ));
+    log.close().unwrap();
+    basalt_binlog::Binlog::remove(dir.path(), &DiskDoor).unwrap();
+    options.create_at = Offset(77);
+    let (log, report) = open(&options, &DiskDoor);
+    assert!(report.created);
+    assert_eq!((log.first(), log.end()), (Offset(77), Offset(77)));
 }
 
 #[test]

@@ -55,12 +55,19 @@ impl Listeners {
                 }
             }
             if listeners.tcp.is_empty() {
-                return Err(io::Error::other(format!("cannot listen on port {} of any address", settings.port)));
+                return Err(io::Error::other(format!(
+                    "cannot listen on port {} of any address",
+                    settings.port
+                )));
             }
         }
         if let Some(path) = &settings.unixsocket {
-            let listener = bind_unix(path, settings)
-                .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {}: {error}", path.display())))?;
+            let listener = bind_unix(path, settings).map_err(|error| {
+                io::Error::new(
+                    error.kind(),
+                    format!("cannot listen on {}: {error}", path.display()),
+                )
+            })?;
             listeners.unix = Some((listener, path.clone()));
         }
         Ok(listeners)
@@ -69,7 +76,10 @@ impl Listeners {
     /// The TCP addresses.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.tcp.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+        self.tcp
+            .iter()
+            .filter_map(|listener| listener.local_addr().ok())
+            .collect()
     }
 }
 
@@ -80,7 +90,11 @@ fn bind_tcp(address: &str, port: u16, backlog: u32) -> io::Result<StdTcpListener
         other => other.parse().or_else(|_| resolve(other))?,
     };
     let address = SocketAddr::new(ip, port);
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     if ip.is_ipv6() {
         socket.set_only_v6(true)?;
     }
@@ -94,7 +108,10 @@ fn bind_tcp(address: &str, port: u16, backlog: u32) -> io::Result<StdTcpListener
 fn resolve(name: &str) -> io::Result<IpAddr> {
     use std::net::ToSocketAddrs;
     let mut found = (name, 0).to_socket_addrs()?;
-    found.next().map(|address| address.ip()).ok_or_else(|| io::Error::other("the name has no address"))
+    found
+        .next()
+        .map(|address| address.ip())
+        .ok_or_else(|| io::Error::other("the name has no address"))
 }
 
 fn bind_unix(path: &Path, settings: &Settings) -> io::Result<std::os::unix::net::UnixListener> {
@@ -107,7 +124,10 @@ fn bind_unix(path: &Path, settings: &Settings) -> io::Result<std::os::unix::net:
     socket.listen(i32::try_from(settings.tcp_backlog).unwrap_or(i32::MAX))?;
     socket.set_nonblocking(true)?;
     if settings.unixsocketperm != 0 {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(settings.unixsocketperm))?;
+        std::fs::set_permissions(
+            path,
+            std::fs::Permissions::from_mode(settings.unixsocketperm),
+        )?;
     }
     Ok(socket.into())
 }
@@ -126,25 +146,40 @@ pub fn spawn(
     listeners: Listeners,
     workers: Vec<UnboundedSender<Incoming>>,
 ) -> io::Result<JoinHandle<()>> {
-    let desk = Arc::new(Desk { server: Arc::clone(server), workers, next: AtomicUsize::new(0) });
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name("acceptor".into()).spawn(move || {
-        let tasks = tokio::task::LocalSet::new();
-        tasks.block_on(&runtime, run(desk, listeners));
-    })
+    let desk = Arc::new(Desk {
+        server: Arc::clone(server),
+        workers,
+        next: AtomicUsize::new(0),
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    std::thread::Builder::new()
+        .name("acceptor".into())
+        .spawn(move || {
+            let tasks = tokio::task::LocalSet::new();
+            tasks.block_on(&runtime, run(desk, listeners));
+        })
 }
 
 async fn run(desk: Arc<Desk>, listeners: Listeners) {
     for listener in listeners.tcp {
         match TcpListener::from_std(listener) {
-            Ok(listener) => drop(tokio::task::spawn_local(accept_tcp(Arc::clone(&desk), listener))),
+            Ok(listener) => drop(tokio::task::spawn_local(accept_tcp(
+                Arc::clone(&desk),
+                listener,
+            ))),
             Err(error) => tracing::error!(%error, "cannot accept"),
         }
     }
     let mut socket_file = None;
     if let Some((listener, path)) = listeners.unix {
         match UnixListener::from_std(listener) {
-            Ok(listener) => drop(tokio::task::spawn_local(accept_unix(Arc::clone(&desk), listener, path.clone()))),
+            Ok(listener) => drop(tokio::task::spawn_local(accept_unix(
+                Arc::clone(&desk),
+                listener,
+                path.clone(),
+            ))),
             Err(error) => tracing::error!(%error, "cannot accept"),
         }
         socket_file = Some(path);
@@ -182,7 +217,8 @@ async fn accept_unix(desk: Arc<Desk>, listener: UnixListener, path: PathBuf) {
 impl Desk {
     fn take_tcp(&self, mut stream: TcpStream, peer: SocketAddr) {
         let settings = self.server.config.load();
-        let is_stranger = settings.protected_mode && settings.requirepass.is_none() && !is_local(peer.ip());
+        let is_stranger =
+            settings.protected_mode && settings.requirepass.is_none() && !is_local(peer.ip());
         if let Some(refusal) = self.refusal(&settings, is_stranger) {
             tokio::task::spawn_local(async move { stream.write_all(refusal).await });
             return;
@@ -190,7 +226,9 @@ impl Desk {
         if let Err(error) = tune(&stream, settings.tcp_keepalive_seconds) {
             tracing::debug!(%error, "socket options were not set");
         }
-        let local = stream.local_addr().map_or_else(|_| String::new(), |address| address.to_string());
+        let local = stream
+            .local_addr()
+            .map_or_else(|_| String::new(), |address| address.to_string());
         match stream.into_std() {
             Ok(stream) => self.hand_over(Incoming::Tcp(stream, peer.to_string(), local)),
             Err(error) => tracing::warn!(%error, "a connection was lost on its way to a worker"),
@@ -228,7 +266,9 @@ impl Desk {
 fn is_local(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_loopback(),
-        IpAddr::V6(ip) => ip.is_loopback() || ip.to_ipv4_mapped().is_some_and(|ip| ip.is_loopback()),
+        IpAddr::V6(ip) => {
+            ip.is_loopback() || ip.to_ipv4_mapped().is_some_and(|ip| ip.is_loopback())
+        }
     }
 }
 
@@ -237,7 +277,10 @@ fn tune(stream: &TcpStream, keepalive_seconds: u32) -> io::Result<()> {
     if keepalive_seconds > 0 {
         let idle = Duration::from_secs(u64::from(keepalive_seconds));
         let probe = (idle / 3).max(Duration::from_secs(1));
-        let keepalive = TcpKeepalive::new().with_time(idle).with_interval(probe).with_retries(3);
+        let keepalive = TcpKeepalive::new()
+            .with_time(idle)
+            .with_interval(probe)
+            .with_retries(3);
         SockRef::from(stream).set_tcp_keepalive(&keepalive)?;
     }
     Ok(())

@@ -57,7 +57,11 @@ pub fn int32(arg: &[u8]) -> Result<i32, Error> {
 /// The number of one of `databases` databases.
 pub fn database(arg: &[u8], databases: u32) -> Result<u32, Error> {
     let db = u32::try_from(int32(arg)?).map_err(|_| errors::DB_OUT_OF_RANGE)?;
-    if db < databases { Ok(db) } else { Err(errors::DB_OUT_OF_RANGE) }
+    if db < databases {
+        Ok(db)
+    } else {
+        Err(errors::DB_OUT_OF_RANGE)
+    }
 }
 
 /// In what form a command names a moment.
@@ -103,7 +107,11 @@ impl TimeForm {
     /// The moment from which a value written by `command` is gone: `arg` must be a positive number.
     pub fn deadline(self, arg: &[u8], now: UnixMs, command: &str) -> Result<UnixMs, Error> {
         let number = integer(arg)?;
-        let at = if number > 0 { self.unix_ms(number, now) } else { None };
+        let at = if number > 0 {
+            self.unix_ms(number, now)
+        } else {
+            None
+        };
         match at.and_then(|ms| u64::try_from(ms).ok()) {
             Some(ms) => Ok(UnixMs(ms)),
             None => Err(errors::invalid_expire_time(command)),
@@ -150,19 +158,38 @@ mod tests {
             (TimeForm::InSeconds, "9223372036854775", None),
             (TimeForm::UnixSeconds, "9223372036854776", None),
             (TimeForm::InMillis, "9223372036854775807", None),
-            (TimeForm::UnixMillis, "9223372036854775807", Some(i64::MAX as u64)),
+            (
+                TimeForm::UnixMillis,
+                "9223372036854775807",
+                Some(i64::MAX as u64),
+            ),
         ];
         for (form, arg, expected) in cases {
-            let expected = expected.map(UnixMs).ok_or(errors::invalid_expire_time("set"));
-            assert_eq!(form.deadline(arg.as_bytes(), NOW, "set"), expected, "{form:?} {arg}");
+            let expected = expected
+                .map(UnixMs)
+                .ok_or(errors::invalid_expire_time("set"));
+            assert_eq!(
+                form.deadline(arg.as_bytes(), NOW, "set"),
+                expected,
+                "{form:?} {arg}"
+            );
         }
-        assert_eq!(TimeForm::InSeconds.deadline(b"1.5", NOW, "set"), Err(errors::NOT_AN_INTEGER));
+        assert_eq!(
+            TimeForm::InSeconds.deadline(b"1.5", NOW, "set"),
+            Err(errors::NOT_AN_INTEGER)
+        );
     }
 
     #[test]
     fn times_of_expire_may_lie_in_the_past() {
-        assert_eq!(TimeForm::InSeconds.unix_ms(-1, NOW), Some(NOW.0 as i64 - 1000));
-        assert_eq!(TimeForm::UnixSeconds.unix_ms(i64::MIN / 1000, NOW), Some(i64::MIN / 1000 * 1000));
+        assert_eq!(
+            TimeForm::InSeconds.unix_ms(-1, NOW),
+            Some(NOW.0 as i64 - 1000)
+        );
+        assert_eq!(
+            TimeForm::UnixSeconds.unix_ms(i64::MIN / 1000, NOW),
+            Some(i64::MIN / 1000 * 1000)
+        );
         assert_eq!(TimeForm::UnixSeconds.unix_ms(i64::MIN, NOW), None);
     }
 }

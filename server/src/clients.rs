@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{
+    AtomicBool, AtomicI32, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+};
 
 use basalt_tiering::UnixMs;
 use parking_lot::Mutex;
@@ -128,7 +130,14 @@ pub struct ClientInfo {
 impl ClientInfo {
     /// A client on socket `fd`.
     #[must_use]
-    pub fn new(id: ClientId, fd: RawFd, addr: String, laddr: String, worker: WorkerId, now: UnixMs) -> Self {
+    pub fn new(
+        id: ClientId,
+        fd: RawFd,
+        addr: String,
+        laddr: String,
+        worker: WorkerId,
+        now: UnixMs,
+    ) -> Self {
         ClientInfo {
             id,
             addr,
@@ -223,7 +232,11 @@ impl ClientInfo {
         let idle = now.0.saturating_sub(self.active_ms.load(Ordering::Relaxed)) / 1000;
         let labels = self.labels.lock().clone();
         let flags = self.flags.load(Ordering::Relaxed);
-        let events = if get(&self.output_bytes) > 0 { "rw" } else { "r" };
+        let events = if get(&self.output_bytes) > 0 {
+            "rw"
+        } else {
+            "r"
+        };
         let written = write!(
             line,
             "id={} addr={} laddr={} fd={} name={} age={age} idle={idle} flags={} db={} sub=0 psub=0 ssub=0 multi={} \
@@ -266,8 +279,16 @@ fn flag_letters(flags: u32) -> String {
         (flag::NO_EVICT, 'e'),
         (flag::NO_TOUCH, 'T'),
     ];
-    let letters: String = LETTERS.iter().filter(|(bit, _)| flags & bit != 0).map(|(_, letter)| letter).collect();
-    if letters.is_empty() { "N".to_owned() } else { letters }
+    let letters: String = LETTERS
+        .iter()
+        .filter(|(bit, _)| flags & bit != 0)
+        .map(|(_, letter)| letter)
+        .collect();
+    if letters.is_empty() {
+        "N".to_owned()
+    } else {
+        letters
+    }
 }
 
 /// All clients.
@@ -335,18 +356,30 @@ mod tests {
 
     #[test]
     fn a_line_has_the_fields_of_redis_in_order() {
-        let info = ClientInfo::new(ClientId(7), 9, "1.2.3.4:5".into(), "6.7.8.9:10".into(), WorkerId(0), UnixMs(1000));
+        let info = ClientInfo::new(
+            ClientId(7),
+            9,
+            "1.2.3.4:5".into(),
+            "6.7.8.9:10".into(),
+            WorkerId(0),
+            UnixMs(1000),
+        );
         info.labels.lock().name = "me".into();
         info.set_flag(flag::MULTI | flag::UNIX, true);
         // The descriptor of the test is not one of ours.
         info.release_socket();
         let mut line = String::new();
         info.describe(UnixMs(4500), &mut line);
-        let fields: Vec<&str> = line.split(' ').map(|field| field.split('=').next().unwrap_or("")).collect();
+        let fields: Vec<&str> = line
+            .split(' ')
+            .map(|field| field.split('=').next().unwrap_or(""))
+            .collect();
         let expected = "id addr laddr fd name age idle flags db sub psub ssub multi qbuf qbuf-free argv-mem multi-mem \
                         rbs rbp obl oll omem tot-mem events cmd user redir resp lib-name lib-ver";
         assert_eq!(fields, expected.split_whitespace().collect::<Vec<_>>());
-        assert!(line.starts_with("id=7 addr=1.2.3.4:5 laddr=6.7.8.9:10 fd=9 name=me age=3 idle=3 flags=xU db=0 "));
+        assert!(line.starts_with(
+            "id=7 addr=1.2.3.4:5 laddr=6.7.8.9:10 fd=9 name=me age=3 idle=3 flags=xU db=0 "
+        ));
         assert!(line.ends_with(" cmd=NULL user=default redir=-1 resp=2 lib-name= lib-ver="));
     }
 }

@@ -50,13 +50,13 @@ struct Traits {
 
 impl Traits {
     fn of(command: &Command) -> Self {
-        const STEERING: [&str; 7] = ["exec", "discard", "multi", "watch", "unwatch", "quit", "reset"];
+        const STEERING: [&str; 6] = ["exec", "discard", "multi", "watch", "quit", "reset"];
         Traits {
             no_auth: command.flags.has(Flags::NO_AUTH),
             loading: command.flags.has(Flags::LOADING),
             write: command.is_write(),
             deny_oom: command.flags.has(Flags::DENYOOM),
-            steers_multi: STEERING.contains(&command.name) && command.name != "unwatch",
+            steers_multi: STEERING.contains(&command.name),
             is_exec: command.name == "exec",
             may_replicate: command.flags.has(Flags::MAY_REPLICATE),
         }
@@ -96,22 +96,38 @@ static TABLE: LazyLock<Table> = LazyLock::new(Table::build);
 
 impl Table {
     fn build() -> Table {
-        let mut rows: Vec<Row> = commands::all().enumerate().map(|(i, command)| row(command, i)).collect();
+        let mut rows: Vec<Row> = commands::all()
+            .enumerate()
+            .map(|(i, command)| row(command, i))
+            .collect();
         let top = rows.len();
         for i in 0..top {
             let first = rows.len();
             let subcommands = rows[i].command.subcommands;
-            rows.extend(subcommands.iter().enumerate().map(|(j, command)| row(command, first + j)));
+            rows.extend(
+                subcommands
+                    .iter()
+                    .enumerate()
+                    .map(|(j, command)| row(command, first + j)),
+            );
             rows[i].subcommands = first..rows.len();
         }
         let mut slots = vec![(0u128, FREE); 1 << SLOT_BITS].into_boxed_slice();
         assert!(top < slots.len() / 2, "the table of names is too full");
         for (i, row) in rows[..top].iter().enumerate() {
             let packed = pack(row.command.name.as_bytes());
-            assert!(packed != 0, "{} does not fit a packed name", row.command.name);
+            assert!(
+                packed != 0,
+                "{} does not fit a packed name",
+                row.command.name
+            );
             let mut slot = slot_of(packed);
             while slots[slot].1 != FREE {
-                assert!(slots[slot].0 != packed, "two commands are called {}", row.command.name);
+                assert!(
+                    slots[slot].0 != packed,
+                    "two commands are called {}",
+                    row.command.name
+                );
                 slot = (slot + 1) % slots.len();
             }
             slots[slot] = (packed, i as u16);
@@ -145,7 +161,13 @@ fn row(command: &'static Command, index: usize) -> Row {
         }
         _ => None,
     };
-    Row { command, id: CommandId(index as u16), single_key, traits: Traits::of(command), subcommands: 0..0 }
+    Row {
+        command,
+        id: CommandId(index as u16),
+        single_key,
+        traits: Traits::of(command),
+        subcommands: 0..0,
+    }
 }
 
 /// Number of commands and subcommands.
@@ -163,7 +185,10 @@ pub fn top_level_count() -> usize {
 /// Name of a command, `NULL` before the first.
 #[must_use]
 pub fn name_of(id: CommandId) -> &'static str {
-    TABLE.rows.get(usize::from(id.0)).map_or("NULL", |row| row.command.name)
+    TABLE
+        .rows
+        .get(usize::from(id.0))
+        .map_or("NULL", |row| row.command.name)
 }
 
 /// The row of a command or subcommand, without any check of its arity.
@@ -176,13 +201,19 @@ pub fn find(args: &Args<'_>) -> Option<&'static Row> {
 #[inline]
 fn find_row(args: &Args<'_>) -> Result<&'static Row, Error> {
     let table = &*TABLE;
-    let Some(row) = args.get(0).and_then(|name| table.find(name)) else { return Err(unknown_command(args)) };
+    let Some(row) = args.get(0).and_then(|name| table.find(name)) else {
+        return Err(unknown_command(args));
+    };
     if row.subcommands.is_empty() {
         return Ok(row);
     }
-    let Some(wanted) = args.get(1) else { return Ok(row) };
+    let Some(wanted) = args.get(1) else {
+        return Ok(row);
+    };
     let name = |row: &Row| row.command.name.split_once('|').map_or("", |(_, sub)| sub);
-    let found = table.rows[row.subcommands.clone()].iter().find(|r| name(r).as_bytes().eq_ignore_ascii_case(wanted));
+    let found = table.rows[row.subcommands.clone()]
+        .iter()
+        .find(|r| name(r).as_bytes().eq_ignore_ascii_case(wanted));
     found.ok_or_else(|| unknown_subcommand(row.command.name, wanted))
 }
 
@@ -245,17 +276,29 @@ pub fn admit(request: &Request<'_>) -> Verdict {
 
 #[inline]
 fn known_arity(request: &Request<'_>, row: &Row) -> Result<(), Error> {
-    if row.command.fits(request.args.len()) { Ok(()) } else { Err(wrong_arity(row.command.name)) }
+    if row.command.fits(request.args.len()) {
+        Ok(())
+    } else {
+        Err(errors::wrong_arity(row.command.name))
+    }
 }
 
 #[inline]
 fn authenticated(request: &Request<'_>, row: &Row) -> Result<(), Error> {
-    if request.session.authenticated || row.traits.no_auth { Ok(()) } else { Err(NO_AUTH) }
+    if request.session.authenticated || row.traits.no_auth {
+        Ok(())
+    } else {
+        Err(NO_AUTH)
+    }
 }
 
 #[inline]
 fn loaded(request: &Request<'_>, row: &Row) -> Result<(), Error> {
-    if !request.server.is_loading() || row.traits.loading { Ok(()) } else { Err(LOADING) }
+    if !request.server.is_loading() || row.traits.loading {
+        Ok(())
+    } else {
+        Err(LOADING)
+    }
 }
 
 /// A log that cannot be written (failed fsync, full disk) refuses writes; reads go on.
@@ -264,13 +307,18 @@ fn log_writable(request: &Request<'_>, row: &Row) -> Result<(), Error> {
     if !writes(request.session, row) {
         return Ok(());
     }
-    let queued = request.session.multi.as_ref().map_or(0, |multi| multi.bytes);
+    let queued = request
+        .session
+        .multi
+        .as_ref()
+        .map_or(0, |multi| multi.bytes);
     request.server.log_admits(request.args.raw().len() + queued)
 }
 
 #[inline]
 fn room(request: &Request<'_>, row: &Row) -> Admission {
-    let denies = row.traits.deny_oom || (row.traits.is_exec && queued_flags(request.session).has(Flags::DENYOOM));
+    let denies = row.traits.deny_oom
+        || (row.traits.is_exec && queued_flags(request.session).has(Flags::DENYOOM));
     if !denies {
         return Admission::Go;
     }
@@ -330,18 +378,18 @@ fn unknown_command(args: &Args<'_>) -> Error {
         echoed.push_str("' ");
     }
     let name = clipped(args.get(0).unwrap_or_default(), ECHOED_BYTES);
-    Error::text(format!("ERR unknown command '{name}', with args beginning with: {echoed}"))
+    Error::text(format!(
+        "ERR unknown command '{name}', with args beginning with: {echoed}"
+    ))
 }
 
 #[cold]
 fn unknown_subcommand(container: &str, wanted: &[u8]) -> Error {
     let wanted = clipped(wanted, ECHOED_BYTES);
-    Error::text(format!("ERR unknown subcommand '{wanted}'. Try {} HELP.", container.to_ascii_uppercase()))
-}
-
-#[cold]
-fn wrong_arity(name: &str) -> Error {
-    Error::text(format!("ERR wrong number of arguments for '{name}' command"))
+    Error::text(format!(
+        "ERR unknown subcommand '{wanted}'. Try {} HELP.",
+        container.to_ascii_uppercase()
+    ))
 }
 
 #[cfg(test)]
@@ -361,11 +409,17 @@ mod tests {
         for command in commands::all() {
             let upper = command.name.to_ascii_uppercase();
             let args = OwnedArgs::from_slices(&[upper.as_bytes()]);
-            assert_eq!(find(&args.as_args()).map(|row| row.command.name), Some(command.name));
+            assert_eq!(
+                find(&args.as_args()).map(|row| row.command.name),
+                Some(command.name)
+            );
             for sub in command.subcommands {
                 let words: Vec<&str> = sub.name.split('|').collect();
                 let args = OwnedArgs::from_slices(&words);
-                assert_eq!(find(&args.as_args()).map(|row| row.command.name), Some(sub.name));
+                assert_eq!(
+                    find(&args.as_args()).map(|row| row.command.name),
+                    Some(sub.name)
+                );
             }
         }
     }
@@ -376,7 +430,13 @@ mod tests {
             error_of(&["nosuch", "a", "b"]),
             "ERR unknown command 'nosuch', with args beginning with: 'a' 'b' "
         );
-        assert_eq!(error_of(&["averyveryverylongname"]), "ERR unknown command 'averyveryverylongname', with args beginning with: ");
-        assert_eq!(error_of(&["client", "nosuch"]), "ERR unknown subcommand 'nosuch'. Try CLIENT HELP.");
+        assert_eq!(
+            error_of(&["averyveryverylongname"]),
+            "ERR unknown command 'averyveryverylongname', with args beginning with: "
+        );
+        assert_eq!(
+            error_of(&["client", "nosuch"]),
+            "ERR unknown subcommand 'nosuch'. Try CLIENT HELP."
+        );
     }
 }

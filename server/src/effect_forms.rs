@@ -25,7 +25,10 @@ impl Effects {
             None => self.command(db, &[b"SET", key, value]),
             Some(at) => {
                 let mut digits = itoa::Buffer::new();
-                self.command(db, &[b"SET", key, value, b"PXAT", digits.format(at.0).as_bytes()]);
+                self.command(
+                    db,
+                    &[b"SET", key, value, b"PXAT", digits.format(at.0).as_bytes()],
+                );
             }
         }
     }
@@ -38,7 +41,10 @@ impl Effects {
     /// The key now expires at `deadline`.
     pub fn expire_at(&mut self, db: u32, key: &[u8], deadline: UnixMs) {
         let mut digits = itoa::Buffer::new();
-        self.command(db, &[b"PEXPIREAT", key, digits.format(deadline.0).as_bytes()]);
+        self.command(
+            db,
+            &[b"PEXPIREAT", key, digits.format(deadline.0).as_bytes()],
+        );
     }
 
     /// The key now stays.
@@ -62,7 +68,10 @@ mod tests {
 
     #[test]
     fn a_set_names_its_deadline_in_unix_milliseconds() {
-        assert_eq!(payload(|e| e.set(0, b"k", b"v", None)), "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n");
+        assert_eq!(
+            payload(|e| e.set(0, b"k", b"v", None)),
+            "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n"
+        );
         assert_eq!(
             payload(|e| e.set(0, b"k", b"", Some(UnixMs(1234)))),
             "*5\r\n$3\r\nSET\r\n$1\r\nk\r\n$0\r\n\r\n$4\r\nPXAT\r\n$4\r\n1234\r\n"
@@ -73,7 +82,10 @@ mod tests {
     fn an_inline_command_is_logged_in_canonical_form() {
         let line = b"append 'a b' c\r\n";
         let mut ranges = ArgRanges::new();
-        assert_eq!(Decoder::new().decode(line, &Limits::default(), &mut ranges), Ok(Some(line.len())));
+        assert_eq!(
+            Decoder::new().decode(line, &Limits::default(), &mut ranges),
+            Ok(Some(line.len()))
+        );
         let logged = payload(|e| e.as_given(0, &Args::new(line, &ranges)));
         assert_eq!(logged, "*3\r\n$6\r\nappend\r\n$3\r\na b\r\n$1\r\nc\r\n");
         let same = OwnedArgs::from_slices(&["append", "a b", "c"]);

@@ -107,7 +107,10 @@ impl Effects {
             self.first_db = db;
         } else if db != self.last_db {
             let mut digits = itoa::Buffer::new();
-            encode_command(&mut self.payload, &[b"SELECT", digits.format(db).as_bytes()]);
+            encode_command(
+                &mut self.payload,
+                &[b"SELECT", digits.format(db).as_bytes()],
+            );
         }
         self.last_db = db;
         self.count += 1;

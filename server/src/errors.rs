@@ -32,7 +32,8 @@ pub const NOT_A_FLOAT: Error = Error::new("ERR value is not a valid float");
 /// The source key of RENAME, LSET, … is not there.
 pub const NO_SUCH_KEY: Error = Error::new("ERR no such key");
 /// The memory (or disk) limit is reached and the policy evicts nothing.
-pub const OUT_OF_MEMORY: Error = Error::new("OOM command not allowed when used memory > 'maxmemory'.");
+pub const OUT_OF_MEMORY: Error =
+    Error::new("OOM command not allowed when used memory > 'maxmemory'.");
 /// The log cannot take a write; reads go on.
 #[must_use]
 pub fn log_refuses(why: &basalt_binlog::Error) -> Error {
@@ -95,13 +96,18 @@ pub fn invalid_expire_time(command: &str) -> Error {
 /// An option of EXPIRE that is none.
 #[must_use]
 pub fn unsupported_option(option: &[u8]) -> Error {
-    Error::text(format!("ERR Unsupported option {}", String::from_utf8_lossy(option)))
+    Error::text(format!(
+        "ERR Unsupported option {}",
+        String::from_utf8_lossy(option)
+    ))
 }
 
 /// A number of arguments that the arity allows and the command does not.
 #[must_use]
 pub fn wrong_arity(command: &str) -> Error {
-    Error::text(format!("ERR wrong number of arguments for '{command}' command"))
+    Error::text(format!(
+        "ERR wrong number of arguments for '{command}' command"
+    ))
 }
 
 /// The cold tier or the log failed a command that waited for it.

@@ -54,15 +54,29 @@ pub struct KeyList<'a> {
 const NEAR: usize = 4;
 
 impl<'a> KeyList<'a> {
-    const NONE: Key<'static> = Key { db: 0, ns: NamespaceId(0), slot: Slot(0), hash: KeyHash(0), bytes: &[] };
+    const NONE: Key<'static> = Key {
+        db: 0,
+        ns: NamespaceId(0),
+        slot: Slot(0),
+        hash: KeyHash(0),
+        bytes: &[],
+    };
 
     /// The keys of a command; an error if a count among its arguments is wrong.
     pub fn of(server: &Server, row: &Row, args: &Args<'a>, db: u32) -> Result<Self, Error> {
-        let mut list = KeyList { near: [Self::NONE; NEAR], len: 0, far: Vec::new() };
+        let mut list = KeyList {
+            near: [Self::NONE; NEAR],
+            len: 0,
+            far: Vec::new(),
+        };
         let fits = row.command.for_each_key(args, |index, _| {
             list.push(server.store.key(db, args.get(index).unwrap_or_default()));
         });
-        if fits { Ok(list) } else { Err(SYNTAX_OF_KEY_COUNT) }
+        if fits {
+            Ok(list)
+        } else {
+            Err(SYNTAX_OF_KEY_COUNT)
+        }
     }
 
     fn push(&mut self, key: Key<'a>) {
@@ -80,12 +94,20 @@ impl<'a> KeyList<'a> {
     /// The keys.
     #[must_use]
     pub fn as_slice(&self) -> &[Key<'a>] {
-        if self.len <= NEAR { &self.near[..self.len] } else { &self.far }
+        if self.len <= NEAR {
+            &self.near[..self.len]
+        } else {
+            &self.far
+        }
     }
 }
 
 /// The slots of keys, ascending, each once.
-fn slots_of<'b>(keys: &[Key<'_>], near: &'b mut [Slot; NEAR], far: &'b mut Vec<Slot>) -> &'b [Slot] {
+fn slots_of<'b>(
+    keys: &[Key<'_>],
+    near: &'b mut [Slot; NEAR],
+    far: &'b mut Vec<Slot>,
+) -> &'b [Slot] {
     let slots: &mut [Slot] = if keys.len() <= NEAR {
         for (slot, key) in near.iter_mut().zip(keys) {
             *slot = key.slot;
@@ -107,13 +129,17 @@ fn slots_of<'b>(keys: &[Key<'_>], near: &'b mut [Slot; NEAR], far: &'b mut Vec<S
 }
 
 /// Locks the slots of `keys`.
-fn begin<'s>(server: &'s Server, keys: &[Key<'_>], now: UnixMs, pins: &PinSet) -> (Tx<'s>, u16) {
+fn begin<'s>(server: &'s Server, keys: &[Key<'_>], now: UnixMs, pins: &'s PinSet) -> (Tx<'s>, u16) {
     if let [key] = keys {
         return (server.store.begin(&[key.slot], now, pins), key.slot.0);
     }
     let (mut near, mut far) = ([Slot(0); NEAR], Vec::new());
     let slots = slots_of(keys, &mut near, &mut far);
-    let slot = if let [only] = slots { only.0 } else { MANY_SLOTS };
+    let slot = if let [only] = slots {
+        only.0
+    } else {
+        MANY_SLOTS
+    };
     (server.store.begin(slots, now, pins), slot)
 }
 
@@ -132,7 +158,13 @@ pub struct Env<'a> {
 
 /// Runs a command on its keys and commits its effects.
 #[inline]
-pub fn data(env: &mut Env<'_>, row: &Row, handler: DataHandler, args: &Args<'_>, out: &mut Vec<u8>) -> Ran {
+pub fn data(
+    env: &mut Env<'_>,
+    row: &Row,
+    handler: DataHandler,
+    args: &Args<'_>,
+    out: &mut Vec<u8>,
+) -> Ran {
     if let Some(index) = row.single_key {
         let key = env.server.store.key(env.session.db, &args[index]);
         return on_keys(env, handler, args, std::slice::from_ref(&key), out);
@@ -147,9 +179,17 @@ pub fn data(env: &mut Env<'_>, row: &Row, handler: DataHandler, args: &Args<'_>,
 }
 
 #[inline]
-fn on_keys(env: &mut Env<'_>, handler: DataHandler, args: &Args<'_>, keys: &[Key<'_>], out: &mut Vec<u8>) -> Ran {
+fn on_keys(
+    env: &mut Env<'_>,
+    handler: DataHandler,
+    args: &Args<'_>,
+    keys: &[Key<'_>],
+    out: &mut Vec<u8>,
+) -> Ran {
     env.effects.clear();
-    let (mut tx, slot) = begin(env.server, keys, env.now, &env.session.pins);
+    // The slots borrow the pins while the handler borrows the session.
+    let pins = std::mem::take(&mut env.session.pins);
+    let (mut tx, slot) = begin(env.server, keys, env.now, &pins);
     let ran = step(env, &mut tx, handler, args, keys, out);
     if let Some(end) = commit(env.server, &tx, slot, env.effects, env.now) {
         env.session.written_to = Some(end);
@@ -158,6 +198,7 @@ fn on_keys(env: &mut Env<'_>, handler: DataHandler, args: &Args<'_>, keys: &[Key
         count_lookups(env, &tx);
     }
     drop(tx);
+    env.session.pins = pins;
     count_dirty(env);
     ran
 }
@@ -184,8 +225,13 @@ fn step(
         db: env.session.db,
         now: env.now,
     };
-    let Err(stop) = handler(&mut ctx) else { return Ran::Done };
-    assert!(env.effects.count() == logged, "a handler recorded an effect and then stopped");
+    let Err(stop) = handler(&mut ctx) else {
+        return Ran::Done;
+    };
+    assert!(
+        env.effects.count() == logged,
+        "a handler recorded an effect and then stopped"
+    );
     out.truncate(start);
     match stop {
         Stop::Fault => Ran::Fault,
@@ -207,13 +253,23 @@ fn count_lookups(env: &Env<'_>, tx: &Tx<'_>) {
 
 fn count_dirty(env: &Env<'_>) {
     if !env.effects.is_empty() {
-        env.server.stats.worker(env.session.worker).dirty.add(u64::from(env.effects.count()));
+        env.server
+            .stats
+            .worker(env.session.worker)
+            .dirty
+            .add(u64::from(env.effects.count()));
     }
 }
 
 /// Appends the frames of a command: first its expired keys, then its effects. The slots must be locked.
 #[inline]
-fn commit(server: &Server, tx: &Tx<'_>, slot: u16, effects: &Effects, now: UnixMs) -> Option<Offset> {
+fn commit(
+    server: &Server,
+    tx: &Tx<'_>,
+    slot: u16,
+    effects: &Effects,
+    now: UnixMs,
+) -> Option<Offset> {
     let binlog = server.binlog.as_ref()?;
     let mut end = None;
     if !tx.expired().is_empty() {
@@ -226,7 +282,12 @@ fn commit(server: &Server, tx: &Tx<'_>, slot: u16, effects: &Effects, now: UnixM
 }
 
 #[inline]
-fn append(binlog: &basalt_binlog::Binlog, slot: u16, effects: &Effects, now: UnixMs) -> Option<Offset> {
+fn append(
+    binlog: &basalt_binlog::Binlog,
+    slot: u16,
+    effects: &Effects,
+    now: UnixMs,
+) -> Option<Offset> {
     let mut frame = Frame {
         unix_ms: now.0,
         flags: FrameFlags::NONE,
@@ -246,7 +307,11 @@ fn append(binlog: &basalt_binlog::Binlog, slot: u16, effects: &Effects, now: Uni
 
 /// One frame for each key, since they lie in different slots and databases.
 #[cold]
-fn append_expired(binlog: &basalt_binlog::Binlog, expired: &[ExpiredKey], now: UnixMs) -> Option<Offset> {
+fn append_expired(
+    binlog: &basalt_binlog::Binlog,
+    expired: &[ExpiredKey],
+    now: UnixMs,
+) -> Option<Offset> {
     let mut payload = Vec::new();
     let mut end = None;
     for key in expired {
@@ -256,6 +321,17 @@ fn append_expired(binlog: &basalt_binlog::Binlog, expired: &[ExpiredKey], now: U
         end = logged(binlog.append(&frame, &[&payload])).or(end);
     }
     end
+}
+
+/// Logs the deletion of keys of one slot that the store decided by itself. The slot must be locked.
+pub fn log_deletes(binlog: &basalt_binlog::Binlog, db: u32, slot: Slot, keys: &[&[u8]]) {
+    let now = UnixMs::now();
+    let mut payload = Vec::new();
+    for key in keys {
+        payload.clear();
+        encode_command(&mut payload, &[b"DEL".as_slice(), key]);
+        logged(binlog.append(&Frame::data(now.0, slot.0, db16(db)), &[&payload]));
+    }
 }
 
 fn db16(db: u32) -> u16 {
@@ -309,14 +385,30 @@ mod tests {
     use super::*;
 
     fn keys(slots: &[u16]) -> Vec<Key<'static>> {
-        slots.iter().map(|slot| Key { slot: Slot(*slot), ..KeyList::NONE }).collect()
+        slots
+            .iter()
+            .map(|slot| Key {
+                slot: Slot(*slot),
+                ..KeyList::NONE
+            })
+            .collect()
     }
 
     #[test]
     fn slots_are_ascending_and_each_once() {
-        for given in [&[][..], &[5], &[9, 3], &[4, 4, 4, 4], &[7, 1, 7, 1], &[8, 2, 8, 5, 2, 1]] {
+        for given in [
+            &[][..],
+            &[5],
+            &[9, 3],
+            &[4, 4, 4, 4],
+            &[7, 1, 7, 1],
+            &[8, 2, 8, 5, 2, 1],
+        ] {
             let (mut near, mut far) = ([Slot(0); NEAR], Vec::new());
-            let found: Vec<u16> = slots_of(&keys(given), &mut near, &mut far).iter().map(|slot| slot.0).collect();
+            let found: Vec<u16> = slots_of(&keys(given), &mut near, &mut far)
+                .iter()
+                .map(|slot| slot.0)
+                .collect();
             let mut expected = given.to_vec();
             expected.sort_unstable();
             expected.dedup();
@@ -326,9 +418,16 @@ mod tests {
 
     #[test]
     fn a_key_list_keeps_order_beyond_its_near_part() {
-        let mut list = KeyList { near: [KeyList::NONE; NEAR], len: 0, far: Vec::new() };
+        let mut list = KeyList {
+            near: [KeyList::NONE; NEAR],
+            len: 0,
+            far: Vec::new(),
+        };
         for n in 0..9u16 {
-            list.push(Key { slot: Slot(n), ..KeyList::NONE });
+            list.push(Key {
+                slot: Slot(n),
+                ..KeyList::NONE
+            });
             let slots: Vec<u16> = list.as_slice().iter().map(|key| key.slot.0).collect();
             assert_eq!(slots, (0..=n).collect::<Vec<_>>());
         }

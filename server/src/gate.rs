@@ -31,7 +31,10 @@ pub struct Shared<'a>(#[allow(dead_code, reason = "held for its drop")] RwLockRe
 /// Nobody else runs commands while this is held.
 #[derive(Debug)]
 pub struct Exclusive<'a> {
-    #[allow(dead_code, reason = "held for its drop; the lanes open before the turn passes on")]
+    #[allow(
+        dead_code,
+        reason = "held for its drop; the lanes open before the turn passes on"
+    )]
     lanes: Vec<RwLockWriteGuard<'a, ()>>,
     #[allow(dead_code, reason = "held for its drop")]
     turn: MutexGuard<'a, ()>,
@@ -41,7 +44,10 @@ impl Gate {
     /// A gate for `workers` workers and one lane more for everybody else (background jobs).
     #[must_use]
     pub fn new(workers: usize) -> Self {
-        Gate { turn: Mutex::new(()), lanes: (0..=workers).map(|_| Lane::default()).collect() }
+        Gate {
+            turn: Mutex::new(()),
+            lanes: (0..=workers).map(|_| Lane::default()).collect(),
+        }
     }
 
     /// Enters the shared side of `worker`; never across an `await`.
@@ -60,7 +66,10 @@ impl Gate {
     #[must_use]
     pub fn exclusive(&self) -> Exclusive<'_> {
         let turn = self.turn.lock();
-        Exclusive { lanes: self.lanes.iter().map(|lane| lane.0.write()).collect(), turn }
+        Exclusive {
+            lanes: self.lanes.iter().map(|lane| lane.0.write()).collect(),
+            turn,
+        }
     }
 }
 

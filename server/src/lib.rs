@@ -18,6 +18,7 @@ pub mod glob;
 pub mod histogram;
 pub mod info;
 pub mod latency;
+pub mod host;
 pub mod logging;
 pub mod object_encoding;
 pub mod saves;

@@ -42,10 +42,19 @@ pub fn start(settings: &Settings) -> io::Result<LevelHandle> {
     match &settings.logfile {
         None => registry.with(lines.with_ansi(false)).init(),
         Some(path) => {
-            let file = OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
-                io::Error::new(error.kind(), format!("cannot open the log file {}: {error}", path.display()))
-            })?;
-            registry.with(lines.with_ansi(false).with_writer(Mutex::new(file))).init();
+            let file = OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path)
+                .map_err(|error| {
+                    io::Error::new(
+                        error.kind(),
+                        format!("cannot open the log file {}: {error}", path.display()),
+                    )
+                })?;
+            registry
+                .with(lines.with_ansi(false).with_writer(Mutex::new(file)))
+                .init();
         }
     }
     Ok(LevelHandle(handle))

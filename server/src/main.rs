@@ -13,7 +13,10 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// arenas keep it together.
 // SAFETY: jemalloc reads this symbol as a C string; it is one, constant, and no one else defines the name.
 #[unsafe(no_mangle)]
-#[allow(non_upper_case_globals, reason = "the allocator looks for this very name")]
+#[allow(
+    non_upper_case_globals,
+    reason = "the allocator looks for this very name"
+)]
 pub static malloc_conf: Option<&'static std::ffi::c_char> = {
     const CONF: &std::ffi::CStr =
         c"background_thread:true,narenas:4,dirty_decay_ms:2000,muzzy_decay_ms:0,metadata_thp:disabled";

@@ -56,8 +56,16 @@ mod tests {
             ("123456789012345678901234567890123456789012345", "raw"),
         ];
         for (value, name) in cases {
-            assert_eq!(encoding_name(Kind::String, value.as_bytes()), *name, "{value:?}");
-            assert_eq!(encoding_name(Kind::RawString, value.as_bytes()), "raw", "{value:?}");
+            assert_eq!(
+                encoding_name(Kind::String, value.as_bytes()),
+                *name,
+                "{value:?}"
+            );
+            assert_eq!(
+                encoding_name(Kind::RawString, value.as_bytes()),
+                "raw",
+                "{value:?}"
+            );
         }
     }
 }

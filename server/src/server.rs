@@ -22,6 +22,9 @@ use crate::shutdown::Shutdown;
 use crate::slowlog::Slowlog;
 use crate::stats::Stats;
 
+/// The version of Redis whose behaviour clients may expect.
+pub const REDIS_VERSION: &str = "7.4.0";
+
 /// What CLIENT PAUSE holds back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PauseMode {
@@ -44,7 +47,8 @@ impl Pause {
     pub fn begin(&self, until: UnixMs, mode: PauseMode, now: UnixMs) {
         let in_force = self.until_ms.load(Ordering::Acquire) > now.0;
         let was_all = in_force && self.all.load(Ordering::Relaxed);
-        self.all.store(was_all || mode == PauseMode::All, Ordering::Relaxed);
+        self.all
+            .store(was_all || mode == PauseMode::All, Ordering::Relaxed);
         if in_force {
             self.until_ms.fetch_max(until.0, Ordering::Release);
         } else {
@@ -65,7 +69,11 @@ impl Pause {
         if until_ms == 0 || until_ms <= now.0 {
             return None;
         }
-        Some(if self.all.load(Ordering::Relaxed) { PauseMode::All } else { PauseMode::Write })
+        Some(if self.all.load(Ordering::Relaxed) {
+            PauseMode::All
+        } else {
+            PauseMode::Write
+        })
     }
 }
 
@@ -111,7 +119,9 @@ pub struct Server {
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server").field("run_id", &self.run_id).finish_non_exhaustive()
+        f.debug_struct("Server")
+            .field("run_id", &self.run_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -128,7 +138,9 @@ impl Server {
     pub fn log_admits(&self, bytes: usize) -> Result<(), Error> {
         match &self.binlog {
             None => Ok(()),
-            Some(binlog) => binlog.admit(bytes).map_err(|error| errors::log_refuses(&error)),
+            Some(binlog) => binlog
+                .admit(bytes)
+                .map_err(|error| errors::log_refuses(&error)),
         }
     }
 

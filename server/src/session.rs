@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use basalt_binlog::Offset;
 use basalt_resp::{Args, Encoder, OwnedArgs, Proto};
-use basalt_tiering::{PinSet, UnixMs};
+use basalt_tiering::{PinSet, Slot, UnixMs};
 
 use crate::clients::{ClientInfo, flag};
 use crate::commands::{Command, Flags};
@@ -126,7 +126,12 @@ pub struct Multi {
 
 impl Default for Multi {
     fn default() -> Self {
-        Multi { queue: Vec::new(), aborted: false, bytes: 0, flags: Flags::NONE }
+        Multi {
+            queue: Vec::new(),
+            aborted: false,
+            bytes: 0,
+            flags: Flags::NONE,
+        }
     }
 }
 
@@ -221,7 +226,9 @@ impl Session {
     /// Chooses the protocol.
     pub fn set_proto(&mut self, proto: Proto) {
         self.proto = proto;
-        self.info.proto.store(if proto == Proto::Resp3 { 3 } else { 2 }, Ordering::Relaxed);
+        self.info
+            .proto
+            .store(if proto == Proto::Resp3 { 3 } else { 2 }, Ordering::Relaxed);
     }
 
     /// Leaves MULTI.
@@ -237,9 +244,13 @@ impl Session {
         if self.watch.keys.is_empty() {
             return;
         }
-        for watched in self.watch.keys.drain(..) {
-            server.store.unwatch(&self.watch.flag, &server.store.key(watched.db, &watched.key));
-        }
+        let slots: Vec<Slot> = self
+            .watch
+            .keys
+            .drain(..)
+            .map(|watched| Slot::of(&watched.key))
+            .collect();
+        server.store.unwatch(&self.watch.flag, &slots);
         self.watch.flag = Arc::new(AtomicBool::new(false));
         self.info.watched.store(0, Ordering::Relaxed);
     }

@@ -25,7 +25,9 @@ impl Shutdown {
     /// Asks for the end; the first request counts.
     pub fn request(&self, save: bool) {
         let wanted = if save { ENDING_WITH_SAVE } else { ENDING };
-        let _ = self.state.compare_exchange(RUNNING, wanted, Ordering::AcqRel, Ordering::Acquire);
+        let _ = self
+            .state
+            .compare_exchange(RUNNING, wanted, Ordering::AcqRel, Ordering::Acquire);
         self.requested.notify_waiters();
     }
 
@@ -59,7 +61,10 @@ impl Shutdown {
 /// Ends what the workers have left: a checkpoint if one was asked for, then the log.
 pub fn finish(server: &Server) -> anyhow::Result<()> {
     if server.shutdown.wants_save() {
-        server.store.checkpoint().context("the last checkpoint failed; the log has everything")?;
+        server
+            .store
+            .checkpoint()
+            .context("the last checkpoint failed; the log has everything")?;
     }
     if let Some(binlog) = &server.binlog {
         binlog.close().context("the log could not be closed")?;
@@ -70,15 +75,19 @@ pub fn finish(server: &Server) -> anyhow::Result<()> {
 
 /// SIGTERM and SIGINT ask for the end; a second one ends at once (the log survives that).
 pub fn spawn_signals(server: &Arc<Server>) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let server = Arc::clone(server);
-    let thread = std::thread::Builder::new().name("signals".into()).spawn(move || {
-        runtime.block_on(async {
-            if let Err(error) = watch_signals(&server).await {
-                tracing::error!(%error, "signals are not handled");
-            }
+    let thread = std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            runtime.block_on(async {
+                if let Err(error) = watch_signals(&server).await {
+                    tracing::error!(%error, "signals are not handled");
+                }
+            });
         });
-    });
     thread.map(drop)
 }
 

@@ -42,7 +42,15 @@ pub struct Slowlog {
 
 impl Slowlog {
     /// Adds a command and drops the oldest beyond `max_len`.
-    pub fn record(&self, args: &Args<'_>, micros: u64, now: UnixMs, addr: &str, name: &str, max_len: usize) {
+    pub fn record(
+        &self,
+        args: &Args<'_>,
+        micros: u64,
+        now: UnixMs,
+        addr: &str,
+        name: &str,
+        max_len: usize,
+    ) {
         let args = shorten(args);
         let mut inner = self.inner.lock();
         let id = inner.next_id;
@@ -61,7 +69,13 @@ impl Slowlog {
     /// The newest `count` entries, newest first.
     #[must_use]
     pub fn newest(&self, count: usize) -> Vec<SlowEntry> {
-        self.inner.lock().entries.iter().take(count).cloned().collect()
+        self.inner
+            .lock()
+            .entries
+            .iter()
+            .take(count)
+            .cloned()
+            .collect()
     }
 
     /// Number of entries.
@@ -83,7 +97,11 @@ impl Slowlog {
 }
 
 fn shorten(args: &Args<'_>) -> Vec<Vec<u8>> {
-    let kept = if args.len() > MAX_ARGS { MAX_ARGS - 1 } else { args.len() };
+    let kept = if args.len() > MAX_ARGS {
+        MAX_ARGS - 1
+    } else {
+        args.len()
+    };
     let mut out: Vec<Vec<u8>> = args.iter().take(kept).map(shorten_one).collect();
     if kept < args.len() {
         out.push(format!("... ({} more arguments)", args.len() - kept).into_bytes());

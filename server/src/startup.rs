@@ -10,9 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use anyhow::Context;
-use basalt_binlog::{Binlog, DiskDoor, FsyncPolicy as LogFsync, LogEvent, Offset, OpenReport, Retention};
-use basalt_tiering::{Store, UnixMs};
+use anyhow::{Context, bail};
+use basalt_binlog::{
+    Binlog, DiskDoor, FsyncPolicy as LogFsync, LogEvent, Offset, OpenReport, Retention,
+};
+use basalt_tiering::{Host, Opened, Store, StoreOptions, UnixMs};
 use rand::Rng;
 use tokio::sync::watch;
 
@@ -20,6 +22,7 @@ use crate::acceptor::{self, Listeners};
 use crate::clients::Clients;
 use crate::config::{Config, FsyncPolicy, Settings};
 use crate::gate::{Gate, WorkerId};
+use crate::host::{StoreHost, store_limits};
 use crate::latency::Latency;
 use crate::logging::LevelHandle;
 use crate::saves::Saves;
@@ -46,14 +49,25 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
         .with_context(|| format!("cannot create the directory {}", settings.dir.display()))?;
     let listeners = Listeners::bind(&settings)?;
     let (binlog, report) = open_log(&settings)?.unzip();
-    let server = Arc::new(build(config, &settings, binlog, log_level));
+    let (store, opened) = open_store(&settings)?;
+    let host = StoreHost::new(binlog.clone());
+    store.attach(Arc::clone(&host) as Arc<dyn Host>);
+    let server = Arc::new(build(config, &settings, store, binlog, log_level));
+    host.connect(&server);
     forward_log_events(&server);
     let threads = serve(&server, listeners)?;
     if let (Some(binlog), Some(report)) = (&server.binlog, report) {
-        replay::replay(&server, binlog, &report, settings.workers as usize)?;
+        let from = replay_from(&report, &opened)?;
+        replay::replay(&server, binlog, from, server.workers)?;
     }
+    server.store.start();
     server.loading.store(false, Ordering::Release);
-    tracing::info!(port = settings.port, workers = server.workers, "ready to accept connections");
+    server.store.start_warm_up();
+    tracing::info!(
+        port = settings.port,
+        workers = server.workers,
+        "ready to accept connections"
+    );
     Ok(Running { server, threads })
 }
 
@@ -71,9 +85,57 @@ fn open_log(settings: &Settings) -> anyhow::Result<Option<(Binlog, OpenReport)>>
     options.replication_id = random_id();
     let opened = Binlog::open(options, Arc::new(DiskDoor)).context("cannot open the log")?;
     if opened.1.cut_bytes > 0 {
-        tracing::warn!(bytes = opened.1.cut_bytes, "a torn tail of the log was cut off");
+        tracing::warn!(
+            bytes = opened.1.cut_bytes,
+            "a torn tail of the log was cut off"
+        );
     }
     Ok(Some(opened))
+}
+
+fn open_store(settings: &Settings) -> anyhow::Result<(Store, Opened)> {
+    // Without a log the cold tier is scratch space and starts empty: it must never be the one that belongs
+    // to a log.
+    let cold = if settings.binlog {
+        "cold"
+    } else {
+        "cold-scratch"
+    };
+    let options = StoreOptions {
+        cold_dir: settings.dir.join(cold),
+        databases: settings.databases,
+        tiering: settings.tiering,
+        durable: settings.binlog,
+        readers: settings.cold_readers as usize,
+        limits: store_limits(settings, true),
+    };
+    Store::open(options).context("cannot open the store")
+}
+
+/// Where replay begins; an error if log and cold tier do not belong together.
+fn replay_from(report: &OpenReport, opened: &Opened) -> anyhow::Result<Offset> {
+    match opened.replay_from {
+        None if report.first > Offset(0) => {
+            bail!(
+                "the cold tier is missing: the log begins at offset {}, not at 0",
+                report.first
+            )
+        }
+        None => Ok(report.first),
+        Some(from) if from < report.first => {
+            bail!(
+                "the log begins at offset {}, but the cold tier needs it from {from} on",
+                report.first
+            )
+        }
+        Some(from) if from > report.end => {
+            bail!(
+                "the log ends at offset {}, but the cold tier already holds {from}: is the log missing?",
+                report.end
+            )
+        }
+        Some(from) => Ok(from),
+    }
 }
 
 /// The log's name of a policy.
@@ -94,6 +156,7 @@ fn random_id() -> [u8; 40] {
 fn build(
     config: Arc<Config>,
     settings: &Settings,
+    store: Store,
     binlog: Option<Binlog>,
     log_level: Option<LevelHandle>,
 ) -> Server {
@@ -101,7 +164,7 @@ fn build(
     let synced = binlog.as_ref().map_or(Offset(0), Binlog::synced);
     Server {
         config,
-        store: Store::new(),
+        store,
         binlog,
         clients: Clients::default(),
         stats: Stats::new(workers),
@@ -133,7 +196,9 @@ fn forward_log_events(server: &Arc<Server>) {
             tracing::error!("the log could not be written: writes are refused until a restart");
             waiting.send_replace(Offset::MAX);
         }
-        LogEvent::Full => tracing::error!("no space for the log: writes are refused until there is"),
+        LogEvent::Full => {
+            tracing::error!("no space for the log: writes are refused until there is")
+        }
         LogEvent::SpaceReturned => tracing::info!("there is space for the log again"),
         LogEvent::Appended => {}
     }));

@@ -21,7 +21,10 @@ impl Counter {
     /// Adds `n`; only the owning worker may.
     #[inline]
     pub fn add(&self, n: u64) {
-        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+        self.0.store(
+            self.0.load(Ordering::Relaxed).wrapping_add(n),
+            Ordering::Relaxed,
+        );
     }
 
     /// The count.
@@ -90,7 +93,9 @@ impl WorkerStats {
             errors: Counter::default(),
             output_limit_closed: Counter::default(),
             query_limit_closed: Counter::default(),
-            per_command: (0..dispatch::command_count()).map(|_| CommandCounters::default()).collect(),
+            per_command: (0..dispatch::command_count())
+                .map(|_| CommandCounters::default())
+                .collect(),
             error_codes: Mutex::default(),
         }
     }
@@ -211,7 +216,12 @@ impl Stats {
             workers: (0..workers).map(|_| WorkerStats::new()).collect(),
             connections: AtomicU64::new(0),
             rejected_connections: AtomicU64::new(0),
-            sampler: Mutex::new(Sampler { last_at: Instant::now(), last: [0; 3], ring: [[0; 3]; SAMPLES], next: 0 }),
+            sampler: Mutex::new(Sampler {
+                last_at: Instant::now(),
+                last: [0; 3],
+                ring: [[0; 3]; SAMPLES],
+                next: 0,
+            }),
             baseline: Mutex::default(),
         }
     }
@@ -277,7 +287,10 @@ impl Stats {
     fn raw_commands(&self) -> Vec<CommandTotals> {
         let one = |id: u16| {
             let sum = |of: fn(&CommandCounters) -> &Counter| {
-                self.workers.iter().map(|w| of(w.command(CommandId(id))).get()).sum()
+                self.workers
+                    .iter()
+                    .map(|w| of(w.command(CommandId(id))).get())
+                    .sum()
             };
             CommandTotals {
                 name: dispatch::name_of(CommandId(id)),
@@ -353,7 +366,9 @@ impl Stats {
         let totals = self.raw_totals();
         let counts = [totals.commands, totals.input_bytes, totals.output_bytes];
         let mut sampler = self.sampler.lock();
-        let elapsed = now.saturating_duration_since(sampler.last_at).max(Duration::from_millis(1));
+        let elapsed = now
+            .saturating_duration_since(sampler.last_at)
+            .max(Duration::from_millis(1));
         let per_second = |count: u64, last: u64| (count - last) * 1000 / elapsed.as_millis() as u64;
         let sample = std::array::from_fn(|i| per_second(counts[i], sampler.last[i]));
         let next = sampler.next;
@@ -367,7 +382,8 @@ impl Stats {
     #[must_use]
     pub fn rates(&self) -> Rates {
         let sampler = self.sampler.lock();
-        let mean = |i: usize| sampler.ring.iter().map(|sample| sample[i]).sum::<u64>() / SAMPLES as u64;
+        let mean =
+            |i: usize| sampler.ring.iter().map(|sample| sample[i]).sum::<u64>() / SAMPLES as u64;
         Rates {
             ops_per_second: mean(0),
             input_kbps: mean(1) as f64 / 1024.0,
@@ -388,7 +404,10 @@ mod tests {
             stats.worker(id).dirty.add(2);
             stats.worker(id).count_error("WRONGTYPE Operation");
         }
-        assert_eq!((stats.totals().commands, stats.error_codes()["WRONGTYPE"]), (10, 2));
+        assert_eq!(
+            (stats.totals().commands, stats.error_codes()["WRONGTYPE"]),
+            (10, 2)
+        );
         stats.reset();
         stats.worker(WorkerId(1)).commands.add(1);
         let totals = stats.totals();

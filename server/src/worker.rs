@@ -65,7 +65,10 @@ impl Worker {
 }
 
 /// Starts a worker; connections are sent to it through the returned sender.
-pub fn spawn(server: &Arc<Server>, id: WorkerId) -> io::Result<(UnboundedSender<Incoming>, JoinHandle<()>)> {
+pub fn spawn(
+    server: &Arc<Server>,
+    id: WorkerId,
+) -> io::Result<(UnboundedSender<Incoming>, JoinHandle<()>)> {
     let (sender, receiver) = unbounded_channel();
     let server = Arc::clone(server);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -73,14 +76,21 @@ pub fn spawn(server: &Arc<Server>, id: WorkerId) -> io::Result<(UnboundedSender<
         .thread_name(format!("blocking-{}", id.0))
         .max_blocking_threads(64)
         .build()?;
-    let thread = std::thread::Builder::new().name(format!("worker-{}", id.0)).spawn(move || {
-        let worker = Rc::new(Worker { id, server, effects: RefCell::default(), buffers: Pool::default() });
-        let tasks = tokio::task::LocalSet::new();
-        tasks.block_on(&runtime, run(worker, receiver));
-        drop(tasks);
-        // A blocking command still at work (a long KEYS) is not waited for.
-        runtime.shutdown_background();
-    })?;
+    let thread = std::thread::Builder::new()
+        .name(format!("worker-{}", id.0))
+        .spawn(move || {
+            let worker = Rc::new(Worker {
+                id,
+                server,
+                effects: RefCell::default(),
+                buffers: Pool::default(),
+            });
+            let tasks = tokio::task::LocalSet::new();
+            tasks.block_on(&runtime, run(worker, receiver));
+            drop(tasks);
+            // A blocking command still at work (a long KEYS) is not waited for.
+            runtime.shutdown_background();
+        })?;
     Ok((sender, thread))
 }
 
@@ -103,7 +113,13 @@ async fn run(worker: Rc<Worker>, mut incoming: UnboundedReceiver<Incoming>) {
             () = server.shutdown.wait() => break,
         }
     }
-    let mine = || server.clients.all().into_iter().filter(|client| client.worker == worker.id);
+    let mine = || {
+        server
+            .clients
+            .all()
+            .into_iter()
+            .filter(|client| client.worker == worker.id)
+    };
     mine().for_each(|client| client.end_input());
     let goodbye = async {
         while mine().next().is_some() {
@@ -111,18 +127,29 @@ async fn run(worker: Rc<Worker>, mut incoming: UnboundedReceiver<Incoming>) {
         }
     };
     if tokio::time::timeout(FAREWELL, goodbye).await.is_err() {
-        tracing::warn!(worker = worker.id.0, "some clients did not take their last replies");
+        tracing::warn!(
+            worker = worker.id.0,
+            "some clients did not take their last replies"
+        );
     }
 }
 
 fn welcome(worker: &Rc<Worker>, incoming: Incoming) {
     let (stream, addr, laddr, flags) = match incoming {
-        Incoming::Tcp(stream, addr, laddr) => {
-            (tokio::net::TcpStream::from_std(stream).map(Stream::Tcp), addr, laddr, 0)
-        }
+        Incoming::Tcp(stream, addr, laddr) => (
+            tokio::net::TcpStream::from_std(stream).map(Stream::Tcp),
+            addr,
+            laddr,
+            0,
+        ),
         Incoming::Unix(stream, path) => {
             let addr = format!("{path}:0");
-            (tokio::net::UnixStream::from_std(stream).map(Stream::Unix), addr.clone(), addr, flag::UNIX)
+            (
+                tokio::net::UnixStream::from_std(stream).map(Stream::Unix),
+                addr.clone(),
+                addr,
+                flag::UNIX,
+            )
         }
     };
     let stream = match stream {
@@ -134,7 +161,14 @@ fn welcome(worker: &Rc<Worker>, incoming: Incoming) {
     };
     let server = &worker.server;
     let id = server.clients.new_id();
-    let info = Arc::new(ClientInfo::new(id, stream.as_raw_fd(), addr, laddr, worker.id, UnixMs::now()));
+    let info = Arc::new(ClientInfo::new(
+        id,
+        stream.as_raw_fd(),
+        addr,
+        laddr,
+        worker.id,
+        UnixMs::now(),
+    ));
     info.set_flag(flags, true);
     server.clients.insert(&info);
     let authenticated = server.config.peek().requirepass.is_none();
@@ -166,7 +200,9 @@ fn look_after_clients(server: &Server, worker: WorkerId) {
 }
 
 fn is_idle(client: &ClientInfo, settings: &Settings, now: UnixMs) -> bool {
-    let idle_ms = now.0.saturating_sub(client.active_ms.load(Ordering::Relaxed));
+    let idle_ms = now
+        .0
+        .saturating_sub(client.active_ms.load(Ordering::Relaxed));
     let blocked = client.flags.load(Ordering::Relaxed) & flag::BLOCKED != 0;
     settings.timeout_seconds > 0 && !blocked && idle_ms > u64::from(settings.timeout_seconds) * 1000
 }

@@ -31,7 +31,9 @@ impl Slot {
 /// The part of `key` that decides its slot: what stands between the first `{` and the next `}`, if that is
 /// not empty, else the whole key.
 fn hash_tag(key: &[u8]) -> &[u8] {
-    let Some(open) = key.iter().position(|&b| b == b'{') else { return key };
+    let Some(open) = key.iter().position(|&b| b == b'{') else {
+        return key;
+    };
     let rest = &key[open + 1..];
     match rest.iter().position(|&b| b == b'}') {
         Some(close) if close > 0 => &rest[..close],
@@ -46,7 +48,11 @@ const CRC16_TABLE: [u16; 256] = {
         let mut crc = (i as u16) << 8;
         let mut bit = 0;
         while bit < 8 {
-            crc = if crc & 0x8000 != 0 { (crc << 1) ^ 0x1021 } else { crc << 1 };
+            crc = if crc & 0x8000 != 0 {
+                (crc << 1) ^ 0x1021
+            } else {
+                crc << 1
+            };
             bit += 1;
         }
         table[i] = crc;
@@ -56,7 +62,9 @@ const CRC16_TABLE: [u16; 256] = {
 };
 
 fn crc16(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0, |crc, &b| (crc << 8) ^ CRC16_TABLE[usize::from((crc >> 8) as u8 ^ b)])
+    bytes.iter().fold(0, |crc, &b| {
+        (crc << 8) ^ CRC16_TABLE[usize::from((crc >> 8) as u8 ^ b)]
+    })
 }
 
 /// 64-bit hash of a key's bytes under the data directory's seed.
@@ -91,7 +99,9 @@ impl UnixMs {
     /// The wall clock: the only place in this crate that reads it.
     #[must_use]
     pub fn now() -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         UnixMs(since.as_millis() as u64)
     }
 }
@@ -104,7 +114,10 @@ mod tests {
     fn slots_agree_with_the_cluster_specification() {
         assert_eq!(crc16(b"123456789"), 0x31C3);
         assert_eq!(Slot::of(b"foo"), Slot(12182));
-        assert_eq!(Slot::of(b"{user1000}.following"), Slot::of(b"{user1000}.followers"));
+        assert_eq!(
+            Slot::of(b"{user1000}.following"),
+            Slot::of(b"{user1000}.followers")
+        );
         assert_eq!(Slot::of(b"foo{}{bar}"), Slot(crc16(b"foo{}{bar}") & 0x3FFF));
         assert_eq!(Slot::of(b"foo{{bar}}zap"), Slot::of(b"{bar"));
     }

@@ -1,10 +1,46 @@
-//! Keys and values over two tiers.
+//! Keys and values over two tiers: a hot table in memory, RocksDB on disk.
+//!
+//! Nothing here knows of sockets, RESP or commands. The binlog is known only as an [`Offset`] and through
+//! [`Host`]. What a command may do with keys is [`Tx`]; the rest of [`Store`] is for the server around it.
+//!
+//! | to find out about | look into |
+//! |---|---|
+//! | a key's bytes in memory | `entry.rs`, `table.rs`, `space.rs` |
+//! | the states of a key | `state.rs` |
+//! | maxmemory, LFU, victims | `budget.rs`, `lfu.rs`, `spill.rs`, `evict.rs` |
+//! | a read from SSD | `promote.rs`, `readers.rs`, `cold/` |
+//! | checkpoints, replay offset | `checkpoint.rs`, `spill.rs` |
+//! | a key vanishing at its TTL | `tx.rs`, `expire.rs` |
+//! | databases, FLUSHDB, SWAPDB | `keyspace.rs` |
+//! | SCAN, DBSIZE, RANDOMKEY | `scan.rs` |
 
+mod budget;
+mod checkpoint;
 pub mod cold;
+mod entry;
+mod evict;
+mod expire;
 mod ids;
-mod standin;
+mod keyspace;
+mod lfu;
+mod promote;
+mod readers;
+mod scan;
+mod sketch;
+mod space;
+mod spill;
+mod state;
+mod stats;
+mod store;
+mod table;
 mod tx;
+mod warm;
 
+pub use basalt_binlog::Offset;
+pub use budget::{Admission, Policy, RoomWait};
 pub use ids::{KeyHash, NamespaceId, SLOTS, Slot, UnixMs};
-pub use standin::{Admission, ExpiredKey, PinSet, PinWait, Store, StoreError, Tx};
-pub use tx::{Expiry, Fault, Key, Kind, Value};
+pub use promote::{PinSet, PinWait};
+pub use scan::Frozen;
+pub use stats::{StoreStats, TierObject};
+pub use store::{DeleteReason, Host, Opened, Store, StoreError, StoreLimits, StoreOptions};
+pub use tx::{ExpiredKey, Expiry, Fault, Key, Kind, Tx, Value};

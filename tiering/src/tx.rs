@@ -1,8 +1,21 @@
 //! A `Tx`: the slots a command holds, and everything it may do with the keys in them.
 //!
 //! Lookups fault when a key is neither in memory nor pinned; the caller then drops the `Tx`, pins the keys
-//! (`Store::pin`), and runs the command again. A command must fault before its first write (asserted).
+//! (`Store::pin`), and runs the command again. A command meets all its faults before its first write
+//! (asserted), so a fault leaves nothing half done. The one exception is harmless: a key that is found past
+//! its expiry is deleted at once (on a master), and reported by [`Tx::expired`] for the log.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use basalt_binlog::Offset;
+use parking_lot::MutexGuard;
+
+use crate::lfu::Tick;
+use crate::promote::{Loaded, PinSet, Pinned};
+use crate::space::{ColdCopy, NewEntry, SlotTable, Space, Watch};
+use crate::store::{Inner, StoreError};
+use crate::table::Place;
 use crate::{KeyHash, NamespaceId, Slot, UnixMs};
 
 /// A key with its coordinates computed once.
@@ -10,7 +23,7 @@ use crate::{KeyHash, NamespaceId, Slot, UnixMs};
 pub struct Key<'a> {
     /// Number of the database the key was named in.
     pub db: u32,
-    /// Namespace of the selected database.
+    /// Namespace of that database.
     pub ns: NamespaceId,
     /// Cluster slot.
     pub slot: Slot,
@@ -28,6 +41,18 @@ pub enum Kind {
     String = 0,
     /// A string that was modified in place (APPEND, SETRANGE, SETBIT): Redis reports it as `raw`.
     RawString = 1,
+}
+
+impl Kind {
+    /// The kind with this code.
+    #[must_use]
+    pub fn from_code(code: u8) -> Option<Kind> {
+        match code {
+            0 => Some(Kind::String),
+            1 => Some(Kind::RawString),
+            _ => None,
+        }
+    }
 }
 
 /// A value as a handler sees it.
@@ -59,3 +84,563 @@ pub enum Expiry {
 /// A key is not in memory and has to be pinned.
 #[derive(Clone, Copy, Debug)]
 pub struct Fault;
+
+/// A key that a lookup found past its time and deleted.
+#[derive(Debug)]
+pub struct ExpiredKey {
+    /// Its database.
+    pub db: u32,
+    /// Its slot.
+    pub slot: Slot,
+    /// Its bytes.
+    pub key: Box<[u8]>,
+}
+
+/// The locked slots of one command.
+pub struct Tx<'s> {
+    inner: &'s Inner,
+    pins: &'s PinSet,
+    now: UnixMs,
+    tick: Tick,
+    first: Option<(Slot, MutexGuard<'s, SlotTable>)>,
+    rest: Vec<(Slot, MutexGuard<'s, SlotTable>)>,
+    /// Log end when the first write of this command happened.
+    dirty_at: Option<Offset>,
+    /// End of the effect that is replayed.
+    replay_end: Option<Offset>,
+    expired: Vec<ExpiredKey>,
+    failure: Option<StoreError>,
+    hits: u32,
+    misses: u32,
+    wrote: bool,
+    skipped: bool,
+}
+
+impl std::fmt::Debug for Tx<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tx")
+            .field(
+                "slots",
+                &(usize::from(self.first.is_some()) + self.rest.len()),
+            )
+            .finish()
+    }
+}
+
+/// Where a lookup found a key.
+enum Found {
+    /// A live entry.
+    Hot(Place),
+    /// Only in the cold tier; this is its record.
+    Cold(Arc<Loaded>),
+    /// Nowhere.
+    Absent,
+}
+
+impl<'s> Tx<'s> {
+    pub(crate) fn begin(
+        inner: &'s Inner,
+        slots: &[Slot],
+        now: UnixMs,
+        pins: &'s PinSet,
+        replay: Option<(Offset, Offset)>,
+    ) -> Tx<'s> {
+        debug_assert!(
+            slots.is_sorted_by(|a, b| a < b),
+            "slots ascend and do not repeat"
+        );
+        inner.note_time(now);
+        let lock = |slot: &Slot| (*slot, inner.slots[slot.index()].lock());
+        let mut tx = Tx {
+            inner,
+            pins,
+            now,
+            tick: Tick::at(now),
+            first: slots.first().map(lock),
+            rest: Vec::new(),
+            dirty_at: replay.map(|(start, _)| start),
+            replay_end: replay.map(|(_, end)| end),
+            expired: Vec::new(),
+            failure: None,
+            hits: 0,
+            misses: 0,
+            wrote: false,
+            skipped: false,
+        };
+        if slots.len() > 1 {
+            tx.rest = slots[1..].iter().map(lock).collect();
+        }
+        tx
+    }
+
+    /// Time of the command: all its expiry decisions use this one reading of the clock.
+    #[must_use]
+    pub fn now(&self) -> UnixMs {
+        self.now
+    }
+
+    /// The keys that lookups found past their time and deleted; they must be logged as DEL before anything
+    /// else of this command.
+    #[must_use]
+    pub fn expired(&self) -> &[ExpiredKey] {
+        &self.expired
+    }
+
+    /// The error of the cold tier that a lookup met; the command has failed then.
+    pub fn take_failure(&mut self) -> Option<StoreError> {
+        self.failure.take()
+    }
+
+    /// Lookups that found their key, and that did not.
+    #[must_use]
+    pub fn lookups(&self) -> (u32, u32) {
+        (self.hits, self.misses)
+    }
+
+    /// While replaying: the effect is already in a record met (rule 2) and must not be applied.
+    #[must_use]
+    pub fn skipped(&self) -> bool {
+        self.skipped
+    }
+
+    #[inline]
+    fn slot(&mut self, slot: Slot) -> &mut SlotTable {
+        match &mut self.first {
+            Some((first, table)) if *first == slot => table,
+            _ => {
+                let at = self.rest.binary_search_by_key(&slot, |(slot, _)| *slot);
+                &mut self.rest[at.expect("a command touches only keys it declared")].1
+            }
+        }
+    }
+
+    fn space(&mut self, key: &Key<'_>) -> Option<&mut Space> {
+        self.slot(key.slot).space(key.ns)
+    }
+
+    /// Finds a key; deletes it if its time is over and this node may.
+    #[inline]
+    fn find(&mut self, key: &Key<'_>) -> Result<Found, Fault> {
+        let now = self.now;
+        let Some(space) = self.space(key) else {
+            return Ok(Found::Absent);
+        };
+        if let Some(place) = space.table.find(key.hash, key.bytes) {
+            let entry = space.table.entry(place);
+            if entry.is_tombstone() {
+                return Ok(Found::Absent);
+            }
+            if entry.expiry().is_some_and(|at| at <= now) && self.replay_end.is_none() {
+                self.expire_hot(key, place);
+                return Ok(Found::Absent);
+            }
+            return Ok(Found::Hot(place));
+        }
+        if space.cold_only == 0 {
+            return Ok(Found::Absent);
+        }
+        self.find_cold(key)
+    }
+
+    #[cold]
+    fn find_cold(&mut self, key: &Key<'_>) -> Result<Found, Fault> {
+        let loaded = match self.pins.look(key) {
+            Ok(Pinned::Record(loaded)) => loaded,
+            Ok(Pinned::Absent) => return Ok(Found::Absent),
+            Ok(Pinned::No) => {
+                assert!(!self.wrote, "a command faults before its first write");
+                return Err(Fault);
+            }
+            Err(error) => {
+                assert!(!self.wrote, "a command fails before its first write");
+                self.failure = Some(error);
+                return Err(Fault);
+            }
+        };
+        let header = loaded.record.header();
+        if let Some(end) = self.replay_end {
+            if header.guard >= end {
+                self.skipped = true;
+                return Err(Fault);
+            }
+            return Ok(Found::Cold(loaded));
+        }
+        if header.is_expired(self.now) {
+            self.expire_cold(key);
+            return Ok(Found::Absent);
+        }
+        Ok(Found::Cold(loaded))
+    }
+
+    fn expire_hot(&mut self, key: &Key<'_>, place: Place) {
+        if !self.inner.is_master() {
+            return;
+        }
+        let at = self.dirty_at();
+        let seed = self.inner.seed;
+        self.slot(key.slot).changed(key.ns, key.hash, key.bytes);
+        let pure_cache = !self.inner.has_cold();
+        let space = self.space(key).expect("the key was found here");
+        if pure_cache {
+            space.forget(place, seed);
+        } else {
+            space.delete(place, key.hash, at, seed);
+        }
+        self.note_expired(key);
+    }
+
+    fn expire_cold(&mut self, key: &Key<'_>) {
+        if !self.inner.is_master() {
+            return;
+        }
+        let at = self.dirty_at();
+        let seed = self.inner.seed;
+        self.slot(key.slot).changed(key.ns, key.hash, key.bytes);
+        let space = self.space(key).expect("the key is counted here");
+        space.delete_cold(key.hash, key.bytes, true, at, seed);
+        self.note_expired(key);
+    }
+
+    fn note_expired(&mut self, key: &Key<'_>) {
+        self.inner.stats.expired_keys.add(1);
+        self.expired.push(ExpiredKey {
+            db: key.db,
+            slot: key.slot,
+            key: key.bytes.into(),
+        });
+    }
+
+    /// Log end before this command's first effect: where what it makes dirty begins.
+    fn dirty_at(&mut self) -> Offset {
+        match self.dirty_at {
+            Some(at) => at,
+            None => *self.dirty_at.insert(self.inner.host().log_end()),
+        }
+    }
+
+    /// True if the key can be looked up without a fault.
+    pub fn is_resident(&mut self, key: &Key<'_>) -> bool {
+        let Some(space) = self.space(key) else {
+            return true;
+        };
+        space.cold_only == 0
+            || space.table.find(key.hash, key.bytes).is_some()
+            || !matches!(self.pins.look(key), Ok(Pinned::No))
+    }
+
+    /// True if the key has no entry in memory.
+    pub(crate) fn is_cold(&mut self, key: &Key<'_>) -> bool {
+        self.space(key)
+            .is_some_and(|space| space.table.find(key.hash, key.bytes).is_none())
+    }
+
+    /// Puts a cold record into memory, clean.
+    fn install(&mut self, key: &Key<'_>, loaded: &Loaded) -> Place {
+        let header = loaded.record.header();
+        let kind = Kind::from_code(header.kind).unwrap_or(Kind::String);
+        let heat = if self.inner.heat.is_lru() {
+            self.inner.heat.fresh(self.tick)
+        } else {
+            (loaded.counter, (self.now.0 / 60_000) as u16)
+        };
+        let seed = self.inner.seed;
+        self.inner.stats.promoted.add(1);
+        let new = NewEntry::new(
+            key,
+            kind,
+            loaded.record.payload(),
+            header.expiry,
+            heat,
+            seed,
+        );
+        let space = self.space(key).expect("the key is counted here");
+        space.insert_loaded(&new)
+    }
+
+    /// The key's entry for a change; installs the cold copy.
+    fn find_for_write(&mut self, key: &Key<'_>) -> Result<Option<Place>, Fault> {
+        Ok(match self.find(key)? {
+            Found::Hot(place) => Some(place),
+            Found::Absent => None,
+            Found::Cold(loaded) => Some(self.install(key, &loaded)),
+        })
+    }
+
+    fn touch(&mut self, key: &Key<'_>, place: Place) {
+        let (inner, tick) = (self.inner, self.tick);
+        let space = self.space(key).expect("the key was found here");
+        let entry = space.table.entry(place);
+        let (old, clock) = (space.table.lfu(place), entry.clock());
+        let (counter, minutes) = inner.heat.touched(old, clock, tick);
+        if counter != old {
+            space.table.set_lfu(place, counter);
+        }
+        if minutes != clock {
+            entry.set_clock(minutes);
+        }
+    }
+
+    fn value(&mut self, key: &Key<'_>, place: Place) -> Value<'_> {
+        let (inner, tick) = (self.inner, self.tick);
+        let space = self.space(key).expect("the key was found here");
+        let entry = space.table.entry(place);
+        let (counter, clock) = (space.table.lfu(place), entry.clock());
+        Value {
+            kind: entry.kind().expect("a live entry"),
+            bytes: entry.value(),
+            expiry: entry.expiry(),
+            freq: inner.heat.decayed(counter, clock, tick),
+            idle_seconds: inner.heat.idle_seconds(counter, clock, tick),
+        }
+    }
+
+    fn read(&mut self, key: &Key<'_>, touch: bool) -> Result<Option<Value<'_>>, Fault> {
+        match self.find(key)? {
+            Found::Absent => {
+                self.misses += 1;
+                Ok(None)
+            }
+            Found::Hot(place) => {
+                self.hits += 1;
+                if touch {
+                    self.touch(key, place);
+                }
+                Ok(Some(self.value(key, place)))
+            }
+            Found::Cold(loaded) if touch && loaded.admitted => {
+                self.hits += 1;
+                let place = self.install(key, &loaded);
+                Ok(Some(self.value(key, place)))
+            }
+            Found::Cold(loaded) => {
+                self.hits += 1;
+                Ok(Some(self.cold_value(key, &loaded)))
+            }
+        }
+    }
+
+    /// The value served from the read itself, which the pin keeps alive.
+    fn cold_value(&self, key: &Key<'_>, loaded: &Loaded) -> Value<'_> {
+        let Some(pinned) = self.pins.record(key) else {
+            unreachable!("the record came from the pin")
+        };
+        let header = loaded.record.header();
+        Value {
+            kind: Kind::from_code(header.kind).unwrap_or(Kind::String),
+            bytes: pinned.record.payload(),
+            expiry: header.expiry,
+            freq: loaded.counter,
+            idle_seconds: self.inner.heat.idle_seconds(
+                header.lfu_counter,
+                header.lfu_clock,
+                self.tick,
+            ),
+        }
+    }
+
+    /// Reads a key and counts the access. A key past its expiry is absent (and, on a master, deleted).
+    ///
+    /// # Errors
+    /// [`Fault`] if the key has to be pinned first.
+    #[inline]
+    pub fn get(&mut self, key: &Key<'_>) -> Result<Option<Value<'_>>, Fault> {
+        self.read(key, true)
+    }
+
+    /// Reads a key without counting the access (OBJECT, TYPE, TTL, EXISTS of NO-TOUCH clients).
+    ///
+    /// # Errors
+    /// [`Fault`] if the key has to be pinned first.
+    pub fn peek(&mut self, key: &Key<'_>) -> Result<Option<Value<'_>>, Fault> {
+        self.read(key, false)
+    }
+
+    /// True if the key is there; counts the access.
+    ///
+    /// # Errors
+    /// [`Fault`] if the key has to be pinned first.
+    pub fn exists(&mut self, key: &Key<'_>) -> Result<bool, Fault> {
+        Ok(self.read(key, true)?.is_some())
+    }
+
+    /// Sets the key, whatever it was. `Expiry::Keep` needs a preceding `get`/`peek`/`exists` of the key.
+    pub fn set(&mut self, key: &Key<'_>, kind: Kind, value: &[u8], expiry: Expiry) {
+        if let Some(place) = self
+            .space(key)
+            .and_then(|space| space.table.find(key.hash, key.bytes))
+        {
+            let at = self.begin_write(key);
+            self.touch(key, place);
+            let space = self.space(key).expect("the key was found here");
+            let entry = space.table.entry(place);
+            let expiry = match expiry {
+                Expiry::Never => None,
+                Expiry::At(at) => Some(at),
+                Expiry::Keep if entry.is_tombstone() => None,
+                Expiry::Keep => entry.expiry(),
+            };
+            space.overwrite(place, key.hash, kind, value, expiry, at);
+            return;
+        }
+        // What a pin knows of the cold copy is void once the write has begun.
+        let (cold, kept) = self.cold_copy(key);
+        let at = self.begin_write(key);
+        let expiry = match expiry {
+            Expiry::Never => None,
+            Expiry::At(at) => Some(at),
+            Expiry::Keep => kept,
+        };
+        let heat = self.inner.heat.fresh(self.tick);
+        let new = NewEntry::new(key, kind, value, expiry, heat, self.inner.seed);
+        self.space_or_new(key).insert_written(&new, cold, at);
+    }
+
+    /// What is known of the cold copy of a key without an entry, and its expiry.
+    fn cold_copy(&mut self, key: &Key<'_>) -> (ColdCopy, Option<UnixMs>) {
+        if self.space(key).is_none_or(|space| space.cold_only == 0) {
+            return (ColdCopy::No, None);
+        }
+        match self.pins.look(key) {
+            Ok(Pinned::Absent) => (ColdCopy::No, None),
+            Ok(Pinned::Record(loaded)) => {
+                let expiry = loaded.record.header().expiry;
+                (
+                    ColdCopy::Yes {
+                        volatile: expiry.is_some(),
+                    },
+                    expiry,
+                )
+            }
+            _ => (ColdCopy::Unknown, None),
+        }
+    }
+
+    /// Notes that the command writes from here on, and that the key changes.
+    fn begin_write(&mut self, key: &Key<'_>) -> Offset {
+        let at = self.dirty_at();
+        self.wrote = true;
+        let replay_end = self.replay_end;
+        let slot = self.slot(key.slot);
+        slot.changed(key.ns, key.hash, key.bytes);
+        if let Some(end) = replay_end {
+            slot.applied = slot.applied.max(end);
+        }
+        at
+    }
+
+    fn space_or_new(&mut self, key: &Key<'_>) -> &mut Space {
+        let inner = self.inner;
+        let slot = self.slot(key.slot);
+        if slot.space(key.ns).is_none() {
+            let names = inner
+                .keyspace
+                .namespace(key.ns)
+                .expect("a command sees only live namespaces");
+            slot.add_space(names);
+        }
+        slot.space(key.ns).expect("it is there now")
+    }
+
+    /// Deletes the key; true if it was there.
+    ///
+    /// # Errors
+    /// [`Fault`] if the key has to be pinned first.
+    pub fn remove(&mut self, key: &Key<'_>) -> Result<bool, Fault> {
+        let found = self.find(key)?;
+        if matches!(found, Found::Absent) {
+            return Ok(false);
+        }
+        let at = self.begin_write(key);
+        let seed = self.inner.seed;
+        let pure_cache = !self.inner.has_cold();
+        let space = self.space(key).expect("the key was found here");
+        match found {
+            Found::Absent => unreachable!("returned above"),
+            Found::Hot(place) if pure_cache => space.forget(place, seed),
+            Found::Hot(place) => space.delete(place, key.hash, at, seed),
+            Found::Cold(loaded) => {
+                let volatile = loaded.record.header().expiry.is_some();
+                space.delete_cold(key.hash, key.bytes, volatile, at, seed);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Changes only the expiry; false if the key is absent.
+    ///
+    /// # Errors
+    /// [`Fault`] if the key has to be pinned first.
+    pub fn set_expiry(&mut self, key: &Key<'_>, expiry: Option<UnixMs>) -> Result<bool, Fault> {
+        let Some(place) = self.find_for_write(key)? else {
+            return Ok(false);
+        };
+        let at = self.begin_write(key);
+        self.space(key)
+            .expect("the key was found here")
+            .set_expiry(place, key.hash, expiry, at);
+        Ok(true)
+    }
+
+    /// Appends to the value (creates the key if absent) and returns the new length. Amortised O(added).
+    ///
+    /// # Errors
+    /// [`Fault`] if the key has to be pinned first.
+    pub fn append(&mut self, key: &Key<'_>, tail: &[u8]) -> Result<usize, Fault> {
+        let Some(place) = self.find_for_write(key)? else {
+            self.set(key, Kind::String, tail, Expiry::Never);
+            return Ok(tail.len());
+        };
+        let space = self.space(key).expect("the key was found here");
+        let old_len = space.table.entry(place).value_len();
+        let value = self.change(key, place, old_len + tail.len());
+        value[old_len..].copy_from_slice(tail);
+        Ok(value.len())
+    }
+
+    /// Gives the existing value, grown with zeroes to at least `len`, for modification in place; creates
+    /// the key if absent. Keeps the expiry. The kind becomes `RawString`.
+    ///
+    /// # Errors
+    /// [`Fault`] if the key has to be pinned first.
+    pub fn modify(&mut self, key: &Key<'_>, len: usize) -> Result<&mut [u8], Fault> {
+        let place = match self.find_for_write(key)? {
+            Some(place) => place,
+            None => {
+                self.set(key, Kind::RawString, &[], Expiry::Never);
+                self.find_for_write(key)?.expect("just set")
+            }
+        };
+        let space = self.space(key).expect("the key was found here");
+        let new_len = space.table.entry(place).value_len().max(len);
+        Ok(self.change(key, place, new_len))
+    }
+
+    fn change(&mut self, key: &Key<'_>, place: Place, new_len: usize) -> &mut [u8] {
+        let at = self.begin_write(key);
+        self.touch(key, place);
+        let space = self.space(key).expect("the key was found here");
+        let mut entry = space.table.entry(place);
+        if new_len > entry.value_len() {
+            entry = entry.grow(new_len);
+            space.table.set_entry(place, entry);
+        }
+        entry.set_kind(Kind::RawString);
+        space.mark_written(place, key.hash, at);
+        entry.value_mut()
+    }
+
+    /// Makes a cold key hot, clean; true if the key is in memory then.
+    pub(crate) fn warm(&mut self, key: &Key<'_>) -> Result<bool, Fault> {
+        Ok(self.find_for_write(key)?.is_some())
+    }
+
+    /// Has `flag` set when the key is next changed, deleted or expired.
+    pub fn watch(&mut self, key: &Key<'_>, flag: &Arc<AtomicBool>) {
+        let watch = Watch {
+            ns: key.ns,
+            key: key.bytes.into(),
+            flag: Arc::clone(flag),
+        };
+        self.slot(key.slot).watches.push(watch);
+    }
+}

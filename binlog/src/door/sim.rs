@@ -183,11 +183,17 @@ impl Disk {
     }
 
     fn alive(&self) -> io::Result<()> {
-        if self.dead { Err(io::Error::from_raw_os_error(libc::EIO)) } else { Ok(()) }
+        if self.dead {
+            Err(io::Error::from_raw_os_error(libc::EIO))
+        } else {
+            Ok(())
+        }
     }
 
     fn fault(&mut self, kind: SimFault) -> io::Result<()> {
-        let Some(at) = self.faults.iter().position(|f| f.0 == kind && f.2 > 0) else { return Ok(()) };
+        let Some(at) = self.faults.iter().position(|f| f.0 == kind && f.2 > 0) else {
+            return Ok(());
+        };
         self.faults[at].2 -= 1;
         Err(io::Error::from_raw_os_error(self.faults[at].1))
     }
@@ -197,7 +203,10 @@ impl Disk {
     }
 
     fn used(&self) -> u64 {
-        self.names.values().map(|id| self.files[id].data.len() as u64).sum()
+        self.names
+            .values()
+            .map(|id| self.files[id].data.len() as u64)
+            .sum()
     }
 
     fn grow(&mut self, id: u64, len: u64) -> io::Result<()> {
@@ -211,7 +220,8 @@ impl Disk {
         let file = self.file(id);
         file.data.resize(len as usize, 0);
         file.length_dirty = true;
-        file.dirty.extend(had as usize / SECTOR..(len as usize).div_ceil(SECTOR));
+        file.dirty
+            .extend(had as usize / SECTOR..(len as usize).div_ceil(SECTOR));
         Ok(())
     }
 
@@ -259,7 +269,11 @@ impl Disk {
             let mut file = self.files[id].clone();
             file.see_map();
             let longer = file.data.len().max(file.durable.len());
-            let len = if file.length_dirty && self.chance(2) { file.data.len() } else { file.durable.len() };
+            let len = if file.length_dirty && self.chance(2) {
+                file.data.len()
+            } else {
+                file.durable.len()
+            };
             file.durable.resize(longer, 0);
             for sector in std::mem::take(&mut file.dirty) {
                 if self.chance(2) {
@@ -268,7 +282,14 @@ impl Disk {
             }
             file.durable.resize(len, 0);
             let data = file.durable;
-            left.files.insert(*id, File { durable: data.clone(), data, ..File::default() });
+            left.files.insert(
+                *id,
+                File {
+                    durable: data.clone(),
+                    data,
+                    ..File::default()
+                },
+            );
         }
         left.durable_names = names.clone();
         left.names = names;
@@ -295,7 +316,10 @@ impl File {
         let Some(map) = self.map.clone() else { return };
         for sector in 0..map.0.len().div_ceil(SECTOR) {
             let range = sector * SECTOR..((sector + 1) * SECTOR).min(map.0.len());
-            let now: Vec<u8> = map.0[range.clone()].iter().map(|b| b.load(Ordering::Relaxed)).collect();
+            let now: Vec<u8> = map.0[range.clone()]
+                .iter()
+                .map(|b| b.load(Ordering::Relaxed))
+                .collect();
             if self.data[range.clone()] != now[..] {
                 self.data[range].copy_from_slice(&now);
                 self.dirty.insert(sector);
@@ -322,7 +346,8 @@ impl File {
                 map.0[at + i].store(*byte, Ordering::Relaxed);
             }
         }
-        self.dirty.extend(at / SECTOR..(at + bytes.len()).div_ceil(SECTOR));
+        self.dirty
+            .extend(at / SECTOR..(at + bytes.len()).div_ceil(SECTOR));
     }
 
     fn sync(&mut self) {
@@ -378,7 +403,10 @@ impl Door for SimDoor {
             }
             None => return Err(not_found()),
         };
-        Ok(Arc::new(SimFile { door: self.clone(), id }))
+        Ok(Arc::new(SimFile {
+            door: self.clone(),
+            id,
+        }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -411,7 +439,9 @@ impl Door for SimDoor {
         if disk.dead {
             return disk.alive();
         }
-        let (here, elsewhere) = std::mem::take(&mut disk.unsynced_changes).into_iter().partition(|c| c.is_in(dir));
+        let (here, elsewhere) = std::mem::take(&mut disk.unsynced_changes)
+            .into_iter()
+            .partition(|c| c.is_in(dir));
         let here: Vec<Change> = here;
         disk.unsynced_changes = elsewhere;
         for change in here {
@@ -424,12 +454,17 @@ impl Door for SimDoor {
         let disk = self.0.lock();
         disk.alive()?;
         let here = disk.names.keys().filter(|path| path.parent() == Some(dir));
-        Ok(here.filter_map(|path| path.file_name()?.to_str().map(str::to_owned)).collect())
+        Ok(here
+            .filter_map(|path| path.file_name()?.to_str().map(str::to_owned))
+            .collect())
     }
 
     fn lock(&self, _path: &Path) -> io::Result<Box<dyn Send + Sync>> {
         // One simulated process at a time: the tests see to it.
-        self.0.lock().alive().map(|()| Box::new(()) as Box<dyn Send + Sync>)
+        self.0
+            .lock()
+            .alive()
+            .map(|()| Box::new(()) as Box<dyn Send + Sync>)
     }
 }
 
@@ -481,7 +516,8 @@ impl DoorFile for SimFile {
         disk.grow(self.id, len)?;
         let file = disk.file(self.id);
         if len < file.data.len() as u64 {
-            file.dirty.extend(len as usize / SECTOR..file.data.len().div_ceil(SECTOR));
+            file.dirty
+                .extend(len as usize / SECTOR..file.data.len().div_ceil(SECTOR));
             file.data.truncate(len as usize);
             file.length_dirty = true;
         }
@@ -502,9 +538,15 @@ impl DoorFile for SimFile {
         if file.map.is_some() || len > file.data.len() {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let bytes = Arc::new(SharedBytes(file.data[..len].iter().map(|b| AtomicU8::new(*b)).collect()));
+        let bytes = Arc::new(SharedBytes(
+            file.data[..len].iter().map(|b| AtomicU8::new(*b)).collect(),
+        ));
         file.map = Some(bytes.clone());
-        Ok(Box::new(SimMapping { bytes, door: self.door.clone(), id: self.id }))
+        Ok(Box::new(SimMapping {
+            bytes,
+            door: self.door.clone(),
+            id: self.id,
+        }))
     }
 }
 
@@ -554,7 +596,10 @@ mod tests {
             door.sync_dir(Path::new("/d")).unwrap();
             file.write_at(&[2; 512], 512).unwrap();
             let left = read(&door.power_cut(), "/d/a").unwrap();
-            assert_eq!((&left[..512], &left[1024..]), (&[1; 512][..], &[1; 976][..]));
+            assert_eq!(
+                (&left[..512], &left[1024..]),
+                (&[1; 512][..], &[1; 976][..])
+            );
             assert!(left[512..1024] == [1; 512] || left[512..1024] == [2; 512]);
         }
     }
@@ -574,7 +619,10 @@ mod tests {
                 Some(_) => {}
             }
         }
-        assert!(names > 20 && contents > 10, "names lost {names}, contents lost {contents}");
+        assert!(
+            names > 20 && contents > 10,
+            "names lost {names}, contents lost {contents}"
+        );
     }
 
     #[test]
@@ -595,7 +643,10 @@ mod tests {
         let door = SimDoor::new(1);
         door.set_capacity(1000);
         let file = door.open(Path::new("/d/a"), true).unwrap();
-        assert_eq!(file.preallocate(1001).unwrap_err().raw_os_error(), Some(libc::ENOSPC));
+        assert_eq!(
+            file.preallocate(1001).unwrap_err().raw_os_error(),
+            Some(libc::ENOSPC)
+        );
         door.fail(SimFault::Sync, libc::EIO, 1);
         assert!(file.sync_data().is_err());
         assert!(file.sync_data().is_ok());

@@ -166,6 +166,9 @@ fn requests_are_split_and_refused_alike() {
         "\t",
         "*2\r\n$4\r\nECHO\r\n$3\r\na\r\n\r\n",
         "*2\r\n$4\r\nECHO\r\n$",
+        "\x0b",
+        "\"\\t\\x4\\n\"",
+        "ECHO \"\\a\\t",
         "*1\r\n",
         "$1\r\n",
     ]);

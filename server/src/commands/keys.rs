@@ -41,7 +41,8 @@ const EXPIRE_CONDITION: ArgSpec = ArgSpec::one_of(
 
 const PER_KEY: &str = "O(N), N being the number of keys";
 const BY_SIZE: &str = "O(1) for a string, O(N) for a collection of N items";
-const PER_KEY_BY_SIZE: &str = "O(N), N being the number of keys; in addition O(M) for a collection of M items";
+const PER_KEY_BY_SIZE: &str =
+    "O(N), N being the number of keys; in addition O(M) for a collection of M items";
 
 /// A command on keys that has no subcommands.
 #[allow(clippy::too_many_arguments, reason = "the columns of the table")]
@@ -58,7 +59,19 @@ const fn row(
 ) -> Command {
     let handler = Handler::Data(handler);
     let group = Group::Generic;
-    Command { name, summary, since, group, complexity, arity, flags, keys, args, subcommands: &[], handler }
+    Command {
+        name,
+        summary,
+        since,
+        group,
+        complexity,
+        arity,
+        flags,
+        keys,
+        args,
+        subcommands: &[],
+        handler,
+    }
 }
 
 /// The commands.

@@ -71,8 +71,20 @@ pub struct Ctx<'a, 's> {
     pub effects: &'a mut Effects,
     /// The selected database.
     pub db: u32,
-    /// The command's reading of the clock.
+    /// The command's reading of the clock, or [`REPLAY_CLOCK`].
     pub now: UnixMs,
+}
+
+/// What commands from a log read on the clock, so that they do again exactly what was done: for them no
+/// time is past (what had expired was logged as DEL) and limits that a client meets do not hold.
+pub const REPLAY_CLOCK: UnixMs = UnixMs(0);
+
+impl Ctx<'_, '_> {
+    /// True for a command from a log.
+    #[must_use]
+    pub fn is_replay(&self) -> bool {
+        self.now == REPLAY_CLOCK
+    }
 }
 
 /// What kind of work a command is, and the function that does it.
@@ -255,7 +267,9 @@ pub struct Command {
 
 impl std::fmt::Debug for Command {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Command").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Command")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -269,7 +283,11 @@ impl Command {
     /// True if `argc` arguments (name included) fit the arity.
     #[must_use]
     pub fn fits(&self, argc: usize) -> bool {
-        if self.arity >= 0 { argc == self.arity as usize } else { argc >= (-self.arity) as usize }
+        if self.arity >= 0 {
+            argc == self.arity as usize
+        } else {
+            argc >= (-self.arity) as usize
+        }
     }
 
     /// Calls `each` with the argument index and intent of every key; false if a key count in the arguments
@@ -324,7 +342,13 @@ static FAMILIES: &[&[Command]] = &[
 ];
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Command, foldhash::fast::FixedState>> =
-    LazyLock::new(|| FAMILIES.iter().flat_map(|family| family.iter()).map(|c| (c.name, c)).collect());
+    LazyLock::new(|| {
+        FAMILIES
+            .iter()
+            .flat_map(|family| family.iter())
+            .map(|c| (c.name, c))
+            .collect()
+    });
 
 /// All top-level commands.
 pub fn all() -> impl Iterator<Item = &'static Command> {

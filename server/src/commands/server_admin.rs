@@ -12,7 +12,7 @@ mod debug;
 mod digest;
 mod save;
 
-pub use apply::{retention, store_limits};
+pub use apply::retention;
 
 const READY: Flags = Flags::LOADING.or(Flags::STALE);
 const ADMIN: Flags = Flags::ADMIN.or(Flags::NOSCRIPT);

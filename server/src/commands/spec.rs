@@ -21,14 +21,26 @@ impl KeySpec {
         intent: Intent,
         flags: &'static [&'static str],
     ) -> Self {
-        KeySpec { first, find: Find::Range { last, step }, intent, flags }
+        KeySpec {
+            first,
+            find: Find::Range { last, step },
+            intent,
+            flags,
+        }
     }
 }
 
 impl ArgSpec {
     /// A plain argument.
     pub(crate) const fn new(name: &'static str, kind: &'static str) -> Self {
-        ArgSpec { name, kind, token: None, flags: &[], since: None, args: &[] }
+        ArgSpec {
+            name,
+            kind,
+            token: None,
+            flags: &[],
+            since: None,
+            args: &[],
+        }
     }
 
     /// A key.
@@ -43,31 +55,49 @@ impl ArgSpec {
 
     /// One of `args`.
     pub(crate) const fn one_of(name: &'static str, args: &'static [ArgSpec]) -> Self {
-        ArgSpec { args, ..Self::new(name, "oneof") }
+        ArgSpec {
+            args,
+            ..Self::new(name, "oneof")
+        }
     }
 
     /// `args` one after the other.
     pub(crate) const fn block(name: &'static str, args: &'static [ArgSpec]) -> Self {
-        ArgSpec { args, ..Self::new(name, "block") }
+        ArgSpec {
+            args,
+            ..Self::new(name, "block")
+        }
     }
 
     /// The same argument behind a literal word.
     pub(crate) const fn after(self, token: &'static str) -> Self {
-        ArgSpec { token: Some(token), ..self }
+        ArgSpec {
+            token: Some(token),
+            ..self
+        }
     }
 
     /// The same argument, which may be left out.
     pub(crate) const fn optional(self) -> Self {
-        ArgSpec { flags: &["optional"], ..self }
+        ArgSpec {
+            flags: &["optional"],
+            ..self
+        }
     }
 
     /// The same argument, which may be repeated.
     pub(crate) const fn multiple(self) -> Self {
-        ArgSpec { flags: &["multiple"], ..self }
+        ArgSpec {
+            flags: &["multiple"],
+            ..self
+        }
     }
 
     /// The same argument, introduced later than its command.
     pub(crate) const fn since(self, version: &'static str) -> Self {
-        ArgSpec { since: Some(version), ..self }
+        ArgSpec {
+            since: Some(version),
+            ..self
+        }
     }
 }

@@ -18,8 +18,11 @@ mod set_options;
 const KEY: ArgSpec = ArgSpec::key("key");
 const VALUE: ArgSpec = ArgSpec::new("value", "string");
 const KEY_VALUE: &[ArgSpec] = &[KEY, VALUE];
-const KEY_START_END: &[ArgSpec] =
-    &[KEY, ArgSpec::new("start", "integer"), ArgSpec::new("end", "integer")];
+const KEY_START_END: &[ArgSpec] = &[
+    KEY,
+    ArgSpec::new("start", "integer"),
+    ArgSpec::new("end", "integer"),
+];
 
 const READ: &[KeySpec] = &[KeySpec::one(1, Intent::Read, &["RO", "access"])];
 const UPDATE: &[KeySpec] = &[KeySpec::one(1, Intent::Update, &["RW", "access", "update"])];
@@ -32,14 +35,26 @@ const READ_FAST: Flags = Flags::READONLY.or(Flags::FAST);
 const SET_CONDITION: &[ArgSpec] = &[
     ArgSpec::word("nx", "NX"),
     ArgSpec::word("xx", "XX"),
-    ArgSpec::new("comparison-value", "string").after("IFEQ").since("8.4.0"),
-    ArgSpec::new("comparison-value", "string").after("IFNE").since("8.4.0"),
+    ArgSpec::new("comparison-value", "string")
+        .after("IFEQ")
+        .since("8.4.0"),
+    ArgSpec::new("comparison-value", "string")
+        .after("IFNE")
+        .since("8.4.0"),
 ];
 const SET_EXPIRATION: &[ArgSpec] = &[
-    ArgSpec::new("seconds", "integer").after("EX").since("2.6.12"),
-    ArgSpec::new("milliseconds", "integer").after("PX").since("2.6.12"),
-    ArgSpec::new("unix-time-seconds", "unix-time").after("EXAT").since("6.2.0"),
-    ArgSpec::new("unix-time-milliseconds", "unix-time").after("PXAT").since("6.2.0"),
+    ArgSpec::new("seconds", "integer")
+        .after("EX")
+        .since("2.6.12"),
+    ArgSpec::new("milliseconds", "integer")
+        .after("PX")
+        .since("2.6.12"),
+    ArgSpec::new("unix-time-seconds", "unix-time")
+        .after("EXAT")
+        .since("6.2.0"),
+    ArgSpec::new("unix-time-milliseconds", "unix-time")
+        .after("PXAT")
+        .since("6.2.0"),
     ArgSpec::word("keepttl", "KEEPTTL").since("6.0.0"),
 ];
 const GETEX_EXPIRATION: &[ArgSpec] = &[
@@ -67,7 +82,19 @@ const fn row(
 ) -> Command {
     let handler = Handler::Data(handler);
     let group = Group::String;
-    Command { name, summary, since, group, complexity, arity, flags, keys, args, subcommands: &[], handler }
+    Command {
+        name,
+        summary,
+        since,
+        group,
+        complexity,
+        arity,
+        flags,
+        keys,
+        args,
+        subcommands: &[],
+        handler,
+    }
 }
 
 /// The commands.
@@ -149,5 +176,8 @@ fn string(value: Option<Value<'_>>) -> Result<Option<Value<'_>>, Error> {
 /// The longest string a command may make: `proto-max-bulk-len`. Replay is not bound by it, since the limit
 /// may have been lowered after the fact.
 fn max_string_bytes(ctx: &Ctx<'_, '_>) -> usize {
-    if ctx.server.is_loading() { usize::MAX } else { ctx.server.config.peek().proto_max_bulk_bytes as usize }
+    if ctx.is_replay() {
+        return usize::MAX;
+    }
+    usize::try_from(ctx.server.config.peek().proto_max_bulk_bytes).unwrap_or(usize::MAX)
 }

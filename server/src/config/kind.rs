@@ -273,7 +273,7 @@ fn parse_limits(args: &[Vec<u8>], old: &Value) -> Result<BufferLimits, Reason> {
         _ => BufferLimits::NONE,
     };
     let (groups, odd) = args.as_chunks::<4>();
-    if !odd.is_empty() || groups.is_empty() {
+    if !odd.is_empty() {
         return Err("Wrong number of arguments in buffer limit configuration.".into());
     }
     for [class, hard, soft, seconds] in groups {

@@ -136,7 +136,8 @@ impl Config {
 
     /// CONFIG SET, with the server's part in it: `apply` gets the settings before and after and
     /// the topics that differ. If it fails, the settings are as before, and so must be whatever
-    /// it did.
+    /// it did. It runs under the lock that CONFIG GET takes too: it must be quick, and must read
+    /// what it is given, not this `Config`'s table.
     pub fn set_and_apply(
         &self,
         pairs: &[(&[u8], &[u8])],

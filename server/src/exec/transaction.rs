@@ -12,9 +12,10 @@ use std::sync::atomic::Ordering;
 
 use basalt_binlog::MANY_SLOTS;
 use basalt_resp::{Args, Encoder};
-use basalt_tiering::Key;
+use basalt_tiering::{Key, PinSet};
 
 use super::{Env, KeyList, Ran, begin, commit, commit_exclusive, count_dirty, count_lookups, step};
+use crate::clients::flag;
 use crate::commands::keyspace::KeyspaceCtx;
 use crate::commands::{Handler, Stop};
 use crate::errors::Error;
@@ -43,7 +44,11 @@ pub fn way(multi: &Multi) -> Way {
         Handler::Session(_) => HARMLESS.contains(&queued.row.command.name),
         Handler::Keyspace(_) | Handler::Exclusive(_) => false,
     };
-    if multi.queue.iter().all(locked) { Way::Locked } else { Way::Still }
+    if multi.queue.iter().all(locked) {
+        Way::Locked
+    } else {
+        Way::Still
+    }
 }
 
 /// The keys of all queued commands, each in the database that will be selected then.
@@ -67,14 +72,45 @@ fn selected(server: &Server, args: &Args<'_>) -> Option<u32> {
 }
 
 /// Runs a queue under the locks of its keys. After a fault the session still has its queue.
-pub fn run_locked(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &mut Vec<u8>) -> Ran {
+pub fn run_locked(
+    env: &mut Env<'_>,
+    server: &Arc<Server>,
+    multi: &Multi,
+    out: &mut Vec<u8>,
+) -> Ran {
     env.effects.clear();
     let mut keys = keys_of(server, multi, env.session.db);
     let slot = common_slot(&keys);
     let watched = env.session.watch.keys.clone();
-    keys.extend(watched.iter().map(|watched| server.store.key(watched.db, &watched.key)));
-    let (mut tx, _) = begin(server, &keys, env.now, &env.session.pins);
-    for key in &keys[keys.len() - watched.len()..] {
+    keys.extend(
+        watched
+            .iter()
+            .map(|watched| server.store.key(watched.db, &watched.key)),
+    );
+    let pins = std::mem::take(&mut env.session.pins);
+    let ran = in_locked_slots(env, server, multi, &keys, &pins, watched.len(), slot, out);
+    env.session.pins = pins;
+    count_dirty(env);
+    ran
+}
+
+/// Runs a queue in the slots of `keys`, the last `watched` of which are only watched.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "the one caller has just computed them"
+)]
+fn in_locked_slots(
+    env: &mut Env<'_>,
+    server: &Arc<Server>,
+    multi: &Multi,
+    keys: &[Key<'_>],
+    pins: &PinSet,
+    watched: usize,
+    slot: u16,
+    out: &mut Vec<u8>,
+) -> Ran {
+    let (mut tx, _) = begin(server, keys, env.now, pins);
+    for key in &keys[keys.len() - watched..] {
         // A look at a watched key that has expired deletes it, which trips the flag.
         let _ = tx.peek(key);
     }
@@ -94,14 +130,16 @@ pub fn run_locked(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &
     for queued in &multi.queue {
         let args = queued.args.as_args();
         match queued.row.command.handler {
-            Handler::Data(handler) => match KeyList::of(server, queued.row, &args, env.session.db) {
-                Ok(list) => {
-                    if step(env, &mut tx, handler, &args, list.as_slice(), out) == Ran::Fault {
-                        refuse(env, out, &LATE_FAULT);
+            Handler::Data(handler) => {
+                match KeyList::of(server, queued.row, &args, env.session.db) {
+                    Ok(list) => {
+                        if step(env, &mut tx, handler, &args, list.as_slice(), out) == Ran::Fault {
+                            refuse(env, out, &LATE_FAULT);
+                        }
                     }
+                    Err(error) => refuse(env, out, &error),
                 }
-                Err(error) => refuse(env, out, &error),
-            },
+            }
             _ => other(env, server, queued, &args, out),
         }
     }
@@ -110,8 +148,6 @@ pub fn run_locked(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &
         env.session.written_to = Some(end);
     }
     count_lookups(env, &tx);
-    drop(tx);
-    count_dirty(env);
     Ran::Done
 }
 
@@ -128,13 +164,22 @@ pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &m
     env.effects.clear();
     for watched in &env.session.watch.keys {
         let key = server.store.key(watched.db, &watched.key);
-        let look = |tx: &mut basalt_tiering::Tx<'_>, _: &mut crate::effects::Effects| drop(tx.peek(&key));
+        let look = |tx: &mut basalt_tiering::Tx<'_>, _: &mut crate::effects::Effects| {
+            // Its expiry, if it has passed, trips the flag; what it holds is of no interest.
+            let _ = tx.peek(&key);
+        };
         let ((), _) = super::change(server, &[key], env.now, &env.session.pins, look);
     }
     if env.session.watch.flag.load(Ordering::Acquire) {
         Encoder::new(out, env.session.proto).null_array();
         return;
     }
+    // From here to the append of the common frame nothing may reach the cold tier: it would be ahead of the
+    // log (rule 1).
+    let frozen = match server.store.freeze() {
+        Ok(frozen) => frozen,
+        Err(error) => return refuse(env, out, &Error::text(format!("ERR {error}"))),
+    };
     Encoder::new(out, env.session.proto).array(multi.queue.len());
     env.session.in_exec = true;
     for queued in &multi.queue {
@@ -152,6 +197,7 @@ pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &m
     }
     env.session.in_exec = false;
     commit_still(env);
+    drop(frozen);
 }
 
 /// Appends what has gathered under the exclusive gate.
@@ -164,7 +210,13 @@ fn commit_still(env: &mut Env<'_>) {
 }
 
 /// Runs one queued command of any kind, outside of slot locks except for a harmless one.
-fn other(env: &mut Env<'_>, server: &Arc<Server>, queued: &Queued, args: &Args<'_>, out: &mut Vec<u8>) {
+fn other(
+    env: &mut Env<'_>,
+    server: &Arc<Server>,
+    queued: &Queued,
+    args: &Args<'_>,
+    out: &mut Vec<u8>,
+) {
     match queued.row.command.handler {
         Handler::Data(handler) => data_still(env, server, queued, handler, args, out),
         Handler::Keyspace(handler) | Handler::Exclusive(handler) => {
@@ -181,7 +233,8 @@ fn other(env: &mut Env<'_>, server: &Arc<Server>, queued: &Queued, args: &Args<'
                 now: env.now,
             };
             match handler(&mut ctx) {
-                Next::Done | Next::Close => {}
+                Next::Done => {}
+                Next::Close => env.session.info.set_flag(flag::CLOSE_AFTER_REPLY, true),
                 Next::Error(error) => refuse(env, out, &error),
                 Next::Work(work) => work(&mut Encoder::new(out, env.session.proto)),
                 Next::Exec | Next::Wait(_) => refuse(env, out, &NOT_HERE),
@@ -202,19 +255,35 @@ fn data_still(
         Ok(list) => list,
         Err(error) => return refuse(env, out, &error),
     };
+    // Pinned before anything else, so that even a blind overwrite knows whether there is a cold copy: inside
+    // a transaction DBSIZE could not wait for the spiller to find out.
+    let mut pins = std::mem::take(&mut env.session.pins);
     loop {
-        let (mut tx, slot) = begin(server, list.as_slice(), env.now, &env.session.pins);
+        if let Err(error) = server.store.pin_blocking(list.as_slice(), &mut pins) {
+            refuse(
+                env,
+                out,
+                &Error::text(format!("ERR cannot read the key from disk: {error}")),
+            );
+            break;
+        }
+        let (mut tx, slot) = begin(server, list.as_slice(), env.now, &pins);
         let ran = step(env, &mut tx, handler, args, list.as_slice(), out);
         // Expired keys are logged here; the effects wait for the common frame, which the gate allows.
-        let expired = commit(server, &tx, slot, &crate::effects::Effects::default(), env.now);
+        let expired = commit(
+            server,
+            &tx,
+            slot,
+            &crate::effects::Effects::default(),
+            env.now,
+        );
         env.session.written_to = expired.or(env.session.written_to);
         if ran == Ran::Done {
             count_lookups(env, &tx);
-            return;
+            break;
         }
-        drop(tx);
-        server.store.pin_blocking(list.as_slice(), &mut env.session.pins);
     }
+    env.session.pins = pins;
 }
 
 /// Runs a handler on the whole keyspace; an error is the reply.

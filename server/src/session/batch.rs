@@ -15,6 +15,7 @@ use basalt_tiering::UnixMs;
 
 use super::run::Connection;
 use super::{Multi, Next, ReplyMode, SessionCtx};
+use crate::clients::flag;
 use crate::commands::keyspace::KeyspaceCtx;
 use crate::commands::{Flags, Handler, Outcome, Stop};
 use crate::dispatch::{self, Request, Row, Verdict};
@@ -62,7 +63,11 @@ struct Clock {
 impl Clock {
     fn start() -> Self {
         let begun = Instant::now();
-        Clock { wall: UnixMs::now(), begun, last: begun }
+        Clock {
+            wall: UnixMs::now(),
+            begun,
+            last: begun,
+        }
     }
 
     #[inline]
@@ -130,7 +135,11 @@ impl<'a> Batch<'a> {
         let mut step = Step::Full;
         for _ in 0..BATCH_COMMANDS {
             let Some(len) = self.decoded() else {
-                step = if self.conn.closing { Step::Close } else { Step::Drained };
+                step = if self.conn.closing {
+                    Step::Close
+                } else {
+                    Step::Drained
+                };
                 break;
             };
             match self.one(len) {
@@ -170,7 +179,10 @@ impl<'a> Batch<'a> {
             return conn.current;
         }
         while !conn.closing {
-            match conn.decoder.decode(conn.input.bytes(), &conn.limits, &mut conn.ranges) {
+            match conn
+                .decoder
+                .decode(conn.input.bytes(), &conn.limits, &mut conn.ranges)
+            {
                 Ok(Some(len)) if conn.ranges.is_empty() => conn.input.consume(len),
                 Ok(Some(len)) => {
                     conn.current = Some(len);
@@ -193,8 +205,15 @@ impl<'a> Batch<'a> {
     fn check_query_limit(&mut self) {
         let conn = &mut *self.conn;
         if conn.input.len() as u64 > conn.server.config.peek().client_query_buffer_bytes {
-            tracing::warn!(client = conn.session.info.id.0, "closed: query buffer limit reached");
-            conn.server.stats.worker(self.worker.id).query_limit_closed.add(1);
+            tracing::warn!(
+                client = conn.session.info.id.0,
+                "closed: query buffer limit reached"
+            );
+            conn.server
+                .stats
+                .worker(self.worker.id)
+                .query_limit_closed
+                .add(1);
             conn.closing = true;
         }
     }
@@ -206,7 +225,12 @@ impl<'a> Batch<'a> {
         let now = self.clock.now();
         let conn = &mut *self.conn;
         let args = Args::new(&conn.input.bytes()[..len], &conn.ranges);
-        let request = Request { server: &conn.server, session: &conn.session, args: &args, now };
+        let request = Request {
+            server: &conn.server,
+            session: &conn.session,
+            args: &args,
+            now,
+        };
         match dispatch::admit(&request) {
             Verdict::Run(row) => {
                 self.last_command = Some(row);
@@ -239,8 +263,12 @@ impl<'a> Batch<'a> {
             Handler::Data(handler) => {
                 let conn = &mut *self.conn;
                 let args = Args::new(&conn.input.bytes()[..len], &conn.ranges);
-                let mut env =
-                    Env { server: &conn.server, session: &mut conn.session, effects: &mut self.effects, now };
+                let mut env = Env {
+                    server: &conn.server,
+                    session: &mut conn.session,
+                    effects: &mut self.effects,
+                    now,
+                };
                 match exec::data(&mut env, row, handler, &args, &mut conn.output.bytes) {
                     Ran::Done => Flow::Finished,
                     Ran::Fault => Flow::Stopped(Step::Fault(row)),
@@ -304,9 +332,23 @@ impl<'a> Batch<'a> {
         let args = Args::new(&conn.input.bytes()[..len], &conn.ranges);
         if conn.server.store.all_resident() {
             self.effects.clear();
-            let mut env = Env { server: &conn.server, session: &mut conn.session, effects: &mut self.effects, now };
-            transaction::keyspace(&mut env, &conn.server, handler, &args, &mut conn.output.bytes);
-            assert!(self.effects.is_empty(), "a keyspace command logs no effects of its own");
+            let mut env = Env {
+                server: &conn.server,
+                session: &mut conn.session,
+                effects: &mut self.effects,
+                now,
+            };
+            transaction::keyspace(
+                &mut env,
+                &conn.server,
+                handler,
+                &args,
+                &mut conn.output.bytes,
+            );
+            assert!(
+                self.effects.is_empty(),
+                "a keyspace command logs no effects of its own"
+            );
             return Flow::Finished;
         }
         let (server, owned) = (Arc::clone(&conn.server), args.to_owned_args());
@@ -316,11 +358,23 @@ impl<'a> Batch<'a> {
             let mut effects = Effects::default();
             let args = owned.as_args();
             let encoder = Encoder::new(&mut out, proto);
-            let mut ctx = KeyspaceCtx { server: &server, args: &args, out: encoder, db, now, effects: &mut effects };
+            let mut ctx = KeyspaceCtx {
+                server: &server,
+                args: &args,
+                out: encoder,
+                db,
+                now,
+                effects: &mut effects,
+            };
             let outcome = handler(&mut ctx);
-            assert!(effects.is_empty(), "a keyspace command logs no effects of its own");
+            assert!(
+                effects.is_empty(),
+                "a keyspace command logs no effects of its own"
+            );
             if let Err(stop) = outcome {
-                let Stop::Error(error) = stop else { unreachable!("a keyspace command loads what it needs") };
+                let Stop::Error(error) = stop else {
+                    unreachable!("a keyspace command loads what it needs")
+                };
                 out.clear();
                 Encoder::new(&mut out, proto).error(error.0.as_bytes());
             }
@@ -332,12 +386,21 @@ impl<'a> Batch<'a> {
     /// EXEC: the session leaves MULTI unless the queue's keys have to be loaded first.
     fn exec(&mut self, row: &'static Row, now: UnixMs) -> Flow {
         let conn = &mut *self.conn;
-        let multi = conn.session.multi.take().expect("EXEC was let through only inside MULTI");
+        let multi = conn
+            .session
+            .multi
+            .take()
+            .expect("EXEC was let through only inside MULTI");
         if transaction::way(&multi) == transaction::Way::Still {
             conn.session.multi = Some(multi);
             return Flow::Stopped(Step::Still(row));
         }
-        let mut env = Env { server: &conn.server, session: &mut conn.session, effects: &mut self.effects, now };
+        let mut env = Env {
+            server: &conn.server,
+            session: &mut conn.session,
+            effects: &mut self.effects,
+            now,
+        };
         let ran = transaction::run_locked(&mut env, &conn.server, &multi, &mut conn.output.bytes);
         if ran == Ran::Fault {
             conn.session.multi = Some(multi);
@@ -364,14 +427,25 @@ impl<'a> Batch<'a> {
         let now = self.clock.now();
         let conn = &mut *self.conn;
         let server = Arc::clone(&conn.server);
-        let mut env = Env { server: &server, session: &mut conn.session, effects: &mut self.effects, now };
+        let mut env = Env {
+            server: &server,
+            session: &mut conn.session,
+            effects: &mut self.effects,
+            now,
+        };
         if let Handler::Exclusive(handler) = row.command.handler {
             let len = conn.current.expect("the command is decoded");
             let args = Args::new(&conn.input.bytes()[..len], &conn.ranges);
             transaction::run_exclusive(&mut env, &server, handler, &args, &mut conn.output.bytes);
         } else {
-            let multi = env.session.multi.take().expect("only EXEC comes here besides exclusive commands");
+            let multi = env
+                .session
+                .multi
+                .take()
+                .expect("only EXEC comes here besides exclusive commands");
             transaction::run_still(&mut env, &server, &multi, &mut conn.output.bytes);
+            let flags = conn.session.info.flags.load(Ordering::Relaxed);
+            conn.closing |= flags & flag::CLOSE_AFTER_REPLY != 0;
             self.end_exec(&multi);
         }
         self.finish(row, start);
@@ -402,8 +476,14 @@ impl<'a> Batch<'a> {
         let session = &mut self.conn.session;
         let multi = session.multi.as_mut().expect("queued only inside MULTI");
         multi.push(row, args);
-        session.info.multi.store(multi.queue.len() as i32, Ordering::Relaxed);
-        session.info.multi_bytes.store(multi.bytes, Ordering::Relaxed);
+        session
+            .info
+            .multi
+            .store(multi.queue.len() as i32, Ordering::Relaxed);
+        session
+            .info
+            .multi_bytes
+            .store(multi.bytes, Ordering::Relaxed);
         Encoder::new(&mut self.conn.output.bytes, session.proto).simple("QUEUED");
         self.consume(start);
     }
@@ -450,7 +530,10 @@ impl<'a> Batch<'a> {
         let reply = &self.conn.output.bytes[start..];
         if reply.first() == Some(&b'-') {
             counters.failed.add(1);
-            let line = reply[1..].split(|byte| *byte == b'\r').next().unwrap_or_default();
+            let line = reply[1..]
+                .split(|byte| *byte == b'\r')
+                .next()
+                .unwrap_or_default();
             stats.count_error(&String::from_utf8_lossy(line));
         }
         if self.slowlog_micros >= 0 && nanos / 1000 >= self.slowlog_micros as u64 {
@@ -475,7 +558,14 @@ impl<'a> Batch<'a> {
         let args = Args::new(&conn.input.bytes()[..len], &conn.ranges);
         let name = conn.session.info.labels.lock().name.clone();
         let max_len = conn.server.config.peek().slowlog_max_len as usize;
-        conn.server.slowlog.record(&args, micros, self.clock.now(), &conn.session.info.addr, &name, max_len);
+        conn.server.slowlog.record(
+            &args,
+            micros,
+            self.clock.now(),
+            &conn.session.info.addr,
+            &name,
+            max_len,
+        );
     }
 
     /// Takes the current command out of the input, and its reply back if the client wants none.
@@ -499,9 +589,11 @@ impl<'a> Batch<'a> {
 /// A reply made on a thread that may block.
 fn on_a_thread(work: impl FnOnce() -> Vec<u8> + Send + 'static) -> Later {
     Box::pin(async move {
-        tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-            tracing::error!(%error, "a command failed");
-            b"-ERR internal error\r\n".to_vec()
-        })
+        tokio::task::spawn_blocking(work)
+            .await
+            .unwrap_or_else(|error| {
+                tracing::error!(%error, "a command failed");
+                b"-ERR internal error\r\n".to_vec()
+            })
     })
 }

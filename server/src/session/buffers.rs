@@ -82,7 +82,11 @@ impl Input {
     /// arrived, at most fourfold, not with what was announced.
     pub fn room(&mut self, pool: &Pool, needed: usize) -> &mut [u8] {
         if self.buffer.is_empty() {
-            self.buffer = pool.inputs.borrow_mut().pop().unwrap_or_else(|| vec![0; FRESH_BYTES]);
+            self.buffer = pool
+                .inputs
+                .borrow_mut()
+                .pop()
+                .unwrap_or_else(|| vec![0; FRESH_BYTES]);
         }
         if self.start > 0 && self.buffer.len() - self.end < needed.max(FRESH_BYTES / 4) {
             self.buffer.copy_within(self.start..self.end, 0);
@@ -112,7 +116,10 @@ impl Input {
     /// Notes that `n` bytes were read into the room.
     pub fn filled(&mut self, n: usize) {
         self.end += n;
-        debug_assert!(self.end <= self.buffer.len(), "more was read than there was room");
+        debug_assert!(
+            self.end <= self.buffer.len(),
+            "more was read than there was room"
+        );
     }
 }
 
@@ -214,6 +221,9 @@ mod tests {
         output.wrote(4);
         output.release(&pool);
         assert_eq!((input.free(), output.bytes.capacity()), (0, 0));
-        assert_eq!((pool.inputs.borrow().len(), pool.outputs.borrow().len()), (1, 1));
+        assert_eq!(
+            (pool.inputs.borrow().len(), pool.outputs.borrow().len()),
+            (1, 1)
+        );
     }
 }

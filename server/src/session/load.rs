@@ -25,15 +25,22 @@ pub(super) async fn load(conn: &mut Connection, row: &'static Row) {
         let (command, behind) = conn.input.bytes().split_at(len);
         prefetch_behind(&conn.server, &mut conn.session, &conn.limits, behind);
         let args = Args::new(command, &conn.ranges);
-        let Session { multi, pins, db, .. } = &mut conn.session;
+        let Session {
+            multi, pins, db, ..
+        } = &mut conn.session;
         pin(&conn.server, row, &args, multi.as_ref(), *db, pins)
     };
     let Some(wait) = wait else { return };
     if let Err(error) = wait.await {
         tracing::error!(%error, "a key could not be read from disk");
         conn.session.end_multi();
+        // The next attempt reads again.
+        conn.session.pins.clear();
         let worker = Rc::clone(&conn.worker);
-        Batch::new(conn, &worker).fail(row, &Error::text(format!("ERR cannot read the key from disk: {error}")));
+        Batch::new(conn, &worker).fail(
+            row,
+            &Error::text(format!("ERR cannot read the key from disk: {error}")),
+        );
     }
 }
 
@@ -46,18 +53,29 @@ fn pin(
     pins: &mut PinSet,
 ) -> Option<basalt_tiering::PinWait> {
     match multi {
-        Some(multi) => server.store.pin(&transaction::keys_of(server, multi, db), pins),
-        None => server.store.pin(KeyList::of(server, row, args, db).ok()?.as_slice(), pins),
+        Some(multi) => server
+            .store
+            .pin(&transaction::keys_of(server, multi, db), pins),
+        None => server
+            .store
+            .pin(KeyList::of(server, row, args, db).ok()?.as_slice(), pins),
     }
 }
 
 /// Starts loading what the complete commands behind the current one will ask for.
-fn prefetch_behind(server: &Server, session: &mut Session, limits: &basalt_resp::Limits, behind: &[u8]) {
+fn prefetch_behind(
+    server: &Server,
+    session: &mut Session,
+    limits: &basalt_resp::Limits,
+    behind: &[u8],
+) {
     let mut keys: Vec<Key<'_>> = Vec::new();
     let (mut decoder, mut rest, mut db) = (Decoder::new(), behind, session.db);
     let mut ranges = ArgRanges::new();
     for _ in 0..AHEAD_COMMANDS {
-        let Ok(Some(len)) = decoder.decode(rest, limits, &mut ranges) else { break };
+        let Ok(Some(len)) = decoder.decode(rest, limits, &mut ranges) else {
+            break;
+        };
         let (command, next) = rest.split_at(len);
         rest = next;
         collect(server, command, &ranges, &mut db, &mut keys);
@@ -70,18 +88,28 @@ fn prefetch_behind(server: &Server, session: &mut Session, limits: &basalt_resp:
     }
 }
 
-fn collect<'a>(server: &Server, command: &'a [u8], ranges: &ArgRanges, db: &mut u32, keys: &mut Vec<Key<'a>>) {
+fn collect<'a>(
+    server: &Server,
+    command: &'a [u8],
+    ranges: &ArgRanges,
+    db: &mut u32,
+    keys: &mut Vec<Key<'a>>,
+) {
     // The ranges of an inline command do not point into the buffer, and nobody pipelines those.
     let args = Args::new(command, ranges);
     if !args.is_canonical() {
         return;
     }
-    let Some(row) = dispatch::find(&args) else { return };
+    let Some(row) = dispatch::find(&args) else {
+        return;
+    };
     if !row.command.fits(args.len()) {
         return;
     }
     if row.command.name == "select"
-        && let Some(selected) = args.get(1).and_then(|db| std::str::from_utf8(db).ok()?.parse().ok())
+        && let Some(selected) = args
+            .get(1)
+            .and_then(|db| std::str::from_utf8(db).ok()?.parse().ok())
     {
         *db = selected;
         return;

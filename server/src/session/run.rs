@@ -108,8 +108,11 @@ impl Connection {
             self.closing |= want == Want::Drained;
             self.check_output_limit()?;
             self.await_durability().await?;
-            let leaving = self.closing || self.session.info.is_killed() || self.server.shutdown.is_requested();
-            self.exchange(if leaving { Want::Drained } else { want }).await?;
+            let leaving = self.closing
+                || self.session.info.is_killed()
+                || self.server.shutdown.is_requested();
+            self.exchange(if leaving { Want::Drained } else { want })
+                .await?;
             if leaving {
                 return Ok(());
             }
@@ -158,7 +161,11 @@ impl Connection {
                 drop(gate);
             }
         }
-        if self.session.info.is_killed() { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
+        if self.session.info.is_killed() {
+            Err(io::ErrorKind::ConnectionAborted.into())
+        } else {
+            Ok(())
+        }
     }
 
     /// Writes the replies so far, before a wait that may be long.
@@ -169,9 +176,14 @@ impl Connection {
 
     /// Under `appendfsync always`, waits until what this batch wrote is on disk: one wait for all of it.
     async fn await_durability(&mut self) -> io::Result<()> {
-        let Some(offset) = self.session.written_to.take() else { return Ok(()) };
-        let Some(binlog) = &self.server.binlog else { return Ok(()) };
-        if self.server.config.peek().appendfsync != FsyncPolicy::Always || binlog.synced() >= offset {
+        let Some(offset) = self.session.written_to.take() else {
+            return Ok(());
+        };
+        let Some(binlog) = &self.server.binlog else {
+            return Ok(());
+        };
+        if self.server.config.peek().appendfsync != FsyncPolicy::Always || binlog.synced() >= offset
+        {
             return Ok(());
         }
         let mut synced = self.server.synced.subscribe();
@@ -218,7 +230,11 @@ impl Connection {
     }
 
     fn poll_input(&mut self, cx: &mut std::task::Context<'_>) -> Poll<io::Result<()>> {
-        let needed = if self.decoder.is_mid_command() { self.decoder.needed() } else { 1 };
+        let needed = if self.decoder.is_mid_command() {
+            self.decoder.needed()
+        } else {
+            1
+        };
         let room = self.input.room(&self.worker.buffers, needed);
         match self.stream.poll_read(cx, room) {
             Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
@@ -243,8 +259,10 @@ impl Connection {
         let info = &self.session.info;
         info.query_bytes.store(self.input.len(), Ordering::Relaxed);
         info.query_free.store(self.input.free(), Ordering::Relaxed);
-        info.output_bytes.store(self.output.pending().len(), Ordering::Relaxed);
-        info.output_capacity.store(self.output.bytes.capacity(), Ordering::Relaxed);
+        info.output_bytes
+            .store(self.output.pending().len(), Ordering::Relaxed);
+        info.output_capacity
+            .store(self.output.bytes.capacity(), Ordering::Relaxed);
     }
 
     /// Closes a client that leaves more unread than the hard limit. The soft limit is watched by the worker.
@@ -253,12 +271,26 @@ impl Connection {
         if pending == 0 {
             return Ok(());
         }
-        let hard_bytes = self.server.config.peek().client_output_buffer.normal.hard_bytes;
+        let hard_bytes = self
+            .server
+            .config
+            .peek()
+            .client_output_buffer
+            .normal
+            .hard_bytes;
         if hard_bytes == 0 || pending as u64 <= hard_bytes {
             return Ok(());
         }
-        self.server.stats.worker(self.worker.id).output_limit_closed.add(1);
-        tracing::warn!(client = self.session.info.id.0, bytes = pending, "closed: output buffer limit reached");
+        self.server
+            .stats
+            .worker(self.worker.id)
+            .output_limit_closed
+            .add(1);
+        tracing::warn!(
+            client = self.session.info.id.0,
+            bytes = pending,
+            "closed: output buffer limit reached"
+        );
         Err(io::ErrorKind::ConnectionAborted.into())
     }
 }

@@ -12,16 +12,15 @@
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use basalt_binlog::{Binlog, Flags, FrameView, MANY_SLOTS, Offset, OpenReport};
+use basalt_binlog::{Binlog, Flags, FrameView, MANY_SLOTS, Offset};
 use basalt_resp::{ArgRanges, Args, Decoder, Encoder, Limits, Proto};
 use basalt_tiering::{PinSet, UnixMs};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::commands::keyspace::KeyspaceCtx;
-use crate::commands::{Ctx, Handler, Stop};
+use crate::commands::{Ctx, Handler, REPLAY_CLOCK, Stop};
 use crate::dispatch;
 use crate::effects::Effects;
-use crate::exec::KeyList;
 use crate::server::Server;
 use std::sync::Arc;
 
@@ -34,9 +33,25 @@ const LANE_BATCHES: usize = 16;
 #[derive(Clone, Debug)]
 struct Record {
     payload: std::ops::Range<usize>,
+    place: Place,
+}
+
+/// Where a frame stands, and what its effects need to know of it.
+#[derive(Clone, Copy, Debug)]
+struct Place {
     db: u32,
+    start: Offset,
     end: Offset,
-    unix_ms: u64,
+}
+
+impl Place {
+    fn of(frame: &FrameView<'_>) -> Place {
+        Place {
+            db: u32::from(frame.db),
+            start: frame.start,
+            end: frame.end,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -59,9 +74,13 @@ struct Tally {
 }
 
 /// Applies the log from the store's replay offset to its end.
-pub(super) fn replay(server: &Arc<Server>, binlog: &Binlog, report: &OpenReport, lanes: usize) -> anyhow::Result<()> {
+pub(super) fn replay(
+    server: &Arc<Server>,
+    binlog: &Binlog,
+    from: Offset,
+    lanes: usize,
+) -> anyhow::Result<()> {
     let begun = Instant::now();
-    let from = server.store.replay_offset().max(report.first);
     let lanes = lanes.max(1);
     let tally = std::thread::scope(|scope| {
         let mut senders = Vec::new();
@@ -74,16 +93,28 @@ pub(super) fn replay(server: &Arc<Server>, binlog: &Binlog, report: &OpenReport,
         let read = read_all(server, binlog, from, &senders);
         drop(senders);
         for thread in threads {
-            thread.join().map_err(|_| anyhow::anyhow!("a replay lane panicked"))??;
+            thread
+                .join()
+                .map_err(|_| anyhow::anyhow!("a replay lane panicked"))??;
         }
         read
     })?;
     let seconds = begun.elapsed().as_secs_f64();
-    tracing::info!(bytes = tally.bytes, effects = tally.effects, seconds, "log replayed");
+    tracing::info!(
+        bytes = tally.bytes,
+        effects = tally.effects,
+        seconds,
+        "log replayed"
+    );
     Ok(())
 }
 
-fn read_all(server: &Arc<Server>, binlog: &Binlog, from: Offset, lanes: &[Sender<Work>]) -> anyhow::Result<Tally> {
+fn read_all(
+    server: &Arc<Server>,
+    binlog: &Binlog,
+    from: Offset,
+    lanes: &[Sender<Work>],
+) -> anyhow::Result<Tally> {
     let mut tally = Tally::default();
     let mut waiting: Vec<Frames> = lanes.iter().map(|_| Frames::default()).collect();
     let mut applier = Applier::new(server);
@@ -99,7 +130,7 @@ fn read_all(server: &Arc<Server>, binlog: &Binlog, from: Offset, lanes: &[Sender
                 send(lane, frames)?;
             }
             barrier(lanes)?;
-            applier.frame(frame.payload, u32::from(frame.db), frame.end, frame.unix_ms)?;
+            applier.frame(frame.payload, Place::of(&frame))?;
             continue;
         }
         let index = usize::from(frame.slot) % lanes.len();
@@ -119,9 +150,7 @@ fn add(frames: &mut Frames, frame: &FrameView<'_>) {
     frames.bytes.extend_from_slice(frame.payload);
     frames.records.push(Record {
         payload: start..frames.bytes.len(),
-        db: u32::from(frame.db),
-        end: frame.end,
-        unix_ms: frame.unix_ms,
+        place: Place::of(frame),
     });
 }
 
@@ -129,13 +158,15 @@ fn send(lane: &Sender<Work>, frames: &mut Frames) -> anyhow::Result<()> {
     if frames.records.is_empty() {
         return Ok(());
     }
-    lane.send(Work::Frames(std::mem::take(frames))).map_err(|_| anyhow::anyhow!("a replay lane stopped"))
+    lane.send(Work::Frames(std::mem::take(frames)))
+        .map_err(|_| anyhow::anyhow!("a replay lane stopped"))
 }
 
 fn barrier(lanes: &[Sender<Work>]) -> anyhow::Result<()> {
     let (done, all_done) = bounded(lanes.len());
     for lane in lanes {
-        lane.send(Work::Barrier(done.clone())).map_err(|_| anyhow::anyhow!("a replay lane stopped"))?;
+        lane.send(Work::Barrier(done.clone()))
+            .map_err(|_| anyhow::anyhow!("a replay lane stopped"))?;
     }
     for _ in lanes {
         all_done.recv().context("a replay lane stopped")?;
@@ -149,7 +180,7 @@ fn lane(server: &Arc<Server>, work: &Receiver<Work>) -> anyhow::Result<()> {
         match work {
             Work::Frames(frames) => {
                 for record in frames.records {
-                    applier.frame(&frames.bytes[record.payload], record.db, record.end, record.unix_ms)?;
+                    applier.frame(&frames.bytes[record.payload], record.place)?;
                 }
             }
             // Who waits at the barrier may have given up.
@@ -172,8 +203,7 @@ struct Applier<'s> {
 struct Effect<'a> {
     args: &'a Args<'a>,
     db: u32,
-    end: Offset,
-    now: UnixMs,
+    place: Place,
 }
 
 impl<'s> Applier<'s> {
@@ -187,21 +217,36 @@ impl<'s> Applier<'s> {
         }
     }
 
-    fn frame(&mut self, payload: &[u8], mut db: u32, end: Offset, unix_ms: u64) -> anyhow::Result<()> {
-        let limits = Limits { max_bulk_bytes: usize::MAX, max_args: usize::MAX, ..Limits::default() };
+    fn frame(&mut self, payload: &[u8], place: Place) -> anyhow::Result<()> {
+        let (mut db, end) = (place.db, place.end);
+        let limits = Limits {
+            max_bulk_bytes: usize::MAX,
+            max_args: usize::MAX,
+            ..Limits::default()
+        };
         let mut rest = payload;
         while !rest.is_empty() {
             let mut ranges = std::mem::take(&mut self.ranges);
             let decoded = Decoder::new().decode(rest, &limits, &mut ranges);
-            let Ok(Some(len)) = decoded else { bail!("the log at offset {end} holds no command: {decoded:?}") };
+            let Ok(Some(len)) = decoded else {
+                bail!("the log at offset {end} holds no command: {decoded:?}")
+            };
             let (command, next) = rest.split_at(len);
             let args = Args::new(command, &ranges);
             let name = args.get(0).unwrap_or_default();
             if name.eq_ignore_ascii_case(b"SELECT") {
-                let selected = args.get(1).and_then(basalt_resp::parse_i64).and_then(|n| u32::try_from(n).ok());
-                db = selected.with_context(|| format!("the log at offset {end} selects no database"))?;
+                let selected = args
+                    .get(1)
+                    .and_then(basalt_resp::parse_i64)
+                    .and_then(|n| u32::try_from(n).ok());
+                db = selected
+                    .with_context(|| format!("the log at offset {end} selects no database"))?;
             } else if !name.eq_ignore_ascii_case(b"MULTI") && !name.eq_ignore_ascii_case(b"EXEC") {
-                self.effect(&Effect { args: &args, db, end, now: UnixMs(unix_ms) })?;
+                self.effect(&Effect {
+                    args: &args,
+                    db,
+                    place,
+                })?;
             }
             self.ranges = ranges;
             rest = next;
@@ -211,7 +256,11 @@ impl<'s> Applier<'s> {
 
     fn effect(&mut self, effect: &Effect<'_>) -> anyhow::Result<()> {
         let Some(row) = dispatch::find(effect.args) else {
-            bail!("the log at offset {} holds an unknown command: {:?}", effect.end, effect.args);
+            bail!(
+                "the log at offset {} holds an unknown command: {:?}",
+                effect.place.end,
+                effect.args
+            );
         };
         self.reply.clear();
         self.effects.clear();
@@ -223,22 +272,30 @@ impl<'s> Applier<'s> {
                     args: effect.args,
                     out: Encoder::new(&mut self.reply, Proto::Resp2),
                     db: effect.db,
-                    now: effect.now,
+                    now: REPLAY_CLOCK,
                     effects: &mut self.effects,
                 };
                 let stop = handler(&mut ctx).err();
                 if let Some(change) = self.effects.take_map_change()
-                    && !self.server.store.knows_flush(effect.end)
+                    && !self.server.store.knows_flush(effect.place.end)
                 {
-                    change.apply(&self.server.store, effect.end);
+                    change.apply(&self.server.store, effect.place.end);
                 }
                 stop
             }
-            Handler::Session(_) => bail!("the log at offset {} holds no effect: {:?}", effect.end, effect.args),
+            Handler::Session(_) => bail!(
+                "the log at offset {} holds no effect: {:?}",
+                effect.place.end,
+                effect.args
+            ),
         };
         match stop {
             None => Ok(()),
-            Some(stop) => bail!("the log at offset {} cannot be applied: {:?}: {stop:?}", effect.end, effect.args),
+            Some(stop) => bail!(
+                "the log at offset {} cannot be applied: {:?}: {stop:?}",
+                effect.place.end,
+                effect.args
+            ),
         }
     }
 
@@ -248,32 +305,57 @@ impl<'s> Applier<'s> {
         handler: crate::exec::DataHandler,
         effect: &Effect<'_>,
     ) -> anyhow::Result<Option<Stop>> {
-        let list = KeyList::of(self.server, row, effect.args, effect.db)
-            .map_err(|error| anyhow::anyhow!("the log at offset {}: {}", effect.end, error.0))?;
-        let keys = list.as_slice();
-        let [key] = keys else { bail!("the effect at offset {} names {} keys, not one", effect.end, keys.len()) };
+        let mut named = Vec::new();
+        row.command
+            .for_each_key(effect.args, |index, _| named.push(index));
+        let [index] = named[..] else {
+            bail!(
+                "the effect at offset {} names {} keys, not one",
+                effect.place.end,
+                named.len()
+            )
+        };
+        let bytes = &effect.args[index];
+        // An effect on a database that was flushed since concerns nothing that is left.
+        let Some(key) = self
+            .server
+            .store
+            .key_at(effect.db, bytes, effect.place.start)
+        else {
+            return Ok(None);
+        };
         self.pins.clear();
         loop {
-            // `None`: the record already holds this effect.
-            let tx = self.server.store.replay_begin(key, effect.end, effect.now, &self.pins);
-            let Some(mut tx) = tx else { return Ok(None) };
+            let Place { start, end, .. } = effect.place;
+            let mut tx =
+                self.server
+                    .store
+                    .begin_replay(&[key.slot], UnixMs::now(), &self.pins, start, end);
             let mut ctx = Ctx {
                 server: self.server,
                 args: effect.args,
-                keys,
+                keys: &[key],
                 tx: &mut tx,
                 out: Encoder::new(&mut self.reply, Proto::Resp2),
                 effects: &mut self.effects,
                 db: effect.db,
-                now: effect.now,
+                now: REPLAY_CLOCK,
             };
-            match handler(&mut ctx) {
+            let outcome = handler(&mut ctx);
+            if tx.skipped() {
+                // The record already holds this effect (its guard says so).
+                return Ok(None);
+            }
+            if let Some(error) = tx.take_failure() {
+                bail!("a key could not be read: {error}");
+            }
+            match outcome {
                 Ok(()) => return Ok(None),
                 Err(Stop::Fault) => {}
                 Err(stop) => return Ok(Some(stop)),
             }
             drop(tx);
-            self.server.store.pin_blocking(keys, &mut self.pins);
+            self.server.store.pin_blocking(&[key], &mut self.pins)?;
         }
     }
 }

@@ -27,6 +27,7 @@ mod rocks;
 mod stats;
 mod write_set;
 
+pub use basalt_binlog::Offset;
 pub use error::ColdError;
 pub use key::{ColdKey, ColdKeyOwned, ExpiryItem, KEY_PREFIX_BYTES};
 pub use options::ColdOptions;
@@ -34,10 +35,6 @@ pub use record::{ColdRecord, HEADER_MAX_BYTES, RecordError, RecordHeader};
 pub use rocks::ColdTier;
 pub use stats::ColdStats;
 pub use write_set::WriteSet;
-
-/// A byte position in the replication stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Offset(pub u64);
 
 /// What memory alone can say about a key.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -81,8 +81,12 @@ struct Source {
 }
 
 fn read(ctx: &mut Ctx<'_, '_>, key: &Key<'_>) -> Result<Option<Source>, Stop> {
-    let value = ctx.tx.get(key)?;
-    Ok(value.map(|value| Source { kind: value.kind, bytes: value.bytes.to_vec(), expiry: value.expiry }))
+    let value = ctx.tx.peek(key)?;
+    Ok(value.map(|value| Source {
+        kind: value.kind,
+        bytes: value.bytes.to_vec(),
+        expiry: value.expiry,
+    }))
 }
 
 fn remove(ctx: &mut Ctx<'_, '_>, key: &Key<'_>) -> Outcome {
@@ -94,7 +98,12 @@ fn remove(ctx: &mut Ctx<'_, '_>, key: &Key<'_>) -> Outcome {
 impl Source {
     /// Makes it the value of `key`, whatever that held.
     fn write(&self, ctx: &mut Ctx<'_, '_>, key: &Key<'_>) {
-        ctx.tx.set(key, self.kind, &self.bytes, self.expiry.map_or(Expiry::Never, Expiry::At));
+        ctx.tx.set(
+            key,
+            self.kind,
+            &self.bytes,
+            self.expiry.map_or(Expiry::Never, Expiry::At),
+        );
         ctx.effects.set(key.db, key.bytes, &self.bytes, self.expiry);
     }
 }
@@ -105,7 +114,11 @@ fn databases(ctx: &Ctx<'_, '_>) -> u32 {
 
 /// The same key in database `db`.
 fn in_database<'k>(ctx: &Ctx<'_, '_>, key: Key<'k>, db: u32) -> Key<'k> {
-    Key { db, ns: ctx.server.store.namespace(db), ..key }
+    Key {
+        db,
+        ns: ctx.server.store.namespace(db),
+        ..key
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -116,7 +129,10 @@ struct CopyOptions {
 
 impl CopyOptions {
     fn parse(mut args: Cursor<'_>, selected: u32, databases: u32) -> Result<Self, Error> {
-        let mut options = CopyOptions { db: selected, replace: false };
+        let mut options = CopyOptions {
+            db: selected,
+            replace: false,
+        };
         while let Some(word) = args.next() {
             if is(word, "REPLACE") {
                 options.replace = true;
@@ -138,7 +154,11 @@ impl CopyOptions {
 pub fn second_database(command: &Command, args: &Args<'_>, selected: u32) -> Option<u32> {
     let db = match command.name {
         "move" => database(args.get(2)?, u32::MAX).ok()?,
-        "copy" => CopyOptions::parse(Cursor::at(args, 3), selected, u32::MAX).ok()?.db,
+        "copy" => {
+            CopyOptions::parse(Cursor::at(args, 3), selected, u32::MAX)
+                .ok()?
+                .db
+        }
         _ => return None,
     };
     (db != selected).then_some(db)
@@ -156,9 +176,27 @@ mod tests {
             let owned = OwnedArgs::from_slices(&line.split_whitespace().collect::<Vec<_>>());
             CopyOptions::parse(Cursor::at(&owned.as_args(), 0), 3, 16)
         };
-        assert_eq!(parse(""), Ok(CopyOptions { db: 3, replace: false }));
-        assert_eq!(parse("replace db 7"), Ok(CopyOptions { db: 7, replace: true }));
-        assert_eq!(parse("DB 7 DB 8 REPLACE"), Ok(CopyOptions { db: 8, replace: true }));
+        assert_eq!(
+            parse(""),
+            Ok(CopyOptions {
+                db: 3,
+                replace: false
+            })
+        );
+        assert_eq!(
+            parse("replace db 7"),
+            Ok(CopyOptions {
+                db: 7,
+                replace: true
+            })
+        );
+        assert_eq!(
+            parse("DB 7 DB 8 REPLACE"),
+            Ok(CopyOptions {
+                db: 8,
+                replace: true
+            })
+        );
         assert_eq!(parse("DB"), Err(errors::SYNTAX));
         assert_eq!(parse("DB 16"), Err(errors::DB_OUT_OF_RANGE));
         assert_eq!(parse("DB x"), Err(errors::NOT_AN_INTEGER));

@@ -49,6 +49,7 @@ pub(super) fn touch(ctx: &mut Ctx<'_, '_>) -> Outcome {
 
 pub(super) fn type_(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let value = ctx.tx.peek(&ctx.keys[0])?;
-    ctx.out.simple(value.map_or("none", |value| type_name(value.kind)));
+    ctx.out
+        .simple(value.map_or("none", |value| type_name(value.kind)));
     Ok(())
 }

@@ -28,10 +28,15 @@ pub(super) fn pexpireat(ctx: &mut Ctx<'_, '_>) -> Outcome {
 fn set_expiry(ctx: &mut Ctx<'_, '_>, form: TimeForm, command: &str) -> Outcome {
     let conditions = Conditions::parse(Cursor::at(ctx.args, 3))?;
     let number = integer(&ctx.args[2])?;
-    let at = form.unix_ms(number, ctx.now).ok_or_else(|| errors::invalid_expire_time(command))?;
+    let at = form
+        .unix_ms(number, ctx.now)
+        .ok_or_else(|| errors::invalid_expire_time(command))?;
     let key = &ctx.keys[0];
     let wanted = conditions == Conditions::default()
-        || ctx.tx.peek(key)?.is_some_and(|value| conditions.hold(value.expiry, at));
+        || ctx
+            .tx
+            .peek(key)?
+            .is_some_and(|value| conditions.hold(value.expiry, at));
     let changed = wanted
         && match u64::try_from(at).map(UnixMs) {
             Ok(deadline) if deadline > ctx.now => {
@@ -84,8 +89,15 @@ impl Conditions {
             *condition = true;
         }
         match conditions {
-            Conditions { nx: true, xx, gt, lt } if xx || gt || lt => Err(errors::EXPIRE_NX_CONFLICT),
-            Conditions { gt: true, lt: true, .. } => Err(errors::EXPIRE_GT_LT_CONFLICT),
+            Conditions {
+                nx: true,
+                xx,
+                gt,
+                lt,
+            } if xx || gt || lt => Err(errors::EXPIRE_NX_CONFLICT),
+            Conditions {
+                gt: true, lt: true, ..
+            } => Err(errors::EXPIRE_GT_LT_CONFLICT),
             _ => Ok(conditions),
         }
     }
@@ -101,7 +113,10 @@ impl Conditions {
 
 pub(super) fn persist(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let key = &ctx.keys[0];
-    let expires = ctx.tx.peek(key)?.is_some_and(|value| value.expiry.is_some());
+    let expires = ctx
+        .tx
+        .peek(key)?
+        .is_some_and(|value| value.expiry.is_some());
     if expires {
         ctx.tx.set_expiry(key, None)?;
         ctx.effects.as_given(ctx.db, ctx.args);
@@ -111,7 +126,9 @@ pub(super) fn persist(ctx: &mut Ctx<'_, '_>) -> Outcome {
 }
 
 pub(super) fn ttl(ctx: &mut Ctx<'_, '_>) -> Outcome {
-    answer(ctx, |expiry, now| rounded_seconds(expiry.0.saturating_sub(now.0)))
+    answer(ctx, |expiry, now| {
+        rounded_seconds(expiry.0.saturating_sub(now.0))
+    })
 }
 
 pub(super) fn pttl(ctx: &mut Ctx<'_, '_>) -> Outcome {
@@ -132,7 +149,9 @@ fn answer(ctx: &mut Ctx<'_, '_>, number: impl FnOnce(UnixMs, UnixMs) -> u64) -> 
     const STAYS: i64 = -1;
     let reply = match ctx.tx.peek(&ctx.keys[0])? {
         None => ABSENT,
-        Some(value) => value.expiry.map_or(STAYS, |expiry| as_i64(UnixMs(number(expiry, ctx.now)))),
+        Some(value) => value
+            .expiry
+            .map_or(STAYS, |expiry| as_i64(UnixMs(number(expiry, ctx.now)))),
     };
     ctx.out.integer(reply);
     Ok(())
@@ -195,6 +214,9 @@ mod tests {
 
     #[test]
     fn seconds_are_rounded_to_the_nearest() {
-        assert_eq!([0, 499, 500, 1499, 1500].map(rounded_seconds), [0, 0, 1, 1, 2]);
+        assert_eq!(
+            [0, 499, 500, 1499, 1500].map(rounded_seconds),
+            [0, 0, 1, 1, 2]
+        );
     }
 }

@@ -3,6 +3,7 @@
 use basalt_tiering::Value;
 
 use crate::commands::{Ctx, Outcome};
+use crate::config::EvictionPolicy;
 use crate::errors;
 use crate::object_encoding::encoding_name;
 
@@ -20,8 +21,7 @@ pub(super) fn refcount(ctx: &mut Ctx<'_, '_>) -> Outcome {
 /// Over two tiers the counters decide what stays in memory, so they are there whatever the policy.
 pub(super) fn freq(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let freq = peek(ctx)?.map(|value| i64::from(value.freq));
-    let settings = ctx.server.config.peek();
-    if freq.is_some() && !settings.maxmemory_policy.name().ends_with("lfu") && !settings.tiering {
+    if freq.is_some() && !lfu_policy(ctx) && !ctx.server.config.peek().tiering {
         return Err(errors::NO_FREQUENCIES.into());
     }
     answer(ctx, freq)
@@ -29,7 +29,7 @@ pub(super) fn freq(ctx: &mut Ctx<'_, '_>) -> Outcome {
 
 pub(super) fn idletime(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let seconds = peek(ctx)?.map(|value| value.idle_seconds as i64);
-    if seconds.is_some() && ctx.server.config.peek().maxmemory_policy.name().ends_with("lfu") {
+    if seconds.is_some() && lfu_policy(ctx) {
         return Err(errors::NO_IDLE_TIMES.into());
     }
     answer(ctx, seconds)
@@ -60,6 +60,14 @@ pub(super) fn help(ctx: &mut Ctx<'_, '_>) -> Outcome {
 /// OBJECT alone, which the arity refuses first.
 pub(super) fn bare(_: &mut Ctx<'_, '_>) -> Outcome {
     Err(errors::wrong_arity("object").into())
+}
+
+fn lfu_policy(ctx: &Ctx<'_, '_>) -> bool {
+    let policy = ctx.server.config.peek().maxmemory_policy;
+    matches!(
+        policy,
+        EvictionPolicy::AllKeysLfu | EvictionPolicy::VolatileLfu
+    )
 }
 
 fn peek<'c>(ctx: &'c mut Ctx<'_, '_>) -> Result<Option<Value<'c>>, basalt_tiering::Fault> {

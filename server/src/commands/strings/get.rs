@@ -30,7 +30,8 @@ pub(super) fn mget(ctx: &mut Ctx<'_, '_>) -> Outcome {
 
 pub(super) fn strlen(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let value = string(ctx.tx.get(&ctx.keys[0])?)?;
-    ctx.out.integer(value.map_or(0, |value| value.bytes.len() as i64));
+    ctx.out
+        .integer(value.map_or(0, |value| value.bytes.len() as i64));
     Ok(())
 }
 
@@ -38,13 +39,17 @@ pub(super) fn getrange(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let (start, end) = (integer(&ctx.args[2])?, integer(&ctx.args[3])?);
     let value = string(ctx.tx.get(&ctx.keys[0])?)?;
     let bytes = value.map_or(&[][..], |value| value.bytes);
-    ctx.out.bulk(bytes.get(range(start, end, bytes.len())).unwrap_or_default());
+    ctx.out.bulk(
+        bytes
+            .get(range(start, end, bytes.len()))
+            .unwrap_or_default(),
+    );
     Ok(())
 }
 
 pub(super) fn getdel(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let key = &ctx.keys[0];
-    let Some(value) = string(ctx.tx.get(key)?)? else {
+    let Some(value) = string(ctx.tx.peek(key)?)? else {
         ctx.out.null();
         return Ok(());
     };
@@ -91,9 +96,19 @@ fn range(start: i64, end: i64, len: usize) -> Range<usize> {
     if start < 0 && end < 0 && start > end {
         return 0..0;
     }
-    let from_end = |position: i64| if position < 0 { (len + position).max(0) } else { position };
+    let from_end = |position: i64| {
+        if position < 0 {
+            (len + position).max(0)
+        } else {
+            position
+        }
+    };
     let (start, end) = (from_end(start), from_end(end).min(len - 1));
-    if start > end { 0..0 } else { start as usize..end as usize + 1 }
+    if start > end {
+        0..0
+    } else {
+        start as usize..end as usize + 1
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Counters: INCR, DECR and their relatives on integers, INCRBYFLOAT on decimal numbers.
 //!
-//! A counter is an ordinary string. Integer steps are logged as they came; a floating point step as the
-//! SET of its result, so that no two machines have to agree on arithmetic.
+//! A counter is an ordinary string. The write counts as the access, so what was there is only peeked at
+//! (and a cold counter is not promoted just to be overwritten). Integer steps are logged as they came; a
+//! floating point step as the SET of its result, so that no two machines have to agree on arithmetic.
 
 use basalt_resp::{LongDouble, parse_i64};
 use basalt_tiering::{Expiry, Kind};
@@ -31,14 +32,18 @@ pub(super) fn decrby(ctx: &mut Ctx<'_, '_>) -> Outcome {
 
 fn add(ctx: &mut Ctx<'_, '_>, step: i64) -> Outcome {
     let key = &ctx.keys[0];
-    let (old, deadline) = match string(ctx.tx.get(key)?)? {
-        Some(value) => (parse_i64(value.bytes).ok_or(errors::NOT_AN_INTEGER)?, value.expiry),
+    let (old, deadline) = match string(ctx.tx.peek(key)?)? {
+        Some(value) => (
+            parse_i64(value.bytes).ok_or(errors::NOT_AN_INTEGER)?,
+            value.expiry,
+        ),
         None => (0, None),
     };
     let new = old.checked_add(step).ok_or(errors::INCREMENT_OVERFLOW)?;
     let mut digits = itoa::Buffer::new();
     let expiry = deadline.map_or(Expiry::Never, Expiry::At);
-    ctx.tx.set(key, Kind::String, digits.format(new).as_bytes(), expiry);
+    ctx.tx
+        .set(key, Kind::String, digits.format(new).as_bytes(), expiry);
     ctx.effects.as_given(ctx.db, ctx.args);
     ctx.out.integer(new);
     Ok(())
@@ -46,13 +51,24 @@ fn add(ctx: &mut Ctx<'_, '_>, step: i64) -> Outcome {
 
 pub(super) fn incrbyfloat(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let key = &ctx.keys[0];
-    let (old, deadline) = match string(ctx.tx.get(key)?)? {
-        Some(value) => (LongDouble::parse(value.bytes).ok_or(errors::NOT_A_FLOAT)?, value.expiry),
+    let (old, deadline) = match string(ctx.tx.peek(key)?)? {
+        Some(value) => (
+            LongDouble::parse(value.bytes).ok_or(errors::NOT_A_FLOAT)?,
+            value.expiry,
+        ),
         None => (LongDouble::ZERO, None),
     };
     let step = LongDouble::parse(&ctx.args[2]).ok_or(errors::NOT_A_FLOAT)?;
-    let new = old.checked_add(step).ok_or(errors::INCREMENT_NOT_A_NUMBER)?.to_string();
-    ctx.tx.set(key, Kind::String, new.as_bytes(), deadline.map_or(Expiry::Never, Expiry::At));
+    let new = old
+        .checked_add(step)
+        .ok_or(errors::INCREMENT_NOT_A_NUMBER)?
+        .to_string();
+    ctx.tx.set(
+        key,
+        Kind::String,
+        new.as_bytes(),
+        deadline.map_or(Expiry::Never, Expiry::At),
+    );
     ctx.effects.set(ctx.db, key.bytes, new.as_bytes(), deadline);
     ctx.out.bulk(new);
     Ok(())

@@ -63,7 +63,11 @@ impl Options {
                 return Err(errors::SYNTAX);
             }
         }
-        if options.len && options.idx { Err(errors::LCS_LEN_AND_IDX) } else { Ok(options) }
+        if options.len && options.idx {
+            Err(errors::LCS_LEN_AND_IDX)
+        } else {
+            Ok(options)
+        }
     }
 }
 
@@ -117,7 +121,11 @@ fn common_runs(a: &[u8], b: &[u8]) -> Vec<Run> {
             j -= 1;
         }
         if end > i {
-            runs.push(Run { a: i, b: j, len: end - i });
+            runs.push(Run {
+                a: i,
+                b: j,
+                len: end - i,
+            });
             continue;
         }
         let cell = (i - 1) * b.len() + j - 1;
@@ -131,7 +139,11 @@ fn common_runs(a: &[u8], b: &[u8]) -> Vec<Run> {
 }
 
 fn subsequence(a: &[u8], runs: &[Run]) -> Vec<u8> {
-    runs.iter().rev().flat_map(|run| &a[run.a..run.a + run.len]).copied().collect()
+    runs.iter()
+        .rev()
+        .flat_map(|run| &a[run.a..run.a + run.len])
+        .copied()
+        .collect()
 }
 
 fn write_runs(ctx: &mut Ctx<'_, '_>, runs: &[Run], options: &Options) {
@@ -162,7 +174,10 @@ mod tests {
     use super::*;
 
     fn runs(a: &str, b: &str) -> Vec<(usize, usize, usize)> {
-        common_runs(a.as_bytes(), b.as_bytes()).iter().map(|run| (run.a, run.b, run.len)).collect()
+        common_runs(a.as_bytes(), b.as_bytes())
+            .iter()
+            .map(|run| (run.a, run.b, run.len))
+            .collect()
     }
 
     /// Each case was sent to a redis-server 7.0 as LCS … IDX and answered so.
@@ -214,7 +229,12 @@ mod tests {
         assert_eq!(parse(""), Ok(Options::default()));
         assert_eq!(
             parse("idx WithMatchLen minmatchlen 4"),
-            Ok(Options { len: false, idx: true, with_match_len: true, min_match_len: 4 })
+            Ok(Options {
+                len: false,
+                idx: true,
+                with_match_len: true,
+                min_match_len: 4
+            })
         );
         assert_eq!(parse("MINMATCHLEN -4"), Ok(Options::default()));
         assert_eq!(parse("LEN IDX"), Err(errors::LCS_LEN_AND_IDX));

@@ -15,7 +15,8 @@ pub(super) fn set(ctx: &mut Ctx<'_, '_>) -> Outcome {
     if ctx.args.len() > 3 {
         return set_with_options(ctx);
     }
-    ctx.tx.set(&ctx.keys[0], Kind::String, &ctx.args[2], Expiry::Never);
+    ctx.tx
+        .set(&ctx.keys[0], Kind::String, &ctx.args[2], Expiry::Never);
     ctx.effects.as_given(ctx.db, ctx.args);
     ctx.out.ok();
     Ok(())
@@ -29,7 +30,11 @@ fn set_with_options(ctx: &mut Ctx<'_, '_>) -> Outcome {
     };
     if options.needs_old() {
         let old = ctx.tx.get(&ctx.keys[0])?;
-        let old = if options.get || options.condition.compares() { string(old)? } else { old };
+        let old = if options.get || options.condition.compares() {
+            string(old)?
+        } else {
+            old
+        };
         if options.get {
             ctx.out.bulk_or_null(old.map(|old| old.bytes));
         }
@@ -75,7 +80,7 @@ fn set_expiring(ctx: &mut Ctx<'_, '_>, form: TimeForm, command: &str) -> Outcome
 }
 
 pub(super) fn getset(ctx: &mut Ctx<'_, '_>) -> Outcome {
-    let old = string(ctx.tx.get(&ctx.keys[0])?)?;
+    let old = string(ctx.tx.peek(&ctx.keys[0])?)?;
     ctx.out.bulk_or_null(old.map(|old| old.bytes));
     replace(ctx, 0, 2, None);
     Ok(())
@@ -103,7 +108,11 @@ pub(super) fn msetnx(ctx: &mut Ctx<'_, '_>) -> Outcome {
 
 /// Keys and values alternate behind the command's name.
 fn require_pairs(ctx: &Ctx<'_, '_>, command: &str) -> Result<(), errors::Error> {
-    if ctx.args.len() % 2 == 1 { Ok(()) } else { Err(errors::wrong_arity(command)) }
+    if ctx.args.len() % 2 == 1 {
+        Ok(())
+    } else {
+        Err(errors::wrong_arity(command))
+    }
 }
 
 fn replace_all(ctx: &mut Ctx<'_, '_>) {
@@ -115,6 +124,11 @@ fn replace_all(ctx: &mut Ctx<'_, '_>) {
 /// Sets the key numbered `key` to the argument numbered `value`, and logs it.
 fn replace(ctx: &mut Ctx<'_, '_>, key: usize, value: usize, deadline: Option<UnixMs>) {
     let (key, value) = (&ctx.keys[key], &ctx.args[value]);
-    ctx.tx.set(key, Kind::String, value, deadline.map_or(Expiry::Never, Expiry::At));
+    ctx.tx.set(
+        key,
+        Kind::String,
+        value,
+        deadline.map_or(Expiry::Never, Expiry::At),
+    );
     ctx.effects.set(ctx.db, key.bytes, value, deadline);
 }

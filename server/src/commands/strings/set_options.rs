@@ -67,7 +67,11 @@ pub(super) struct SetOptions<'a> {
 
 impl<'a> SetOptions<'a> {
     pub(super) fn parse(mut args: Cursor<'a>) -> Result<Self, Error> {
-        let mut options = SetOptions { condition: Condition::Always, get: false, ttl: Ttl::Unsaid };
+        let mut options = SetOptions {
+            condition: Condition::Always,
+            get: false,
+            ttl: Ttl::Unsaid,
+        };
         while let Some(word) = args.next() {
             if is(word, "GET") {
                 options.get = true;
@@ -95,7 +99,9 @@ impl<'a> SetOptions<'a> {
             return Err(errors::SYNTAX);
         };
         let is_first = self.condition == Condition::Always;
-        if !is_first && std::mem::discriminant(&self.condition) != std::mem::discriminant(&condition) {
+        if !is_first
+            && std::mem::discriminant(&self.condition) != std::mem::discriminant(&condition)
+        {
             return Err(errors::SYNTAX);
         }
         self.condition = condition;
@@ -135,10 +141,38 @@ mod tests {
     #[test]
     fn options_of_set_in_any_order_and_case() {
         let cases: &[(&str, SetOptions<'_>)] = &[
-            ("", SetOptions { condition: Condition::Always, get: false, ttl: Ttl::Unsaid }),
-            ("nx", SetOptions { condition: Condition::Absent, get: false, ttl: Ttl::Unsaid }),
-            ("XX GET", SetOptions { condition: Condition::Present, get: true, ttl: Ttl::Unsaid }),
-            ("NX NX get GET", SetOptions { condition: Condition::Absent, get: true, ttl: Ttl::Unsaid }),
+            (
+                "",
+                SetOptions {
+                    condition: Condition::Always,
+                    get: false,
+                    ttl: Ttl::Unsaid,
+                },
+            ),
+            (
+                "nx",
+                SetOptions {
+                    condition: Condition::Absent,
+                    get: false,
+                    ttl: Ttl::Unsaid,
+                },
+            ),
+            (
+                "XX GET",
+                SetOptions {
+                    condition: Condition::Present,
+                    get: true,
+                    ttl: Ttl::Unsaid,
+                },
+            ),
+            (
+                "NX NX get GET",
+                SetOptions {
+                    condition: Condition::Absent,
+                    get: true,
+                    ttl: Ttl::Unsaid,
+                },
+            ),
             (
                 "Ex 10 xX",
                 SetOptions {
@@ -157,28 +191,59 @@ mod tests {
             ),
             (
                 "ifeq NX keepttl",
-                SetOptions { condition: Condition::Equal(b"NX"), get: false, ttl: Ttl::Keep },
+                SetOptions {
+                    condition: Condition::Equal(b"NX"),
+                    get: false,
+                    ttl: Ttl::Keep,
+                },
             ),
             (
                 "GET IFNE v",
-                SetOptions { condition: Condition::NotEqual(b"v"), get: true, ttl: Ttl::Unsaid },
+                SetOptions {
+                    condition: Condition::NotEqual(b"v"),
+                    get: true,
+                    ttl: Ttl::Unsaid,
+                },
             ),
         ];
         for (line, expected) in cases {
             let args = owned(&format!("SET k v {line}"));
-            assert_eq!(SetOptions::parse(Cursor::at(&args.as_args(), 3)), Ok(*expected), "{line}");
+            assert_eq!(
+                SetOptions::parse(Cursor::at(&args.as_args(), 3)),
+                Ok(*expected),
+                "{line}"
+            );
         }
     }
 
     #[test]
     fn options_of_set_that_contradict_each_other() {
         let lines = [
-            "NX XX", "XX NX", "NX IFEQ v", "IFEQ v XX", "IFEQ v IFNE v", "IFEQ", "IFNE", "EX", "EX 1 PX 1",
-            "EX 1 EXAT 1", "KEEPTTL EX 1", "EX 1 KEEPTTL", "PERSIST", "PX", "foo", "NXX", "1",
+            "NX XX",
+            "XX NX",
+            "NX IFEQ v",
+            "IFEQ v XX",
+            "IFEQ v IFNE v",
+            "IFEQ",
+            "IFNE",
+            "EX",
+            "EX 1 PX 1",
+            "EX 1 EXAT 1",
+            "KEEPTTL EX 1",
+            "EX 1 KEEPTTL",
+            "PERSIST",
+            "PX",
+            "foo",
+            "NXX",
+            "1",
         ];
         for line in lines {
             let args = owned(&format!("SET k v {line}"));
-            assert_eq!(SetOptions::parse(Cursor::at(&args.as_args(), 3)), Err(errors::SYNTAX), "{line}");
+            assert_eq!(
+                SetOptions::parse(Cursor::at(&args.as_args(), 3)),
+                Err(errors::SYNTAX),
+                "{line}"
+            );
         }
     }
 
@@ -198,7 +263,11 @@ mod tests {
         ];
         for (line, expected) in cases {
             let args = owned(&format!("GETEX k {line}"));
-            assert_eq!(&getex_ttl(Cursor::at(&args.as_args(), 2)), expected, "{line}");
+            assert_eq!(
+                &getex_ttl(Cursor::at(&args.as_args(), 2)),
+                expected,
+                "{line}"
+            );
         }
     }
 

@@ -195,6 +195,11 @@ fn set_changes_all_it_names_and_says_what_it_touched() {
         get(&config, "client-output-buffer-limit"),
         "normal 0 0 0 slave 1048576 2097152 3 pubsub 4 5 6"
     );
+    assert_eq!(
+        set(&config, &["client-output-buffer-limit", ""]),
+        Ok(vec![]),
+        "no class is named"
+    );
     set(&config, &["save", "100 1  50 2"]).expect("accepted");
     assert_eq!(get(&config, "save"), "100 1 50 2");
     set(&config, &["save", ""]).expect("accepted");

@@ -14,7 +14,10 @@ pub(crate) fn small(dir: &str) -> Options {
     options
 }
 
-pub(crate) fn open(options: &Options, door: &(impl Door + Clone + 'static)) -> (Binlog, OpenReport) {
+pub(crate) fn open(
+    options: &Options,
+    door: &(impl Door + Clone + 'static),
+) -> (Binlog, OpenReport) {
     Binlog::open(options.clone(), Arc::new(door.clone())).unwrap()
 }
 
@@ -26,18 +29,32 @@ pub(crate) fn payload(n: u64) -> Vec<u8> {
 }
 
 pub(crate) fn append(log: &Binlog, n: u64) -> Result<Appended, Error> {
-    log.append(&Frame::data(1000 + n, (n % 16384) as u16, 0), &[&payload(n)])
+    log.append(
+        &Frame::data(1000 + n, (n % 16384) as u16, 0),
+        &[&payload(n)],
+    )
 }
 
 /// All frames from `from` on: (start, end, payload without an added SELECT).
 pub(crate) fn frames(log: &Binlog, from: Offset) -> Vec<(Offset, Offset, Vec<u8>)> {
-    let mut reader = log.reader(from).unwrap();
+    read_all(log, from).unwrap()
+}
+
+/// The same, or why they cannot be read.
+pub(crate) fn read_all(
+    log: &Binlog,
+    from: Offset,
+) -> Result<Vec<(Offset, Offset, Vec<u8>)>, Error> {
+    let mut reader = log.reader(from)?;
     let mut all = Vec::new();
-    while let Some(frame) = reader.next().unwrap() {
-        let payload = frame.payload.strip_prefix(b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n").unwrap_or(frame.payload);
+    while let Some(frame) = reader.next()? {
+        let payload = frame
+            .payload
+            .strip_prefix(b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n")
+            .unwrap_or(frame.payload);
         all.push((frame.start, frame.end, payload.to_vec()));
     }
-    all
+    Ok(all)
 }
 
 /// Checks that the log holds frames `0..n` and nothing else.

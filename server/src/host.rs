@@ -1,0 +1,101 @@
+//! What the store asks of the server: the log's end, its syncing, deletions of its own, the gate.
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use basalt_binlog::{Binlog, Offset};
+use basalt_tiering::{DeleteReason, Host, Policy, Slot, StoreLimits};
+
+use crate::config::Settings;
+use crate::exec;
+use crate::server::Server;
+
+/// The server as the store sees it.
+pub struct StoreHost {
+    binlog: Option<Binlog>,
+    /// Weak, since the server owns the store.
+    server: OnceLock<Weak<Server>>,
+}
+
+impl std::fmt::Debug for StoreHost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreHost").finish_non_exhaustive()
+    }
+}
+
+impl StoreHost {
+    /// A host with this log; the server follows ([`StoreHost::connect`]).
+    #[must_use]
+    pub fn new(binlog: Option<Binlog>) -> Arc<Self> {
+        Arc::new(StoreHost {
+            binlog,
+            server: OnceLock::new(),
+        })
+    }
+
+    /// Tells the host which server it speaks for.
+    ///
+    /// # Panics
+    /// If it was told before.
+    pub fn connect(&self, server: &Arc<Server>) {
+        assert!(
+            self.server.set(Arc::downgrade(server)).is_ok(),
+            "a host belongs to one server"
+        );
+    }
+}
+
+impl Host for StoreHost {
+    #[inline]
+    fn log_end(&self) -> Offset {
+        self.binlog.as_ref().map_or(Offset(0), Binlog::end)
+    }
+
+    fn sync_log(&self, upto: Offset) -> Result<(), String> {
+        match &self.binlog {
+            None => Ok(()),
+            Some(binlog) => binlog.wait_synced(upto).map_err(|error| error.to_string()),
+        }
+    }
+
+    fn log_deletes(&self, db: u32, slot: Slot, keys: &[&[u8]], _reason: DeleteReason) {
+        if let Some(binlog) = &self.binlog {
+            exec::log_deletes(binlog, db, slot, keys);
+        }
+    }
+
+    fn is_master(&self) -> bool {
+        true
+    }
+
+    fn with_gate(&self, work: &mut dyn FnMut()) {
+        // A server that is gone runs no commands either.
+        let server = self.server.get().and_then(Weak::upgrade);
+        let _shared = server.as_ref().map(|server| server.gate.enter_background());
+        work();
+    }
+
+    fn persisted(&self, replay: Offset) {
+        if let Some(binlog) = &self.binlog {
+            binlog.set_floor(replay);
+        }
+    }
+}
+
+/// The store's limits as the configuration has them.
+#[must_use]
+pub fn store_limits(settings: &Settings, active_expire: bool) -> StoreLimits {
+    StoreLimits {
+        maxmemory: settings.maxmemory_bytes,
+        maxdisk: settings.maxdisk_bytes,
+        policy: Policy::from_name(settings.maxmemory_policy.name())
+            .expect("the names are the same"),
+        samples: settings.maxmemory_samples as usize,
+        lfu_log_factor: settings.lfu_log_factor,
+        lfu_decay_minutes: settings.lfu_decay_minutes,
+        checkpoint_interval_ms: u64::from(settings.checkpoint_interval_seconds) * 1000,
+        replay_limit_bytes: settings.replay_limit_bytes,
+        active_expire,
+        warmup: settings.warmup,
+        warmup_rate: u64::from(settings.warmup_rate),
+    }
+}

@@ -1,0 +1,305 @@
+//! MULTI, EXEC, DISCARD, WATCH, UNWATCH.
+
+use crate::behaviour;
+
+behaviour! {
+    exec_runs_the_queue r#"
+        MULTI -> +OK
+        SET a 1 -> +QUEUED
+        INCR a -> +QUEUED
+        GET a -> +QUEUED
+        EXEC -> [+OK, 2, "2"]
+        GET a -> "2"
+        MULTI -> +OK
+        EXEC -> []
+        EXEC -> -ERR EXEC without MULTI
+        DISCARD -> -ERR DISCARD without MULTI
+        EXEC x -> -EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command
+        MULTI x -> -ERR wrong number of arguments for 'multi' command
+    "#
+
+    discard_drops_the_queue r#"
+        SET a 1 -> +OK
+        MULTI -> +OK
+        SET a 2 -> +QUEUED
+        DISCARD -> +OK
+        GET a -> "1"
+        EXEC -> -ERR EXEC without MULTI
+    "#
+
+    multi_cannot_be_nested r#"
+        MULTI -> +OK
+        SET a 1 -> +QUEUED
+        MULTI -> -ERR MULTI calls can not be nested
+        WATCH a -> -ERR WATCH inside MULTI is not allowed
+        EXEC -> [+OK]
+        GET a -> "1"
+    "#
+
+    an_error_while_queueing_aborts r#"
+        SET a 1 -> +OK
+        MULTI -> +OK
+        SET a 2 -> +QUEUED
+        WHAT -> -"ERR unknown command 'WHAT', with args beginning with: "
+        GET a -> +QUEUED
+        EXEC -> -EXECABORT Transaction discarded because of previous errors.
+        GET a -> "1"
+        MULTI -> +OK
+        SET a -> -ERR wrong number of arguments for 'set' command
+        EXEC -> -EXECABORT Transaction discarded because of previous errors.
+        GET a -> "1"
+        MULTI -> +OK
+        SET a -> -ERR wrong number of arguments for 'set' command
+        DISCARD -> +OK
+        GET a -> "1"
+    "#
+
+    an_error_while_running_does_not_undo r#"
+        SET s text -> +OK
+        MULTI -> +OK
+        SET a 1 -> +QUEUED
+        INCR s -> +QUEUED
+        SET a 1 EX x -> +QUEUED
+        SET b 2 -> +QUEUED
+        EXEC -> [+OK, -"ERR value is not an integer or out of range", -"ERR value is not an integer or out of range", +OK]
+        MGET a b s -> ["1", "2", "text"]
+    "#
+
+    select_inside_a_transaction r#"
+        unit
+        MULTI -> +OK
+        SET k zero -> +QUEUED
+        SELECT 2 -> +QUEUED
+        SET k two -> +QUEUED
+        EXEC -> [+OK, +OK, +OK]
+        GET k -> "two"
+        SELECT 0 -> +OK
+        end
+        GET k -> "zero"
+        SELECT 2 -> +OK
+        GET k -> "two"
+    "#
+
+    whole_database_commands_inside_a_transaction r#"
+        SET k zero -> +OK
+        MULTI -> +OK
+        SWAPDB 0 1 -> +QUEUED
+        GET k -> +QUEUED
+        SET k new -> +QUEUED
+        MOVE k 2 -> +QUEUED
+        COPY k l -> +QUEUED
+        DBSIZE -> +QUEUED
+        EXEC -> [+OK, (nil), +OK, 1, 0, 0]
+        SELECT 1 -> +OK
+        GET k -> "zero"
+        SELECT 2 -> +OK
+        GET k -> "new"
+        MULTI -> +OK
+        SET l x -> +QUEUED
+        FLUSHDB -> +QUEUED
+        SET m y -> +QUEUED
+        EXEC -> [+OK, +OK, +OK]
+        KEYS * -> ["m"]
+    "#
+
+    watch_fails_when_the_key_changed r#"
+        unit
+        SET k 1 -> +OK
+        WATCH k -> +OK
+        b> SET k 2 -> +OK
+        MULTI -> +OK
+        SET k 3 -> +QUEUED
+        EXEC -> (nil array)
+        GET k -> "2"
+        MULTI -> +OK
+        SET k 4 -> +QUEUED
+        EXEC -> [+OK]
+        end
+        unit
+        WATCH k -> +OK
+        SET k 5 -> +OK
+        MULTI -> +OK
+        GET k -> +QUEUED
+        EXEC -> (nil array)
+        end
+        unit
+        WATCH none k -> +OK
+        b> SET none x -> +OK
+        MULTI -> +OK
+        GET k -> +QUEUED
+        EXEC -> (nil array)
+        end
+        unit
+        WATCH k -> +OK
+        b> DEL k -> 1
+        MULTI -> +OK
+        EXEC -> (nil array)
+        end
+        WATCH -> -ERR wrong number of arguments for 'watch' command
+    "#
+
+    watch_holds_when_nothing_changed r#"
+        unit
+        SET k 1 -> +OK
+        SET other 1 -> +OK
+        WATCH k -> +OK
+        WATCH none -> +OK
+        b> GET k -> "1"
+        b> SET other 2 -> +OK
+        b> DEL none -> 0
+        b> EXPIRE none 100 -> 0
+        MULTI -> +OK
+        INCR k -> +QUEUED
+        EXEC -> [2]
+        end
+        unit
+        b> SELECT 1 -> +OK
+        WATCH k -> +OK
+        b> SET k elsewhere -> +OK
+        MULTI -> +OK
+        INCR k -> +QUEUED
+        EXEC -> [3]
+        end
+    "#
+
+    unwatch_forgets r#"
+        unit
+        SET k 1 -> +OK
+        WATCH k -> +OK
+        UNWATCH -> +OK
+        b> SET k 2 -> +OK
+        MULTI -> +OK
+        INCR k -> +QUEUED
+        EXEC -> [3]
+        end
+        unit
+        WATCH k -> +OK
+        b> SET k 4 -> +OK
+        MULTI -> +OK
+        DISCARD -> +OK
+        MULTI -> +OK
+        INCR k -> +QUEUED
+        EXEC -> [5]
+        UNWATCH -> +OK
+        UNWATCH x -> -ERR wrong number of arguments for 'unwatch' command
+        end
+    "#
+
+    watch_sees_every_kind_of_change r#"
+        unit
+        SET k 1 -> +OK
+        WATCH k -> +OK
+        b> EXPIRE k 100 -> 1
+        MULTI -> +OK
+        EXEC -> (nil array)
+        WATCH k -> +OK
+        b> PERSIST k -> 1
+        MULTI -> +OK
+        EXEC -> (nil array)
+        WATCH k -> +OK
+        b> APPEND k 2 -> 2
+        MULTI -> +OK
+        EXEC -> (nil array)
+        WATCH k -> +OK
+        b> RENAME k l -> +OK
+        MULTI -> +OK
+        EXEC -> (nil array)
+        WATCH k -> +OK
+        b> COPY l k -> 1
+        MULTI -> +OK
+        EXEC -> (nil array)
+        WATCH k -> +OK
+        b> FLUSHDB -> +OK
+        MULTI -> +OK
+        EXEC -> (nil array)
+        WATCH k -> +OK
+        b> FLUSHALL -> +OK
+        MULTI -> +OK
+        EXEC -> []
+        SET k 1 -> +OK
+        WATCH k -> +OK
+        b> FLUSHALL -> +OK
+        MULTI -> +OK
+        EXEC -> (nil array)
+        SET k 1 -> +OK
+        WATCH k -> +OK
+        b> SWAPDB 0 1 -> +OK
+        MULTI -> +OK
+        EXEC -> (nil array)
+        WATCH k -> +OK
+        b> SWAPDB 0 1 -> +OK
+        MULTI -> +OK
+        EXEC -> (nil array)
+        WATCH k -> +OK
+        b> MOVE k 3 -> 1
+        MULTI -> +OK
+        EXEC -> (nil array)
+        end
+    "#
+
+    watched_key_that_expires r#"
+        unit
+        SET k 1 PX 300 -> +OK
+        WATCH k -> +OK
+        wait 330ms
+        MULTI -> +OK
+        PING -> +QUEUED
+        EXEC -> (nil array)
+        end
+    "#
+
+    a_transaction_writes_one_key_many_times r#"
+        MULTI -> +OK
+        SET k 1 -> +QUEUED
+        DEL k -> +QUEUED
+        SET k 2 EX 100 -> +QUEUED
+        RENAME k l -> +QUEUED
+        APPEND l 3 -> +QUEUED
+        COPY l k -> +QUEUED
+        PERSIST k -> +QUEUED
+        EXEC -> [+OK, 1, +OK, +OK, 2, 1, 1]
+        MGET k l -> ["23", "23"]
+        TTL k -> -1
+        TTL l -> 90..100
+        DBSIZE -> 2
+    "#
+
+    replies_of_exec_in_resp3 r#"
+        unit
+        HELLO 3
+        WATCH k -> +OK
+        b> SET k v -> +OK
+        MULTI -> +OK
+        GET k -> +QUEUED
+        EXEC -> (nil)
+        MULTI -> +OK
+        GET none -> +QUEUED
+        CONFIG GET port -> +QUEUED
+        EXEC -> [(nil), {"port": text}]
+        end
+    "#
+
+    a_transaction_is_invisible_until_exec r#"
+        unit
+        SET k 1 -> +OK
+        MULTI -> +OK
+        SET k 2 -> +QUEUED
+        b> GET k -> "1"
+        b> MULTI -> +OK
+        b> SET k 3 -> +QUEUED
+        EXEC -> [+OK]
+        b> EXEC -> [+OK]
+        GET k -> "3"
+        end
+    "#
+
+    a_closed_connection_discards_its_transaction r#"
+        unit
+        SET k 1 -> +OK
+        b> MULTI -> +OK
+        b> SET k 2 -> +QUEUED
+        b> QUIT -> anything
+        GET k -> "1"
+        end
+    "#
+}

@@ -1,0 +1,76 @@
+//! When two replies count as the same, and which commands need more than one reply to tell.
+
+use crate::generate::Command;
+use crate::support::resp::Reply;
+use crate::support::world::World;
+
+/// Two servers read the clock this far apart at most, in milliseconds.
+const CLOCK_TOLERANCE_MS: i64 = 60_000;
+
+/// How a command's replies are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    Exact,
+    /// Any order of elements.
+    AnyOrder,
+    /// Times within the tolerance; this many milliseconds per unit.
+    Time(i64),
+    /// How a string is stored. Redis forgets the history of a string (a short one that was appended
+    /// to is `raw`) when it restarts; so may we when it leaves memory. Only presence counts.
+    Presence,
+    /// Each server picks what it likes; the caller checks that it exists.
+    Random,
+}
+
+/// The rule for `command` in `world`.
+pub(crate) fn rule(world: World, command: &Command) -> Rule {
+    let name = command.first().map(|n| n.to_ascii_uppercase());
+    match name.as_deref() {
+        Some(b"KEYS") => Rule::AnyOrder,
+        Some(b"TTL" | b"EXPIRETIME") => Rule::Time(1000),
+        Some(b"PTTL" | b"PEXPIRETIME") => Rule::Time(1),
+        Some(b"RANDOMKEY") => Rule::Random,
+        Some(b"OBJECT") if !matches!(world, World::Hot | World::Memory) => Rule::Presence,
+        _ => Rule::Exact,
+    }
+}
+
+/// Whether both replies say the same under `rule`.
+pub(crate) fn same(rule: Rule, ours: &Reply, theirs: &Reply) -> bool {
+    match (rule, ours, theirs) {
+        (Rule::AnyOrder, Reply::Array(a), Reply::Array(b)) => {
+            let (mut a, mut b) = (a.clone(), b.clone());
+            a.sort();
+            b.sort();
+            a == b
+        }
+        (Rule::Time(scale), Reply::Int(a), Reply::Int(b)) if *a > 0 && *b > 0 => {
+            (a.abs_diff(*b)).saturating_mul(scale.unsigned_abs())
+                <= CLOCK_TOLERANCE_MS.unsigned_abs()
+        }
+        (Rule::Random | Rule::Presence, Reply::Bulk(_), Reply::Bulk(_)) => true,
+        _ => ours == theirs,
+    }
+}
+
+/// Whether both EXEC replies are the same, each element by its queued command's rule.
+pub(crate) fn same_exec(world: World, queued: &[Command], ours: &Reply, theirs: &Reply) -> bool {
+    match (ours, theirs) {
+        (Reply::Array(a), Reply::Array(b)) => {
+            a.len() == b.len()
+                && a.len() == queued.len()
+                && a.iter()
+                    .zip(b)
+                    .zip(queued)
+                    .all(|((a, b), command)| is_scan(command) || same(rule(world, command), a, b))
+        }
+        _ => ours == theirs,
+    }
+}
+
+/// SCAN promises completeness, not an order: outside of transactions it is run to its end.
+pub(crate) fn is_scan(command: &Command) -> bool {
+    command
+        .first()
+        .is_some_and(|n| n.eq_ignore_ascii_case(b"SCAN"))
+}

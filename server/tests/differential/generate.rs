@@ -1,0 +1,411 @@
+//! Random commands from a seed: a weighted table over all string, key, expiry and transaction
+//! commands, on few keys so that they collide.
+//!
+//! Two servers never read the clock at the same moment, so no command here depends on it: a time
+//! to live is already past, or at least `NEAR_SECONDS` away, and options that compare two times
+//! (GT, LT) are given absolute ones. SET gets no past time: redis-server keeps such a key, expired,
+//! until something meets it, and DBSIZE counts it until then.
+
+use rand::rngs::SmallRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+
+/// The shortest time to live, far longer than any run.
+const NEAR_SECONDS: u64 = 100_000;
+/// Absolute times begin here (the year 3021), beyond all relative ones.
+const FAR_SECONDS: u64 = 33_177_117_420;
+/// Databases in use.
+pub(crate) const DATABASES: u32 = 4;
+/// Connections in use; the second one breaks the first one's WATCH.
+pub(crate) const CONNECTIONS: usize = 2;
+
+/// A command's arguments.
+pub(crate) type Command = Vec<Vec<u8>>;
+
+/// One step of a run, a function of the seed alone.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Run { conn: usize, command: Command },
+    Crash,
+}
+
+/// The first `count` steps of `seed`; with `crash_every`, the server under test is killed that
+/// often.
+pub(crate) fn steps(seed: u64, count: usize, crash_every: Option<usize>) -> Vec<Step> {
+    let mut generator = Generator::new(seed);
+    let mut steps = Vec::with_capacity(count);
+    for n in 1..=count {
+        steps.push(generator.step());
+        if crash_every.is_some_and(|every| n % every == 0) {
+            steps.push(Step::Crash);
+        }
+    }
+    steps
+}
+
+#[derive(Debug)]
+struct Generator {
+    rng: SmallRng,
+    keys: Vec<Vec<u8>>,
+}
+
+type Make = fn(&mut Generator) -> Command;
+
+/// Weight and maker of each kind of command.
+const KINDS: &[(u32, Make)] = &[
+    (12, |g| g.with_key("GET", &[])),
+    (14, Generator::set),
+    (2, |g| g.with_key_value("SETNX")),
+    (2, |g| g.with_time("SETEX", false, true)),
+    (2, |g| g.with_time("PSETEX", true, true)),
+    (2, |g| g.with_key_value("GETSET")),
+    (2, |g| g.with_key("GETDEL", &[])),
+    (3, Generator::getex),
+    (3, |g| g.many("MGET", false)),
+    (3, |g| g.many("MSET", true)),
+    (2, |g| g.many("MSETNX", true)),
+    (4, |g| g.with_key_value("APPEND")),
+    (2, |g| g.with_key("STRLEN", &[])),
+    (3, |g| g.with_key("INCR", &[])),
+    (2, |g| g.with_key("DECR", &[])),
+    (2, |g| g.with_number("INCRBY")),
+    (2, |g| g.with_number("DECRBY")),
+    (2, Generator::incrbyfloat),
+    (3, Generator::setrange),
+    (3, |g| g.range("GETRANGE")),
+    (1, |g| g.range("SUBSTR")),
+    (1, Generator::lcs),
+    (4, |g| g.many("DEL", false)),
+    (2, |g| g.many("UNLINK", false)),
+    (2, |g| g.many("EXISTS", false)),
+    (1, |g| g.many("TOUCH", false)),
+    (1, |g| g.with_key("TYPE", &[])),
+    (1, Generator::keys_command),
+    (1, Generator::scan),
+    (1, |_| words("RANDOMKEY")),
+    (3, |g| g.two_keys("RENAME")),
+    (2, |g| g.two_keys("RENAMENX")),
+    (4, Generator::copy),
+    (3, Generator::move_key),
+    (2, |g| {
+        vec![b"OBJECT".to_vec(), b"ENCODING".to_vec(), g.key()]
+    }),
+    (2, |_| words("DBSIZE")),
+    (5, |g| vec![b"SELECT".to_vec(), g.database()]),
+    (1, Generator::swapdb),
+    (3, |g| g.expire("EXPIRE", false)),
+    (2, |g| g.expire("PEXPIRE", true)),
+    (3, |g| g.expire_at("EXPIREAT", 1)),
+    (3, |g| g.expire_at("PEXPIREAT", 1000)),
+    (2, |g| g.with_key("TTL", &[])),
+    (2, |g| g.with_key("PTTL", &[])),
+    (1, |g| g.with_key("EXPIRETIME", &[])),
+    (2, |g| g.with_key("PEXPIRETIME", &[])),
+    (2, |g| g.with_key("PERSIST", &[])),
+    (4, |_| words("MULTI")),
+    (5, |_| words("EXEC")),
+    (1, |_| words("DISCARD")),
+    (2, |g| g.many("WATCH", false)),
+    (1, |_| words("UNWATCH")),
+];
+
+fn words(line: &str) -> Command {
+    line.split_whitespace().map(|w| w.into()).collect()
+}
+
+impl Generator {
+    fn new(seed: u64) -> Self {
+        let mut keys: Vec<Vec<u8>> = (0..20).map(|n| format!("key:{n}").into_bytes()).collect();
+        keys.extend([
+            b"".to_vec(),
+            b"\0".to_vec(),
+            b"\xff\xfe".to_vec(),
+            b"line\r\nend".to_vec(),
+            b"{tag}x".to_vec(),
+            b"{tag}y".to_vec(),
+            b"long".repeat(100),
+        ]);
+        Self {
+            rng: SmallRng::seed_from_u64(seed),
+            keys,
+        }
+    }
+
+    fn step(&mut self) -> Step {
+        let conn = usize::from(self.rng.random_ratio(1, 8));
+        let command = match self.rng.random_range(0..400) {
+            0 => words("FLUSHDB"),
+            1 if self.rng.random_ratio(1, 4) => words("FLUSHALL"),
+            _ => self.pick(),
+        };
+        let command = match self.rng.random_ratio(1, 40) {
+            true => self.spoil(command),
+            false => command,
+        };
+        Step::Run { conn, command }
+    }
+
+    fn pick(&mut self) -> Command {
+        let all: u32 = KINDS.iter().map(|(weight, _)| weight).sum();
+        let mut left = self.rng.random_range(0..all);
+        for (weight, make) in KINDS {
+            if left < *weight {
+                return make(self);
+            }
+            left -= weight;
+        }
+        unreachable!("the weights add up")
+    }
+
+    /// A wrong argument, one too few, or one too many.
+    fn spoil(&mut self, mut command: Command) -> Command {
+        // Small positive numbers would be times to live that end during the run.
+        const ODD: [&[u8]; 10] = [
+            b"",
+            b"x",
+            b"-1",
+            b"0",
+            b"1.5",
+            b" 1",
+            b"\xff\0",
+            b"9223372036854775807",
+            b"-9223372036854775808",
+            b"100000000000000000000",
+        ];
+        let odd = ODD.choose(&mut self.rng).expect("not empty").to_vec();
+        let at = self.rng.random_range(0..command.len());
+        match self.rng.random_range(0..3) {
+            0 if at > 0 => command[at] = odd,
+            1 if at > 0 => _ = command.remove(at),
+            _ => command.push(odd),
+        }
+        command
+    }
+
+    fn key(&mut self) -> Vec<u8> {
+        self.keys.choose(&mut self.rng).expect("not empty").clone()
+    }
+
+    fn database(&mut self) -> Vec<u8> {
+        let db = self.rng.random_range(0..DATABASES);
+        db.to_string().into_bytes()
+    }
+
+    fn value(&mut self) -> Vec<u8> {
+        let rng = &mut self.rng;
+        match rng.random_range(0..20) {
+            0..7 => rng.random_range(-1000..1000).to_string().into_bytes(),
+            7 => rng.random::<i64>().to_string().into_bytes(),
+            8 => i64::MAX.to_string().into_bytes(),
+            9 => format!("{}.{}", rng.random_range(-9..99), rng.random_range(1..99)).into_bytes(),
+            10 => Vec::new(),
+            11 => (0..rng.random_range(1..40)).map(|_| rng.random()).collect(),
+            12 => [" 1", "1 ", "+1", "-0", "007", "1e3", "inf", "nan"]
+                .choose(rng)
+                .expect("not empty")
+                .as_bytes()
+                .to_vec(),
+            13 => "v".repeat(rng.random_range(42..47)).into_bytes(),
+            14 => vec![rng.random(); rng.random_range(100..5000)],
+            15 => (0..rng.random_range(3000..30_000))
+                .map(|_| rng.random_range(b'a'..=b'z'))
+                .collect(),
+            _ => format!("value {}", rng.random_range(0..1000)).into_bytes(),
+        }
+    }
+
+    fn near(&mut self, in_ms: bool) -> Vec<u8> {
+        let seconds = NEAR_SECONDS * self.rng.random_range(1..50);
+        let scale = if in_ms { 1000 } else { 1 };
+        (seconds * scale).to_string().into_bytes()
+    }
+
+    /// Past, or far in the future.
+    fn absolute(&mut self, scale: u64) -> Vec<u8> {
+        match self.rng.random_ratio(1, 5) {
+            true => self.rng.random_range(0..1_000_000_000).to_string().into(),
+            false => self.far(scale),
+        }
+    }
+
+    fn far(&mut self, scale: u64) -> Vec<u8> {
+        let time = FAR_SECONDS * scale + self.rng.random_range(0..1000);
+        time.to_string().into_bytes()
+    }
+
+    fn with_key(&mut self, name: &str, more: &[&[u8]]) -> Command {
+        let mut command = vec![name.into(), self.key()];
+        command.extend(more.iter().map(|m| m.to_vec()));
+        command
+    }
+
+    fn with_key_value(&mut self, name: &str) -> Command {
+        vec![name.into(), self.key(), self.value()]
+    }
+
+    fn with_number(&mut self, name: &str) -> Command {
+        let by = match self.rng.random_ratio(1, 10) {
+            true => self.rng.random::<i64>(),
+            false => self.rng.random_range(-1000..1000),
+        };
+        vec![name.into(), self.key(), by.to_string().into()]
+    }
+
+    fn with_time(&mut self, name: &str, in_ms: bool, value: bool) -> Command {
+        let mut command = vec![name.into(), self.key(), self.near(in_ms)];
+        if value {
+            command.push(self.value());
+        }
+        command
+    }
+
+    fn two_keys(&mut self, name: &str) -> Command {
+        vec![name.into(), self.key(), self.key()]
+    }
+
+    fn many(&mut self, name: &str, values: bool) -> Command {
+        let mut command = vec![name.into()];
+        for _ in 0..self.rng.random_range(1..5) {
+            command.push(self.key());
+            if values {
+                command.push(self.value());
+            }
+        }
+        command
+    }
+
+    fn push_expiry(&mut self, command: &mut Command) {
+        let (option, time): (&str, _) = match self.rng.random_range(0..4) {
+            0 => ("EX", self.near(false)),
+            1 => ("px", self.near(true)),
+            2 => ("EXAT", self.far(1)),
+            _ => ("PXAT", self.far(1000)),
+        };
+        command.extend([option.into(), time]);
+    }
+
+    fn set(&mut self) -> Command {
+        let mut command = self.with_key_value("SET");
+        for option in ["NX", "XX", "GET", "KEEPTTL"] {
+            if self.rng.random_ratio(1, 8) {
+                command.push(option.into());
+            }
+        }
+        if self.rng.random_ratio(1, 4) {
+            self.push_expiry(&mut command);
+        }
+        command
+    }
+
+    fn getex(&mut self) -> Command {
+        let mut command = self.with_key("GETEX", &[]);
+        match self.rng.random_range(0..3) {
+            0 => command.push("PERSIST".into()),
+            1 => self.push_expiry(&mut command),
+            _ if self.rng.random_ratio(1, 8) => command.extend(words("EXAT 1")),
+            _ => {}
+        }
+        command
+    }
+
+    fn incrbyfloat(&mut self) -> Command {
+        const STEPS: [&str; 8] = ["0.1", "1.5", "-2.25", "3e2", "1e-5", "-0.7", "10", "5.0e3"];
+        let by = *STEPS.choose(&mut self.rng).expect("not empty");
+        vec!["INCRBYFLOAT".into(), self.key(), by.into()]
+    }
+
+    fn setrange(&mut self) -> Command {
+        let end = if self.rng.random_ratio(1, 10) {
+            9000
+        } else {
+            60
+        };
+        let offset = self.rng.random_range(0..end).to_string();
+        vec!["SETRANGE".into(), self.key(), offset.into(), self.value()]
+    }
+
+    fn range(&mut self, name: &str) -> Command {
+        let mut command = vec![name.into(), self.key()];
+        for _ in 0..2 {
+            command.push(self.rng.random_range(-50..50).to_string().into());
+        }
+        command
+    }
+
+    fn lcs(&mut self) -> Command {
+        // Long inputs take quadratic time and memory: the length alone is asked for.
+        let mut command = self.two_keys("LCS");
+        command.push("LEN".into());
+        command
+    }
+
+    fn keys_command(&mut self) -> Command {
+        const GLOBS: [&str; 7] = [
+            "*",
+            "key:*",
+            "key:?",
+            "key:1[0-5]",
+            "{tag}?",
+            "l*g",
+            "key:[^1]",
+        ];
+        let glob = *GLOBS.choose(&mut self.rng).expect("not empty");
+        vec!["KEYS".into(), glob.into()]
+    }
+
+    fn scan(&mut self) -> Command {
+        let mut command = words("SCAN 0");
+        if self.rng.random() {
+            command.extend(words("MATCH key:*"));
+        }
+        if self.rng.random() {
+            let count = self.rng.random_range(1..50).to_string();
+            command.extend(["COUNT".into(), count.into()]);
+        }
+        if self.rng.random_ratio(1, 4) {
+            command.extend(words("TYPE string"));
+        }
+        command
+    }
+
+    fn copy(&mut self) -> Command {
+        let mut command = self.two_keys("COPY");
+        if self.rng.random() {
+            command.extend(["DB".into(), self.database()]);
+        }
+        if self.rng.random() {
+            command.push("REPLACE".into());
+        }
+        command
+    }
+
+    fn move_key(&mut self) -> Command {
+        vec!["MOVE".into(), self.key(), self.database()]
+    }
+
+    fn swapdb(&mut self) -> Command {
+        vec!["SWAPDB".into(), self.database(), self.database()]
+    }
+
+    fn expire(&mut self, name: &str, in_ms: bool) -> Command {
+        let mut command = match self.rng.random_ratio(1, 8) {
+            true => self.with_key(name, &[b"-5"]),
+            false => self.with_time(name, in_ms, false),
+        };
+        if self.rng.random_ratio(1, 4) {
+            let option = if self.rng.random() { "NX" } else { "XX" };
+            command.push(option.into());
+        }
+        command
+    }
+
+    fn expire_at(&mut self, name: &str, scale: u64) -> Command {
+        let mut command = vec![name.into(), self.key(), self.absolute(scale)];
+        for option in ["NX", "XX", "GT", "LT"] {
+            if self.rng.random_ratio(1, 8) {
+                command.push(option.into());
+            }
+        }
+        command
+    }
+}

@@ -1,0 +1,251 @@
+//! Two servers side by side: every command goes to both, and the replies must be the same.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io;
+
+use crate::compare::{is_scan, rule, same, same_exec};
+use crate::generate::{CONNECTIONS, Command, DATABASES, Step};
+use crate::support::client::Client;
+use crate::support::resp::{Reply, print_command};
+use crate::support::server::Server;
+use crate::support::world::World;
+
+/// Where two servers disagree.
+#[derive(Debug)]
+pub(crate) struct Difference {
+    /// Index of the step, or none for the final state.
+    pub(crate) at: Option<usize>,
+    what: String,
+    ours: String,
+    theirs: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}\n  under test: {}\n  peer:       {}",
+            self.what, self.ours, self.theirs
+        )
+    }
+}
+
+/// Ours and theirs, with connections to both.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    world: World,
+    ours: Server,
+    theirs: Server,
+    conns: Vec<Conn>,
+    spiller: Client,
+}
+
+#[derive(Debug)]
+struct Conn {
+    ours: Client,
+    theirs: Client,
+    /// Commands queued since MULTI.
+    queued: Option<Vec<Command>>,
+}
+
+impl Conn {
+    fn both(&mut self, command: &Command) -> io::Result<(Reply, Reply)> {
+        self.ours.send(command)?;
+        self.theirs.send(command)?;
+        Ok((self.ours.read()?, self.theirs.read()?))
+    }
+}
+
+impl Pair {
+    pub(crate) fn new(world: World, ours: Server, theirs: Server) -> Self {
+        let spiller = ours.client();
+        let mut pair = Self {
+            world,
+            ours,
+            theirs,
+            conns: Vec::new(),
+            spiller,
+        };
+        pair.reconnect();
+        pair
+    }
+
+    /// New connections to both servers: no selected database, no transaction, nothing watched.
+    fn reconnect(&mut self) {
+        self.spiller = self.ours.client();
+        self.conns = (0..CONNECTIONS)
+            .map(|_| Conn {
+                ours: self.ours.client(),
+                theirs: self.theirs.client(),
+                queued: None,
+            })
+            .collect();
+    }
+
+    /// Runs all steps from empty servers and compares the final state.
+    pub(crate) fn run(&mut self, steps: &[Step]) -> Result<(), Difference> {
+        self.reconnect();
+        for server in [&self.ours, &self.theirs] {
+            assert!(server.client().words("FLUSHALL").is_ok());
+        }
+        for (at, step) in steps.iter().enumerate() {
+            match step {
+                Step::Crash => {
+                    self.ours.crash();
+                    self.reconnect();
+                }
+                Step::Run { conn, command } => {
+                    self.step(*conn, command).map_err(|mut difference| {
+                        difference.at = Some(at);
+                        difference
+                    })?;
+                    if self.world == World::Cold {
+                        let reply = self.spiller.words("TIER SPILL ALL");
+                        assert!(!reply.is_error(), "TIER SPILL ALL: {reply}");
+                    }
+                }
+            }
+        }
+        self.reconnect();
+        self.compare_databases()
+    }
+
+    fn step(&mut self, at: usize, command: &Command) -> Result<(), Difference> {
+        let world = self.world;
+        let conn = &mut self.conns[at];
+        if is_scan(command) && conn.queued.is_none() {
+            return full_scan(conn, command);
+        }
+        let (ours, theirs) = exchange(conn, command)?;
+        let name = command[0].to_ascii_uppercase();
+        let agreed = match (name.as_slice(), conn.queued.take()) {
+            (b"EXEC", Some(queued)) if command.len() == 1 => {
+                same_exec(world, &queued, &ours, &theirs)
+            }
+            (b"DISCARD", Some(_)) if command.len() == 1 => {
+                same(rule(world, command), &ours, &theirs)
+            }
+            (_, Some(mut queued)) => {
+                if theirs == Reply::Status(b"QUEUED".to_vec()) {
+                    queued.push(command.clone());
+                }
+                // A failed EXEC (wrong arity) ends the transaction too.
+                conn.queued = (name != b"EXEC").then_some(queued);
+                ours == theirs
+            }
+            (_, None) => {
+                conn.queued = (name == b"MULTI" && theirs.is_ok()).then(Vec::new);
+                same(rule(world, command), &ours, &theirs)
+                    && (name != b"RANDOMKEY" || exists(conn, &ours, &theirs)?)
+            }
+        };
+        match agreed {
+            true => Ok(()),
+            false => Err(difference(print_command(command), &ours, &theirs)),
+        }
+    }
+
+    /// Every key of every database: type, value, expiry, encoding; and the counts.
+    fn compare_databases(&mut self) -> Result<(), Difference> {
+        for db in 0..DATABASES {
+            let db = db.to_string();
+            self.step(0, &vec![b"SELECT".to_vec(), db.clone().into()])?;
+            self.step(0, &vec![b"DBSIZE".to_vec()])?;
+            let all = vec![b"KEYS".to_vec(), b"*".to_vec()];
+            self.step(0, &all)?;
+            let keys = self.conns[0].ours.call(&all).expect("just compared");
+            for key in keys.items().unwrap_or_default() {
+                let key = key.bytes().expect("a key is a bulk string").to_vec();
+                for words in ["TYPE", "GET", "PEXPIRETIME", "OBJECT ENCODING"] {
+                    let mut command: Command = words.split_whitespace().map(|w| w.into()).collect();
+                    command.push(key.clone());
+                    self.step(0, &command).map_err(|mut difference| {
+                        difference.what = format!("at the end, db {db}: {}", difference.what);
+                        difference
+                    })?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn exchange(conn: &mut Conn, command: &Command) -> Result<(Reply, Reply), Difference> {
+    conn.both(command).map_err(|e| Difference {
+        at: None,
+        what: print_command(command),
+        ours: format!("connection failed: {e}"),
+        theirs: "(one of both)".into(),
+    })
+}
+
+fn difference(what: String, ours: &Reply, theirs: &Reply) -> Difference {
+    Difference {
+        at: None,
+        what,
+        ours: ours.to_string(),
+        theirs: theirs.to_string(),
+    }
+}
+
+/// Whether both servers have the key that either named.
+fn exists(conn: &mut Conn, ours: &Reply, theirs: &Reply) -> Result<bool, Difference> {
+    let (Reply::Bulk(a), Reply::Bulk(b)) = (ours, theirs) else {
+        return Ok(true);
+    };
+    for key in [a, b] {
+        let both = exchange(conn, &vec![b"EXISTS".to_vec(), key.clone()])?;
+        if both != (Reply::Int(1), Reply::Int(1)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// SCAN to its end on both; the sets of keys must be the same.
+fn full_scan(conn: &mut Conn, command: &Command) -> Result<(), Difference> {
+    let mut found = Vec::new();
+    for client in [&mut conn.ours, &mut conn.theirs] {
+        found.push(scan_all(client, command.clone()).unwrap_or_else(|e| {
+            BTreeSet::from([Reply::Error(format!("scan failed: {e}").into_bytes())])
+        }));
+    }
+    if found[0] == found[1] {
+        return Ok(());
+    }
+    let [ours, theirs] = [0, 1].map(|i| {
+        let other = &found[1 - i];
+        let only: Vec<Reply> = found[i].difference(other).cloned().collect();
+        format!(
+            "{} replies; it alone: {}",
+            found[i].len(),
+            Reply::Array(only)
+        )
+    });
+    Err(Difference {
+        at: None,
+        what: format!("{}, run to its end", print_command(command)),
+        ours,
+        theirs,
+    })
+}
+
+/// The keys of a whole scan, or the error reply to its first call.
+fn scan_all(client: &mut Client, mut command: Command) -> io::Result<BTreeSet<Reply>> {
+    let mut keys = BTreeSet::new();
+    for _ in 0..100_000 {
+        let reply = client.call(&command)?;
+        let (cursor, page) = match reply.items() {
+            Some([cursor, page]) => (cursor, page),
+            _ => return Ok(BTreeSet::from([reply])),
+        };
+        keys.extend(page.items().unwrap_or_default().iter().cloned());
+        let cursor = cursor.bytes().unwrap_or_default().to_vec();
+        if cursor == b"0" {
+            return Ok(keys);
+        }
+        command[1] = cursor;
+    }
+    Err(io::Error::other("SCAN does not come to an end"))
+}

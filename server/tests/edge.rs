@@ -1,0 +1,395 @@
+//! The edges: very large values, limits, thousands of connections, clients that misbehave.
+//!
+//! Short by default; `BASALT_EDGE_LONG=1` runs the full sizes (10,000 connections, a 512 MB value),
+//! which need memory and open files (`ulimit -n 32768`).
+
+mod support;
+
+use std::io::{ErrorKind, Write};
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+use support::client::Client;
+use support::env_number;
+use support::resp::{Reply, encode};
+use support::server::Server;
+use support::world::World;
+
+const MB: usize = 1024 * 1024;
+
+fn long_form() -> bool {
+    env_number("BASALT_EDGE_LONG", 0) != 0
+}
+
+fn start(world: World, args: &[&str]) -> Option<Server> {
+    let server = Server::start(world, args);
+    if server.is_none() {
+        eprintln!("skipped: a peer has no world {}", world.name());
+    }
+    server
+}
+
+/// Bytes that differ everywhere, so that a misplaced piece is noticed; they do not compress.
+fn noise(len: usize, seed: u64) -> Vec<u8> {
+    let mut x = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut out = Vec::with_capacity(len + 8);
+    while out.len() < len {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        out.extend_from_slice(&x.to_le_bytes());
+    }
+    out.truncate(len);
+    out
+}
+
+fn expect_value(client: &mut Client, key: &str, want: &[u8]) {
+    match client.call(&["GET", key]).expect("a reply") {
+        Reply::Bulk(got) => assert!(got == want, "{key}: {} bytes differ", want.len()),
+        other => panic!("{key}: {other}"),
+    }
+}
+
+/// Large values are written, changed in place, spilled and read back; a restart keeps them.
+fn large_values(world: World, sizes: &[usize]) {
+    let Some(mut server) = start(world, &[]) else {
+        return;
+    };
+    let mut client = server.client();
+    let mut values: Vec<Vec<u8>> = Vec::new();
+    for (n, &size) in sizes.iter().enumerate() {
+        let key = format!("big:{n}");
+        let mut value = noise(size, n as u64);
+        let set = client.call(&[b"SET", key.as_bytes(), &value]);
+        assert!(set.expect("a reply").is_ok(), "SET of {size} bytes");
+        if world == World::Cold {
+            assert!(!client.words("TIER SPILL ALL").is_error());
+        }
+        assert_eq!(
+            client.words(&format!("APPEND {key} tail")),
+            Reply::Int(size as i64 + 4)
+        );
+        value.extend_from_slice(b"tail");
+        let middle = size / 2;
+        client.words(&format!("SETRANGE {key} {middle} MIDDLE"));
+        let end = value.len().max(middle + 6);
+        value.resize(end, 0);
+        value[middle..middle + 6].copy_from_slice(b"MIDDLE");
+        assert_eq!(
+            client.words(&format!("STRLEN {key}")),
+            Reply::Int(end as i64)
+        );
+        let part = client.words(&format!("GETRANGE {key} {} {}", middle - 2, middle + 7));
+        assert_eq!(part, Reply::Bulk(value[middle - 2..middle + 8].to_vec()));
+        values.push(value);
+    }
+    for (n, value) in values.iter().enumerate() {
+        expect_value(&mut client, &format!("big:{n}"), value);
+    }
+    if world == World::Restart {
+        server.crash();
+        client = server.client();
+        for (n, value) in values.iter().enumerate() {
+            expect_value(&mut client, &format!("big:{n}"), value);
+        }
+    }
+}
+
+const SIZES: [usize; 5] = [16 * 1024, 64 * 1024 + 1, MB, 16 * MB, 64 * MB];
+
+#[test]
+fn large_values_hot() {
+    large_values(World::Hot, &SIZES);
+}
+
+#[test]
+fn large_values_cold() {
+    large_values(World::Cold, &SIZES);
+}
+
+#[test]
+fn large_values_tiny() {
+    large_values(World::Tiny, &SIZES[..4]);
+}
+
+#[test]
+fn large_values_restart() {
+    large_values(World::Restart, &SIZES);
+}
+
+#[test]
+fn large_keys() {
+    let server = start(World::Hot, &[]).expect("every server has it");
+    let mut client = server.client();
+    for size in [1000, 65_535, 65_536, MB] {
+        let key = noise(size, 7);
+        assert!(
+            client
+                .call(&[b"SET", &key[..], b"v"])
+                .expect("a reply")
+                .is_ok()
+        );
+        if server.is_basalt() {
+            assert!(!client.words("TIER SPILL ALL").is_error());
+        }
+        let got = client.call(&[b"GET", &key[..]]).expect("a reply");
+        assert_eq!(got, Reply::Bulk(b"v".to_vec()), "a key of {size} bytes");
+        let deleted = client.call(&[b"DEL", &key[..]]).expect("a reply");
+        assert_eq!(deleted, Reply::Int(1));
+    }
+}
+
+/// The limit on the size of a string, made small by the directive that sets it.
+#[test]
+fn a_string_beyond_the_limit_is_refused() {
+    let server = start(World::Hot, &[]).expect("every server has it");
+    let mut client = server.client();
+    let mut limit = 512 * MB;
+    if !long_form() {
+        limit = MB;
+        let set = client.words("CONFIG SET proto-max-bulk-len 1mb");
+        assert!(set.is_ok(), "{set}");
+    }
+    let too_long =
+        Reply::Error(b"ERR string exceeds maximum allowed size (proto-max-bulk-len)".to_vec());
+    let last = limit - 1;
+    let full = client.words(&format!("SETRANGE k {last} x"));
+    assert_eq!(full, Reply::Int(limit as i64));
+    assert_eq!(client.words("APPEND k y"), too_long);
+    assert_eq!(client.words(&format!("SETRANGE k {limit} y")), too_long);
+    assert_eq!(client.words("STRLEN k"), Reply::Int(limit as i64));
+    let end = client.words(&format!("GETRANGE k {} -1", limit - 2));
+    assert_eq!(end, Reply::Bulk(b"\0x".to_vec()));
+    let mut header = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$".to_vec();
+    header.extend_from_slice(format!("{}\r\n", limit + 1).as_bytes());
+    client.send_raw(&header).expect("the header is sent");
+    let refused = client.read().expect("a reply");
+    assert_eq!(refused.text(), "ERR Protocol error: invalid bulk length");
+    assert!(
+        client
+            .closed_within(Duration::from_secs(5))
+            .expect("no error")
+    );
+}
+
+#[test]
+fn a_hundred_thousand_selects() {
+    let server = start(World::Hot, &[]).expect("every server has it");
+    let mut client = server.client();
+    let mut sent = 0_u64;
+    for _ in 0..100 {
+        let mut batch: Vec<Vec<Vec<u8>>> = Vec::new();
+        for _ in 0..1000 {
+            let db = sent % 16;
+            batch.push(vec![b"SELECT".to_vec(), db.to_string().into_bytes()]);
+            if sent.is_multiple_of(10) {
+                batch.push(vec![b"INCR".to_vec(), format!("n{db}").into_bytes()]);
+            }
+            sent += 1;
+        }
+        let replies = client.pipeline(&batch).expect("replies");
+        assert!(replies.iter().all(|r| !r.is_error()));
+    }
+    for db in 0..16 {
+        client.words(&format!("SELECT {db}"));
+        let count = client.words(&format!("GET n{db}"));
+        match db % 2 {
+            0 => assert_eq!(count.text(), "1250", "database {db}"),
+            _ => assert_eq!(count, Reply::Nil, "database {db}"),
+        }
+    }
+}
+
+#[test]
+fn a_pipeline_of_many_commands_is_answered_in_order() {
+    let server = start(World::Hot, &[]).expect("every server has it");
+    let mut client = server.client();
+    let count = 20_000;
+    let batch: Vec<Vec<String>> = (0..count)
+        .map(|n| vec!["ECHO".to_owned(), n.to_string()])
+        .collect();
+    let replies = client.pipeline(&batch).expect("replies");
+    let in_order = replies
+        .iter()
+        .enumerate()
+        .all(|(n, r)| r.text() == n.to_string());
+    assert!(in_order);
+    let mut mset = vec!["MSET".to_owned()];
+    mset.extend((0..count).flat_map(|n| [format!("k{n}"), n.to_string()]));
+    assert!(client.call(&mset).expect("a reply").is_ok());
+    assert_eq!(client.words("DBSIZE"), Reply::Int(count));
+    let mut mget = vec!["MGET".to_owned()];
+    mget.extend((0..count).map(|n| format!("k{n}")));
+    let got = client.call(&mget).expect("a reply");
+    let items = got.items().expect("an array");
+    assert!(
+        items
+            .iter()
+            .enumerate()
+            .all(|(n, r)| r.text() == n.to_string())
+    );
+}
+
+#[test]
+fn idle_connections_are_cheap() {
+    let wanted = if long_form() { 10_000 } else { 500 };
+    let server = start(World::Hot, &["--maxclients", "20000"]).expect("every server has it");
+    let mut client = server.client();
+    client.words("PING");
+    let before = server.resident_bytes();
+    let mut idle = Vec::with_capacity(wanted);
+    for n in 0..wanted {
+        let mut connection = Client::connect(server.port()).unwrap_or_else(|e| {
+            panic!("connection {n} of {wanted}: {e} (is `ulimit -n` large enough?)")
+        });
+        assert_eq!(connection.words("PING").text(), "PONG");
+        idle.push(connection);
+    }
+    let per_connection = server.resident_bytes().saturating_sub(before) / wanted as u64;
+    println!("{wanted} idle connections: {per_connection} bytes of resident memory each");
+    assert!(
+        per_connection < 40 * 1024,
+        "{per_connection} bytes per idle connection"
+    );
+    let info = client.words("INFO clients").text();
+    let counted = format!("connected_clients:{}\r\n", wanted + 1);
+    assert!(info.contains(&counted), "{info}");
+    for connection in &mut idle {
+        assert_eq!(connection.words("PING").text(), "PONG");
+    }
+    drop(idle);
+    let started = Instant::now();
+    while !client
+        .words("INFO clients")
+        .text()
+        .contains("connected_clients:1\r\n")
+    {
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "closed connections are noticed"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A client asks for 2 GB in one pipeline and reads nothing.
+#[test]
+fn a_client_that_never_reads_is_bounded() {
+    let server = start(World::Hot, &[]).expect("every server has it");
+    let mut client = server.client();
+    let set = client.words("CONFIG SET client-output-buffer-limit normal_32mb_16mb_5");
+    assert!(set.is_error(), "a malformed limit is refused: {set}");
+    let limit = [
+        "CONFIG",
+        "SET",
+        "client-output-buffer-limit",
+        "normal 32mb 16mb 5",
+    ];
+    assert!(client.call(&limit).expect("a reply").is_ok());
+    let value = noise(MB, 1);
+    client
+        .call(&[b"SET", &b"big"[..], &value])
+        .expect("a reply");
+    let before = server.resident_bytes();
+
+    let mut deaf = server.client();
+    let mut gets = Vec::new();
+    (0..2000).for_each(|_| encode(&["GET", "big"], &mut gets));
+    deaf.stream()
+        .set_write_timeout(Some(Duration::from_millis(500)))
+        .expect("a socket option");
+    // The server may stop reading or close the connection before it has taken everything.
+    let _ = deaf.stream().write_all(&gets);
+    let mut largest = 0;
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(3) {
+        largest = largest.max(server.resident_bytes().saturating_sub(before));
+        let asked = Instant::now();
+        assert_eq!(client.words("PING").text(), "PONG");
+        assert!(
+            asked.elapsed() < Duration::from_secs(1),
+            "others are served meanwhile"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    println!(
+        "a client that never reads: {} MB more at most",
+        largest / MB as u64
+    );
+    assert!(largest < 150 * MB as u64, "{largest} bytes for one client");
+    // What does arrive is right, up to where the server gave up.
+    let mut complete = 0;
+    loop {
+        match deaf.read() {
+            Ok(Reply::Bulk(got)) => assert!(got == value, "reply {complete} differs"),
+            Ok(other) => panic!("{other}"),
+            Err(e) => {
+                assert!(
+                    matches!(
+                        e.kind(),
+                        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset
+                    ),
+                    "{e}"
+                );
+                break;
+            }
+        }
+        complete += 1;
+        if complete == 2000 {
+            break;
+        }
+    }
+    assert_eq!(client.words("PING").text(), "PONG");
+}
+
+/// `printf 'PING\r\n' | nc`: the reply is sent although the client has closed its half.
+#[test]
+fn a_half_closed_connection_gets_its_replies() {
+    let server = start(World::Hot, &[]).expect("every server has it");
+    let mut client = server.client();
+    client.send_raw(b"SET k v\r\nGET k\r\n").expect("sent");
+    client
+        .stream()
+        .shutdown(Shutdown::Write)
+        .expect("half closed");
+    assert_eq!(
+        client.read_raw(12).expect("both replies"),
+        b"+OK\r\n$1\r\nv\r\n"
+    );
+    assert!(
+        client
+            .closed_within(Duration::from_secs(5))
+            .expect("no error")
+    );
+}
+
+/// Connections that come and go, many of them in the middle of a command.
+#[test]
+fn connections_that_break_off_leave_nothing_behind() {
+    let server = start(World::Hot, &[]).expect("every server has it");
+    for n in 0..500 {
+        let mut client = server.client();
+        match n % 4 {
+            0 => client
+                .send_raw(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000\r\nabc")
+                .expect("sent"),
+            1 => client.send_raw(b"MULTI\r\nSET k v\r\n").expect("sent"),
+            2 => client.send_raw(b"GET k\r\nGET k\r\nGET").expect("sent"),
+            _ => {}
+        }
+    }
+    let mut client = server.client();
+    assert_eq!(client.words("EXISTS k"), Reply::Int(0));
+    let started = Instant::now();
+    while !client
+        .words("INFO clients")
+        .text()
+        .contains("connected_clients:1\r\n")
+    {
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "closed connections are noticed"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,219 @@
+//! Starting and ending: configuration files, directives that are wrong, signals, SHUTDOWN.
+
+mod support;
+
+use std::path::Path;
+
+use support::resp::Reply;
+use support::server::{Binary, Server, free_port};
+use support::world::World;
+
+fn start_with_file(config: &str) -> Server {
+    let binary = Binary::under_test();
+    let world = binary
+        .world_args(World::Restart)
+        .expect("every server has it");
+    Server::start_with_file(binary.clone(), config, world)
+}
+
+#[test]
+fn a_configuration_file_is_read() {
+    let server = start_with_file(
+        "# a comment\n\
+         \n\
+         maxmemory-policy allkeys-lfu\n\
+         LFU-Log-Factor 7\n\
+         requirepass \"with space\"\n\
+         slowlog-max-len 11\n",
+    );
+    let mut client = server.client();
+    assert_eq!(
+        client.words("PING").text(),
+        "NOAUTH Authentication required."
+    );
+    assert!(
+        client
+            .call(&["AUTH", "with space"])
+            .expect("a reply")
+            .is_ok()
+    );
+    for (name, value) in [
+        ("maxmemory-policy", "allkeys-lfu"),
+        ("lfu-log-factor", "7"),
+        ("slowlog-max-len", "11"),
+    ] {
+        let got = client.words(&format!("CONFIG GET {name}"));
+        assert_eq!(got.items().expect("an array")[1].text(), value, "{name}");
+    }
+}
+
+/// What a user of Redis has at hand: its own configuration file.
+#[test]
+fn the_configuration_file_of_redis_is_accepted() {
+    let own_file = Path::new("/etc/redis/redis.conf");
+    let listed = "protected-mode yes\n\
+         tcp-backlog 511\n\
+         tcp-keepalive 300\n\
+         daemonize no\n\
+         loglevel notice\n\
+         databases 16\n\
+         always-show-logo no\n\
+         set-proc-title yes\n\
+         save 3600 1 300 100 60 10000\n\
+         stop-writes-on-bgsave-error yes\n\
+         rdbcompression yes\n\
+         rdbchecksum yes\n\
+         dbfilename dump.rdb\n\
+         replica-serve-stale-data yes\n\
+         repl-diskless-sync yes\n\
+         acllog-max-len 128\n\
+         lazyfree-lazy-eviction no\n\
+         oom-score-adj no\n\
+         disable-thp yes\n\
+         appendonly no\n\
+         appendfilename \"appendonly.aof\"\n\
+         appendfsync everysec\n\
+         no-appendfsync-on-rewrite no\n\
+         auto-aof-rewrite-percentage 100\n\
+         auto-aof-rewrite-min-size 64mb\n\
+         aof-load-truncated yes\n\
+         aof-use-rdb-preamble yes\n\
+         slowlog-log-slower-than 10000\n\
+         latency-monitor-threshold 0\n\
+         notify-keyspace-events \"\"\n\
+         hash-max-listpack-entries 512\n\
+         list-max-listpack-size -2\n\
+         set-max-intset-entries 512\n\
+         zset-max-listpack-entries 128\n\
+         hll-sparse-max-bytes 3000\n\
+         stream-node-max-bytes 4096\n\
+         activerehashing yes\n\
+         client-output-buffer-limit normal 0 0 0\n\
+         client-output-buffer-limit replica 256mb 64mb 60\n\
+         client-output-buffer-limit pubsub 32mb 8mb 60\n\
+         hz 10\n\
+         dynamic-hz yes\n\
+         jemalloc-bg-thread yes\n";
+    let mut files = vec![listed.to_owned()];
+    if let Ok(text) = std::fs::read_to_string(own_file) {
+        // A test keeps to its own directory and stays in the foreground.
+        let kept = text.lines().filter(|l| {
+            ![
+                "daemonize",
+                "pidfile",
+                "supervised",
+                "logfile",
+                "dir ",
+                "bind",
+            ]
+            .iter()
+            .any(|d| l.starts_with(d))
+        });
+        files.push(kept.collect::<Vec<_>>().join("\n"));
+    }
+    for file in &files {
+        let server = start_with_file(file);
+        let mut client = server.client();
+        assert!(client.words("SET k v").is_ok());
+        let databases = client.words("CONFIG GET databases");
+        assert_eq!(databases.items().expect("an array")[1].text(), "16");
+    }
+}
+
+#[test]
+fn rewrite_keeps_comments_and_changed_values() {
+    let mut server = start_with_file("# first line\nslowlog-max-len 50\n# last line\n");
+    let mut client = server.client();
+    assert!(
+        client
+            .words("CONFIG SET slowlog-max-len 60 lfu-log-factor 3")
+            .is_ok()
+    );
+    assert!(client.words("CONFIG REWRITE").is_ok());
+    let file = server.config_file();
+    let lines: Vec<&str> = file.lines().collect();
+    assert!(
+        lines.contains(&"# first line") && lines.contains(&"# last line"),
+        "{file}"
+    );
+    assert!(lines.contains(&"slowlog-max-len 60"), "{file}");
+    assert!(!lines.contains(&"slowlog-max-len 50"), "{file}");
+    assert!(lines.contains(&"lfu-log-factor 3"), "{file}");
+    server.crash();
+    let mut client = server.client();
+    let got = client.words("CONFIG GET lfu-log-factor");
+    assert_eq!(got.items().expect("an array")[1].text(), "3");
+}
+
+#[test]
+fn a_wrong_directive_is_named() {
+    let binary = Binary::under_test();
+    for (config, word) in [
+        ("nosuchdirective 1\n", "nosuchdirective"),
+        ("maxmemory lots\n", "maxmemory"),
+        ("appendfsync sometimes\n", "appendfsync"),
+        ("requirepass \"open\n", "requirepass"),
+        ("hz\n", "hz"),
+    ] {
+        let said = Server::start_refused(&binary, config, free_port(), &[]);
+        assert!(said.contains(word), "{config:?}: {said}");
+    }
+    let said = Server::start_refused(&binary, "", free_port(), &["--nosuchdirective", "1"]);
+    assert!(said.contains("nosuchdirective"), "{said}");
+}
+
+#[test]
+fn a_port_in_use_is_refused() {
+    let server = start_with_file("");
+    let said = Server::start_refused(&Binary::under_test(), "", server.port(), &[]);
+    assert!(said.contains("in use"), "{said}");
+    assert_eq!(server.client().words("PING").text(), "PONG");
+}
+
+#[test]
+fn a_directory_in_use_is_refused() {
+    let binary = Binary::under_test();
+    if !binary.is_basalt() {
+        eprintln!("skipped: a peer does not lock its directory");
+        return;
+    }
+    let server = start_with_file("");
+    let dir = server.dir().to_string_lossy().into_owned();
+    let said = Server::start_refused(&binary, "", free_port(), &["--dir", &dir]);
+    assert!(said.contains(&dir), "the directory is named: {said}");
+    assert!(server.client().words("SET k v").is_ok());
+}
+
+#[test]
+fn sigterm_ends_in_order_and_keeps_the_data() {
+    let mut server = start_with_file("");
+    let mut client = server.client();
+    for n in 0..1000 {
+        client.words(&format!("SET k{n} {n}"));
+    }
+    assert!(server.terminate(), "the server ends with success");
+    assert!(client.read().is_err(), "its connections are closed");
+    server.start_again();
+    let mut client = server.client();
+    assert_eq!(client.words("DBSIZE"), Reply::Int(1000));
+    assert_eq!(client.words("GET k999").text(), "999");
+}
+
+#[test]
+fn shutdown_ends_in_order_and_keeps_the_data() {
+    let mut server = start_with_file("");
+    for (n, command) in ["SHUTDOWN", "SHUTDOWN NOSAVE", "SHUTDOWN SAVE NOW FORCE"]
+        .iter()
+        .enumerate()
+    {
+        let mut client = server.client();
+        client.words(&format!("SET k{n} {n}"));
+        let words: Vec<&str> = command.split_whitespace().collect();
+        client.send(&words).expect("sent");
+        assert!(server.wait_exit(), "{command} ends with success");
+        assert!(client.read().is_err(), "no reply to {command}");
+        server.start_again();
+        let count = server.client().words("DBSIZE");
+        assert_eq!(count, Reply::Int(n as i64 + 1), "after {command}");
+    }
+}

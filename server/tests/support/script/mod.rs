@@ -1,0 +1,105 @@
+//! Tests as data: a script of commands and expected replies, run in a world.
+//!
+//! ```text
+//! SET k v EX 100 -> +OK
+//! TTL k -> 98..100
+//! b> GET k -> "v"
+//! ```
+//!
+//! The notation is described in `docs/testing.md`. Scripts share servers: between two scripts
+//! FLUSHALL runs. A script that changes more than data begins with the line `server`, and gets
+//! one of its own.
+
+mod lex;
+mod parse;
+mod pattern;
+mod run;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use super::server::{Binary, Server};
+use super::world::World;
+use parse::Script;
+use run::Run;
+
+/// Servers that wait for the next script of their world.
+static IDLE: Mutex<BTreeMap<World, Vec<Server>>> = Mutex::new(BTreeMap::new());
+
+/// Runs script `text` in the world called `world`.
+///
+/// # Panics
+/// If a reply is not as expected.
+pub(crate) fn check(world: &str, name: &str, text: &str) {
+    let world = World::named(world);
+    let script = Script::parse(text);
+    if Binary::under_test().world_args(world).is_none() {
+        eprintln!("{name}: a peer has no world {}", world.name());
+        return;
+    }
+    let own: Option<Vec<&str>> = script
+        .server
+        .as_ref()
+        .map(|args| args.iter().map(String::as_str).collect());
+    let mut server = match &own {
+        Some(args) => Server::start(world, args).expect("the world exists"),
+        None => take_shared(world),
+    };
+    if let Err(wrong) = Run::new(world, &mut server).script(name, &script) {
+        panic!("{wrong}");
+    }
+    if own.is_none() {
+        give_back(world, server);
+    }
+}
+
+fn take_shared(world: World) -> Server {
+    let idle = IDLE
+        .lock()
+        .expect("no panic under this lock")
+        .get_mut(&world)
+        .and_then(Vec::pop);
+    idle.unwrap_or_else(|| Server::start(world, &[]).expect("the world exists"))
+}
+
+fn give_back(world: World, server: Server) {
+    let mut client = server.client();
+    assert!(client.words("FLUSHALL").is_ok(), "FLUSHALL between scripts");
+    // The connections of the script are closed by now, but the server may not have noticed;
+    // the next script must not see them in CLIENT LIST.
+    for _ in 0..200 {
+        let list = client.words("CLIENT LIST").text();
+        if list.lines().count() <= 1 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let mut idle = IDLE.lock().expect("no panic under this lock");
+    idle.entry(world).or_default().push(server);
+}
+
+/// One test per script and world: `behaviour! { name [worlds] "script" }`. The test is called
+/// `name::world`.
+#[macro_export]
+macro_rules! behaviour {
+    ($($name:ident [$($world:ident)*] $script:literal)*) => {
+        $(
+            mod $name {
+                $(
+                    #[test]
+                    fn $world() {
+                        $crate::support::script::check(
+                            stringify!($world),
+                            stringify!($name),
+                            $script,
+                        );
+                    }
+                )*
+            }
+        )*
+    };
+    ($($name:ident $script:literal)*) => {
+        $crate::behaviour! { $($name [hot cold tiny restart memory] $script)* }
+    };
+}

@@ -1,0 +1,356 @@
+//! The memory budget: one number for the whole process, read from the allocator.
+//!
+//! `maxmemory` covers hot entries, memtables, filters, block cache and client buffers. The housekeeper
+//! samples the allocator, frees memory above the low mark, and sets the admission that writers look at:
+//! beyond the budget they wait for room (they are slowed, not killed), and where the policy frees nothing
+//! they get the out-of-memory error.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::Mutex;
+use tikv_jemalloc_ctl::{epoch, stats};
+
+use crate::store::{Inner, StoreLimits};
+
+/// What happens when there is no more room: the names of Redis' `maxmemory-policy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Refuse writes that need memory.
+    NoEviction,
+    /// Evict the keys used least lately.
+    AllKeysLru,
+    /// Of those with an expiry.
+    VolatileLru,
+    /// Evict the keys used least often.
+    AllKeysLfu,
+    /// Of those with an expiry.
+    VolatileLfu,
+    /// Evict any key.
+    AllKeysRandom,
+    /// Of those with an expiry.
+    VolatileRandom,
+    /// Evict the keys that expire first.
+    VolatileTtl,
+}
+
+impl Policy {
+    /// All policies with their names.
+    pub const NAMES: [(Policy, &'static str); 8] = [
+        (Policy::NoEviction, "noeviction"),
+        (Policy::AllKeysLru, "allkeys-lru"),
+        (Policy::VolatileLru, "volatile-lru"),
+        (Policy::AllKeysLfu, "allkeys-lfu"),
+        (Policy::VolatileLfu, "volatile-lfu"),
+        (Policy::AllKeysRandom, "allkeys-random"),
+        (Policy::VolatileRandom, "volatile-random"),
+        (Policy::VolatileTtl, "volatile-ttl"),
+    ];
+
+    /// The policy with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Policy> {
+        Policy::NAMES
+            .iter()
+            .find(|(_, known)| *known == name)
+            .map(|(policy, _)| *policy)
+    }
+
+    /// True if recency decides.
+    #[must_use]
+    pub fn is_lru(self) -> bool {
+        matches!(self, Policy::AllKeysLru | Policy::VolatileLru)
+    }
+
+    /// True if only keys with an expiry are evicted.
+    #[must_use]
+    pub fn volatile_only(self) -> bool {
+        matches!(
+            self,
+            Policy::VolatileLru
+                | Policy::VolatileLfu
+                | Policy::VolatileRandom
+                | Policy::VolatileTtl
+        )
+    }
+}
+
+/// Whether a write may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Admission {
+    /// Yes.
+    Go = 0,
+    /// When there is room: await `Store::room` and ask again.
+    Wait = 1,
+    /// No: the limit is reached and the policy frees nothing.
+    OutOfMemory = 2,
+}
+
+/// Above this share of the budget (in percent) the housekeeper frees memory …
+const HIGH_PERCENT: u64 = 96;
+/// … down to this share.
+const LOW_PERCENT: u64 = 93;
+/// Reads promote freely below this share.
+const ROOMY_PERCENT: u64 = 88;
+/// What the allocator holds from the system may exceed the budget by this much before it counts.
+const RESIDENT_PERCENT: u64 = 112;
+/// Share of the machine's memory that is the budget if none is given.
+const DEFAULT_PERCENT: u64 = 60;
+
+/// Figures of the budget and the admission writers see.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    tiering: bool,
+    max: AtomicU64,
+    used: AtomicU64,
+    resident: AtomicU64,
+    peak: AtomicU64,
+    admission: AtomicU8,
+    /// LFU counter at which entries were last let go.
+    threshold: AtomicU8,
+    /// The last round found nothing it may free.
+    exhausted: AtomicBool,
+    disk_full: AtomicBool,
+    waiters: Mutex<Vec<Waker>>,
+    policy: Mutex<Policy>,
+}
+
+/// The budget in force for these limits; 0: none.
+fn effective_max(tiering: bool, limits: &StoreLimits) -> u64 {
+    match (limits.maxmemory, tiering) {
+        (0, true) => machine_memory() / 100 * DEFAULT_PERCENT,
+        (max, _) => max,
+    }
+}
+
+/// The cold tier's part of the budget: memtables, block cache, filters, indexes.
+pub(crate) fn cold_share(tiering: bool, limits: &StoreLimits) -> usize {
+    share_of(tiering, effective_max(tiering, limits))
+}
+
+fn share_of(tiering: bool, max: u64) -> usize {
+    const LEAST: u64 = 24 << 20;
+    const MOST: u64 = 8 << 30;
+    const UNBOUNDED: u64 = 2 << 30;
+    let max = if max == 0 { UNBOUNDED } else { max };
+    // Without tiering the cold tier is only written: it needs memtables, no cache.
+    let share = if tiering {
+        max / 5
+    } else {
+        (max / 16).min(128 << 20)
+    };
+    share.clamp(LEAST, MOST) as usize
+}
+
+/// Memory of the machine, or of the control group if that is less.
+fn machine_memory() -> u64 {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let group = read("/sys/fs/cgroup/memory.max").and_then(|text| text.trim().parse::<u64>().ok());
+    let total = read("/proc/meminfo").and_then(|text| {
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("MemTotal:"))?;
+        line.trim()
+            .strip_suffix("kB")?
+            .trim()
+            .parse::<u64>()
+            .ok()
+            .map(|kib| kib << 10)
+    });
+    match (total, group) {
+        (Some(total), Some(group)) => total.min(group),
+        (total, group) => total.or(group).unwrap_or(4 << 30),
+    }
+}
+
+impl Budget {
+    pub(crate) fn new(tiering: bool, limits: &StoreLimits) -> Budget {
+        let budget = Budget {
+            tiering,
+            max: AtomicU64::new(0),
+            used: AtomicU64::new(0),
+            resident: AtomicU64::new(0),
+            peak: AtomicU64::new(0),
+            admission: AtomicU8::new(Admission::Go as u8),
+            threshold: AtomicU8::new(0),
+            exhausted: AtomicBool::new(false),
+            disk_full: AtomicBool::new(false),
+            waiters: Mutex::new(Vec::new()),
+            policy: Mutex::new(limits.policy),
+        };
+        budget.configure(limits);
+        budget
+    }
+
+    /// Takes new limits and judges at once.
+    pub(crate) fn configure(&self, limits: &StoreLimits) {
+        self.max.store(effective_max(self.tiering, limits), Relaxed);
+        *self.policy.lock() = limits.policy;
+        self.exhausted.store(false, Relaxed);
+        self.sample();
+        self.judge();
+    }
+
+    /// The cold tier's part of the budget now in force.
+    pub(crate) fn cold_bytes(&self) -> usize {
+        share_of(self.tiering, self.max.load(Relaxed))
+    }
+
+    /// Reads the allocator's figures.
+    pub(crate) fn sample(&self) {
+        // Advancing the epoch refreshes the cached statistics; the reads after it cannot fail then.
+        if epoch::advance().is_err() {
+            return;
+        }
+        let used = stats::allocated::read().unwrap_or(0) as u64;
+        self.used.store(used, Relaxed);
+        self.peak.fetch_max(used, Relaxed);
+        self.resident
+            .store(stats::resident::read().unwrap_or(0) as u64, Relaxed);
+    }
+
+    /// What counts against the budget: the allocations, and what the allocator holds beyond its margin.
+    fn charged(&self) -> u64 {
+        let beyond = self.resident.load(Relaxed) * 100 / RESIDENT_PERCENT;
+        self.used.load(Relaxed).max(beyond)
+    }
+
+    /// Bytes to be freed now; zero below the high mark.
+    pub(crate) fn excess(&self) -> u64 {
+        let max = self.max.load(Relaxed);
+        let charged = self.charged();
+        if max == 0 || charged <= self.mark(HIGH_PERCENT) {
+            return 0;
+        }
+        charged - self.mark(LOW_PERCENT)
+    }
+
+    fn mark(&self, percent: u64) -> u64 {
+        // Memory-only mode evicts at the limit itself, as Redis does.
+        let percent = if self.tiering {
+            percent
+        } else {
+            percent.max(100)
+        };
+        self.max.load(Relaxed) / 100 * percent
+    }
+
+    /// Notes whether the last round could free anything.
+    pub(crate) fn set_exhausted(&self, exhausted: bool) {
+        self.exhausted.store(exhausted, Relaxed);
+    }
+
+    /// Notes whether `maxdisk` is reached and nothing may be evicted for it.
+    pub(crate) fn set_disk_full(&self, full: bool) {
+        self.disk_full.store(full, Relaxed);
+    }
+
+    /// Sets the admission after a sample or a round, and wakes the writers that wait.
+    pub(crate) fn judge(&self) {
+        let max = self.max.load(Relaxed);
+        let over = max != 0 && self.charged() > max;
+        let frees_nothing = *self.policy.lock() == Policy::NoEviction;
+        let admission = if self.tiering {
+            match (
+                self.disk_full.load(Relaxed),
+                over,
+                self.exhausted.load(Relaxed),
+            ) {
+                (true, _, _) => Admission::OutOfMemory,
+                // What is left is not data (memtables, buffers): waiting would not help.
+                (false, true, false) => Admission::Wait,
+                _ => Admission::Go,
+            }
+        } else if over {
+            let refuse = frees_nothing || self.exhausted.load(Relaxed);
+            if refuse {
+                Admission::OutOfMemory
+            } else {
+                Admission::Wait
+            }
+        } else {
+            Admission::Go
+        };
+        self.admission.store(admission as u8, Relaxed);
+        self.waiters.lock().drain(..).for_each(Waker::wake);
+    }
+
+    /// Whether a write may go on.
+    #[inline]
+    pub(crate) fn admit(&self) -> Admission {
+        match self.admission.load(Relaxed) {
+            0 => Admission::Go,
+            1 => Admission::Wait,
+            _ => Admission::OutOfMemory,
+        }
+    }
+
+    fn wait(&self, waker: &Waker) {
+        self.waiters.lock().push(waker.clone());
+    }
+
+    /// Whether a cold key with this counter, touched so often lately, is kept in memory when read.
+    pub(crate) fn admits(&self, counter: u8, touches: u8) -> bool {
+        self.is_roomy() || (touches >= 2 && counter >= self.threshold.load(Relaxed))
+    }
+
+    /// True while reads promote freely.
+    pub(crate) fn is_roomy(&self) -> bool {
+        let max = self.max.load(Relaxed);
+        max == 0 || self.charged() < max / 100 * ROOMY_PERCENT
+    }
+
+    /// LFU counter at which entries were last let go.
+    pub(crate) fn threshold(&self) -> u8 {
+        self.threshold.load(Relaxed)
+    }
+
+    pub(crate) fn set_threshold(&self, counter: u8) {
+        self.threshold.store(counter, Relaxed);
+    }
+
+    /// Budget, allocations, what the allocator holds, and the peak of the allocations; in bytes.
+    pub(crate) fn figures(&self) -> (u64, u64, u64, u64) {
+        let load = |figure: &AtomicU64| figure.load(Relaxed);
+        (
+            load(&self.max),
+            load(&self.used),
+            load(&self.resident),
+            load(&self.peak),
+        )
+    }
+}
+
+/// Resolves at the housekeeper's next judgement.
+#[derive(Debug)]
+pub struct RoomWait {
+    inner: Arc<Inner>,
+    registered: bool,
+}
+
+impl RoomWait {
+    pub(crate) fn new(inner: &Arc<Inner>) -> RoomWait {
+        RoomWait {
+            inner: Arc::clone(inner),
+            registered: false,
+        }
+    }
+}
+
+impl Future for RoomWait {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.registered || self.inner.budget.admit() != Admission::Wait {
+            return Poll::Ready(());
+        }
+        self.registered = true;
+        self.inner.budget.wait(context.waker());
+        self.inner.checkpointer.wake();
+        Poll::Pending
+    }
+}

@@ -1,0 +1,445 @@
+//! What is written to the cold tier when, and from where a restart must replay.
+//!
+//! One housekeeper thread works in rounds:
+//! - free memory if the budget asks for it (`budget`, `spill`, or `evict` in memory-only mode);
+//! - *clean*: write the slots whose oldest change is older than `checkpoint_interval_ms`, or lies so far
+//!   back in the log that a restart would have to replay too much;
+//! - *checkpoint*: when the replay offset has moved far enough, write it, flush the memtables atomically,
+//!   and only then tell the log what it may forget;
+//! - expire, warm, bury flushed databases, keep an eye on `maxdisk`.
+//!
+//! The **replay offset** is the smallest `dirty_since` of all slots, or the log's end if nothing is dirty:
+//! every effect before it is in the cold tier (rule 3). It is computed while no batch is in flight.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use basalt_binlog::Offset;
+use parking_lot::{Condvar, Mutex};
+
+use crate::space::counts_prefix;
+use crate::spill::{Batch, Want};
+use crate::store::{Inner, Store, StoreError};
+use crate::tx::Key;
+use crate::{SLOTS, Slot, UnixMs};
+
+/// A round is at least this often, and at once when someone waits for room.
+const ROUND: Duration = Duration::from_millis(100);
+/// Between rounds under memory pressure.
+const PRESSED_ROUND: Duration = Duration::from_millis(2);
+
+/// State of the housekeeper.
+#[derive(Debug)]
+pub(crate) struct Checkpointer {
+    /// The replay offset last written.
+    replay: AtomicU64,
+    /// The replay offset that is surely on disk.
+    persisted: AtomicU64,
+    last_flush: Mutex<(Instant, UnixMs)>,
+    /// When the log's end was where, each second.
+    times: Mutex<VecDeque<(UnixMs, Offset)>>,
+    awake: Mutex<bool>,
+    wakeup: Condvar,
+    stopping: AtomicBool,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Checkpointer {
+    pub(crate) fn new(replay: Offset) -> Checkpointer {
+        Checkpointer {
+            replay: AtomicU64::new(replay.0),
+            persisted: AtomicU64::new(replay.0),
+            last_flush: Mutex::new((Instant::now(), UnixMs::now())),
+            times: Mutex::new(VecDeque::new()),
+            awake: Mutex::new(false),
+            wakeup: Condvar::new(),
+            stopping: AtomicBool::new(false),
+            thread: Mutex::new(None),
+        }
+    }
+
+    /// The replay offset last written.
+    pub(crate) fn replay(&self) -> Offset {
+        Offset(self.replay.load(Relaxed))
+    }
+
+    /// The replay offset that is surely on disk.
+    pub(crate) fn persisted(&self) -> Offset {
+        Offset(self.persisted.load(Relaxed))
+    }
+
+    /// When the last checkpoint was completed.
+    pub(crate) fn last_flush(&self) -> UnixMs {
+        self.last_flush.lock().1
+    }
+
+    /// Starts the next round at once.
+    pub(crate) fn wake(&self) {
+        *self.awake.lock() = true;
+        self.wakeup.notify_one();
+    }
+
+    fn sleep(&self, limit: Duration) {
+        let mut awake = self.awake.lock();
+        if !*awake {
+            self.wakeup.wait_for(&mut awake, limit);
+        }
+        *awake = false;
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Relaxed);
+        self.wake();
+        let thread = self.thread.lock().take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the housekeeper had panicked");
+        }
+    }
+
+    /// Notes where the log ends; returns where it ended `ago_ms` ago.
+    fn note_end(&self, now: UnixMs, end: Offset, ago_ms: u64) -> Offset {
+        let mut times = self.times.lock();
+        if times.back().is_none_or(|(then, _)| then.0 + 1000 <= now.0) {
+            times.push_back((now, end));
+        }
+        let horizon = UnixMs(now.0.saturating_sub(ago_ms));
+        while times.get(1).is_some_and(|(then, _)| *then <= horizon) {
+            times.pop_front();
+        }
+        times
+            .front()
+            .filter(|(then, _)| *then <= horizon)
+            .map_or(Offset(0), |(_, end)| *end)
+    }
+}
+
+impl Inner {
+    /// Starts the housekeeper.
+    pub(crate) fn start_background(self: &Arc<Self>) {
+        let weak = Arc::downgrade(self);
+        let work = move || {
+            let mut housekeeper = Housekeeper::default();
+            while let Some(inner) = weak.upgrade() {
+                if inner.checkpointer.stopping.load(Relaxed) {
+                    return;
+                }
+                let pause = housekeeper.round(&inner);
+                inner.checkpointer.sleep(pause);
+            }
+        };
+        let thread = std::thread::Builder::new().name("housekeeper".to_owned());
+        let thread = thread.spawn(work).expect("the system has a thread to give");
+        *self.checkpointer.thread.lock() = Some(thread);
+    }
+
+    /// The smallest offset at which something not yet in the cold tier became dirty.
+    ///
+    /// The caller has the spiller's turn, so that no batch is in flight.
+    fn replay_offset(&self, _turn: &Batch) -> Offset {
+        // Read before looking at the slots: what becomes dirty meanwhile does so at this end or later.
+        let end = self.host().log_end();
+        let oldest = |slot: &crate::store::SlotCell| {
+            slot.lock()
+                .spaces()
+                .map(|space| space.dirty_since)
+                .min()
+                .unwrap_or(Offset::MAX)
+        };
+        self.slots.iter().map(oldest).min().unwrap_or(end).min(end)
+    }
+
+    /// Slots whose oldest change lies before `target`.
+    fn slots_older_than(&self, target: Offset) -> Vec<Slot> {
+        let is_older = |slot: &Slot| {
+            self.slots[slot.index()]
+                .lock()
+                .spaces()
+                .any(|space| space.dirty_since < target)
+        };
+        (0..SLOTS as u16).map(Slot).filter(is_older).collect()
+    }
+
+    /// Writes everything that became dirty before `target`.
+    fn clean(&self, target: Offset) -> Result<(), StoreError> {
+        let slots = self.slots_older_than(target);
+        // In portions, so that a spill for memory or a command's SPILL gets its turn between.
+        for portion in slots.chunks(512) {
+            let mut batch = self.spiller.turn();
+            self.spill_slots(&mut batch, portion.iter().copied(), Want::Dirty)?;
+            if self.closing.load(Relaxed) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the replay offset, makes it durable, and lets the log forget what is before it.
+    fn persist(&self) -> Result<(), StoreError> {
+        let replay = {
+            let mut batch = self.spiller.turn();
+            let replay = self.replay_offset(&batch);
+            self.checkpointer.replay.store(replay.0, Relaxed);
+            self.add_state(&mut batch, Some(replay));
+            self.write_surely(&mut batch)?;
+            batch.done_with_state();
+            replay
+        };
+        self.cold().flush()?;
+        self.checkpointer.persisted.store(replay.0, Relaxed);
+        *self.checkpointer.last_flush.lock() = (Instant::now(), UnixMs::now());
+        self.stats.checkpoints.add(1);
+        self.host().persisted(replay);
+        Ok(())
+    }
+
+    /// A whole checkpoint, now.
+    pub(crate) fn checkpoint(&self) -> Result<(), StoreError> {
+        if !self.has_cold() {
+            return Ok(());
+        }
+        self.clean(self.host().log_end())?;
+        self.persist()
+    }
+
+    /// Deletes what is left of flushed databases.
+    fn bury(&self) -> Result<(), StoreError> {
+        let doomed = self.keyspace.doomed();
+        if doomed.is_empty() {
+            return Ok(());
+        }
+        let mut batch = self.spiller.turn();
+        for slot in &self.slots {
+            let dropped: Vec<_> = {
+                let mut slot = slot.lock();
+                doomed
+                    .iter()
+                    .filter_map(|ns| slot.drop_space(*ns))
+                    .collect()
+            };
+            // The entries are freed here, outside the slot's lock.
+            drop(dropped);
+        }
+        if self.has_cold() {
+            for ns in &doomed {
+                for (name, _) in self.cold().state_scan(&counts_prefix(*ns))? {
+                    batch.delete_state(&name);
+                }
+            }
+            self.add_state(&mut batch, None);
+            self.write_surely(&mut batch)?;
+            batch.done_with_state();
+            for ns in &doomed {
+                self.cold().drop_namespace(*ns)?;
+            }
+        }
+        self.keyspace.buried(&doomed);
+        Ok(())
+    }
+}
+
+/// What the housekeeper remembers from round to round.
+#[derive(Debug, Default)]
+struct Housekeeper {
+    last_slow: Option<Instant>,
+    last_expire: Option<Instant>,
+    last_warm_save: Option<Instant>,
+    expiry: crate::expire::Cursor,
+}
+
+impl Housekeeper {
+    /// One round; returns how long to sleep.
+    fn round(&mut self, inner: &Arc<Inner>) -> Duration {
+        let pressed = inner.relieve();
+        let now = Instant::now();
+        let due =
+            |last: Option<Instant>, every: Duration| last.is_none_or(|last| now - last >= every);
+        if due(self.last_expire, ROUND) {
+            self.last_expire = Some(now);
+            inner.note_time(UnixMs::now());
+            inner.expire_round(&mut self.expiry);
+            log_error("flushed databases stay for now", inner.bury());
+        }
+        if due(self.last_slow, Duration::from_secs(1).min(interval(inner))) {
+            self.last_slow = Some(now);
+            self.slow_round(inner);
+        }
+        if pressed { PRESSED_ROUND } else { ROUND }
+    }
+
+    fn slow_round(&mut self, inner: &Arc<Inner>) {
+        if !inner.has_cold() {
+            return;
+        }
+        if inner.durable {
+            log_error("the checkpoint is put off", inner.continue_checkpoint());
+        }
+        inner.watch_disk();
+        if inner.tiering
+            && inner.limits().warmup
+            && self
+                .last_warm_save
+                .is_none_or(|t| t.elapsed().as_secs() >= 60)
+        {
+            if self.last_warm_save.is_some() {
+                log_error("the hot keys' list is not saved", inner.save_hot_keys());
+            }
+            self.last_warm_save = Some(Instant::now());
+        }
+    }
+}
+
+fn interval(inner: &Inner) -> Duration {
+    Duration::from_millis(inner.limits().checkpoint_interval_ms.max(10))
+}
+
+fn log_error(what: &str, result: Result<(), StoreError>) {
+    if let Err(error) = result {
+        tracing::error!(%error, "{what}");
+    }
+}
+
+impl Inner {
+    /// Frees memory until the budget is met, writers wait no longer, or nothing more can be freed; true if
+    /// there was something to do.
+    pub(crate) fn relieve(&self) -> bool {
+        self.budget.sample();
+        let excess = self.budget.excess();
+        if excess == 0 {
+            self.budget.set_exhausted(false);
+            self.budget.judge();
+            return false;
+        }
+        let freed = if self.tiering {
+            let victims = self.choose_victims(12);
+            self.sweep(excess, victims)
+                .map(|swept| swept.freed_bytes)
+                .unwrap_or_else(|error| {
+                    tracing::error!(%error, "memory cannot be freed");
+                    0
+                })
+        } else {
+            self.evict_by_policy(excess)
+        };
+        self.budget.sample();
+        self.budget.set_exhausted(freed == 0);
+        self.budget.judge();
+        true
+    }
+
+    /// Cleans what is due and checkpoints when the replay offset is to move.
+    fn continue_checkpoint(&self) -> Result<(), StoreError> {
+        let limits = self.limits();
+        let end = self.host().log_end();
+        let now = UnixMs::now();
+        let by_time = self
+            .checkpointer
+            .note_end(now, end, limits.checkpoint_interval_ms);
+        let by_bytes = Offset(end.0.saturating_sub(limits.replay_limit_bytes / 2));
+        let target = by_time.max(by_bytes);
+        let persisted = self.checkpointer.persisted();
+        if target <= persisted && end == persisted {
+            return Ok(());
+        }
+        self.clean(target)?;
+        let since_flush = self.checkpointer.last_flush.lock().0.elapsed();
+        let behind = end.0 - persisted.0.min(end.0);
+        if since_flush >= interval(self) || behind > limits.replay_limit_bytes * 3 / 4 {
+            self.persist()?;
+        }
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Writes everything dirty to the cold tier and makes it durable (SAVE, BGSAVE). Blocks.
+    ///
+    /// # Errors
+    /// The cold tier or the log failed.
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
+        self.inner.checkpoint()
+    }
+
+    /// Writes keys to the cold tier and lets them leave memory; returns how many were in memory. Blocks.
+    ///
+    /// # Errors
+    /// The cold tier or the log failed.
+    pub fn spill(&self, keys: &[Key<'_>]) -> Result<usize, StoreError> {
+        if self.inner.has_cold() {
+            self.inner.spill_keys(keys)
+        } else {
+            Ok(0)
+        }
+    }
+
+    /// Empties memory into the cold tier. Blocks.
+    ///
+    /// # Errors
+    /// The cold tier or the log failed.
+    pub fn spill_all(&self) -> Result<u64, StoreError> {
+        if !self.inner.has_cold() {
+            return Ok(0);
+        }
+        let mut batch = self.inner.spiller.turn();
+        self.inner
+            .spill_slots(&mut batch, (0..SLOTS as u16).map(Slot), Want::All)
+    }
+
+    /// Frees memory now if the budget asks for it; for recovery, when no housekeeper runs yet.
+    pub fn relieve(&self) {
+        self.inner.relieve();
+    }
+
+    /// Gives databases new, empty namespaces. The caller holds the exclusive gate; `at` is the end of the
+    /// logged effect.
+    pub fn flush(&self, dbs: &[u32], at: Offset) {
+        for (db, ns) in dbs.iter().zip(self.inner.keyspace.flush(dbs, at)) {
+            tracing::debug!(db, ns = ns.0, "database flushed");
+            self.inner.trip_watches(|watch_ns| watch_ns == ns);
+        }
+        self.inner.checkpointer.wake();
+    }
+
+    /// Exchanges two databases; as [`Store::flush`].
+    pub fn swap(&self, a: u32, b: u32, at: Offset) {
+        let (was_a, was_b) = (self.namespace(a), self.namespace(b));
+        self.inner.keyspace.swap(a, b, at);
+        self.inner.trip_watches(|ns| ns == was_a || ns == was_b);
+    }
+
+    /// True if a flush or swap at `offset` is already part of what was opened (replay skips it then).
+    #[must_use]
+    pub fn knows_flush(&self, offset: Offset) -> bool {
+        self.inner.keyspace.knows(offset)
+    }
+
+    /// Rewrites the cold tier without what was deleted. Blocks.
+    pub fn compact(&self) {
+        if let Some(cold) = self.inner.cold_tier() {
+            cold.compact();
+        }
+    }
+
+    /// The replay offset that is surely on disk.
+    #[must_use]
+    pub fn persisted(&self) -> Offset {
+        self.inner.checkpointer.persisted()
+    }
+}
+
+impl Inner {
+    fn trip_watches(&self, concerns: impl Fn(crate::NamespaceId) -> bool) {
+        for slot in &self.slots {
+            for watch in slot
+                .lock()
+                .watches
+                .iter()
+                .filter(|watch| concerns(watch.ns))
+            {
+                watch.flag.store(true, Relaxed);
+            }
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! Reading cold keys: one load per key however many wait for it, pins, and admission to memory.
+//!
+//! A command that faults pins its keys. Pinning registers a [`Load`] in the key's slot *before* the read
+//! begins; any write to the key voids the registered load under the same lock. So when the command runs
+//! again, under the lock, either memory has the key, or its load is not void and the record read is the
+//! truth. Nothing is installed by the read itself: the command serves the record from the pin, or installs
+//! it (a write always, a read if the key's frequency says so), so a scan leaves no trace in memory.
+//!
+//! Registered loads stay in their slot until the last pin is dropped. Concurrent misses find them there.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::cold::{CachedLookup, ColdKey, ColdRecord};
+use crate::store::{Inner, StoreError};
+use crate::tx::Key;
+use crate::{KeyHash, NamespaceId, Slot};
+
+/// One read of one cold key.
+#[derive(Debug)]
+pub(crate) struct Load {
+    ns: NamespaceId,
+    slot: Slot,
+    hash: KeyHash,
+    key: Box<[u8]>,
+    void: AtomicBool,
+    state: Mutex<LoadState>,
+    done: Condvar,
+    /// What was found, for those who borrow it from their pin.
+    loaded: OnceLock<Arc<Loaded>>,
+}
+
+#[derive(Debug)]
+enum LoadState {
+    Waiting(Vec<Waker>),
+    Done(Result<Option<Arc<Loaded>>, StoreError>),
+}
+
+/// What a load found.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) record: ColdRecord,
+    /// The key is used often enough to be kept in memory when read.
+    pub(crate) admitted: bool,
+    /// LFU counter with the touches since it became cold.
+    pub(crate) counter: u8,
+}
+
+impl Load {
+    fn new(key: &Key<'_>) -> Arc<Load> {
+        Arc::new(Load {
+            ns: key.ns,
+            slot: key.slot,
+            hash: key.hash,
+            key: key.bytes.into(),
+            void: AtomicBool::new(false),
+            state: Mutex::new(LoadState::Waiting(Vec::new())),
+            done: Condvar::new(),
+            loaded: OnceLock::new(),
+        })
+    }
+
+    pub(crate) fn is_of(&self, ns: NamespaceId, hash: KeyHash, key: &[u8]) -> bool {
+        self.hash == hash && self.ns == ns && *self.key == *key
+    }
+
+    /// The key was written: what this load read, or will read, is not to be used.
+    pub(crate) fn void(&self) {
+        self.void.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_void(&self) -> bool {
+        self.void.load(Ordering::Relaxed)
+    }
+
+    fn cold_key(&self) -> ColdKey<'_> {
+        ColdKey::new(self.ns, self.slot, self.hash, &self.key)
+    }
+
+    fn finish(&self, result: Result<Option<Arc<Loaded>>, StoreError>) {
+        if let Ok(Some(loaded)) = &result {
+            assert!(
+                self.loaded.set(Arc::clone(loaded)).is_ok(),
+                "a load is done once"
+            );
+        }
+        let before = std::mem::replace(&mut *self.state.lock(), LoadState::Done(result));
+        self.done.notify_all();
+        if let LoadState::Waiting(wakers) = before {
+            wakers.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    fn result(&self) -> Option<Result<Option<Arc<Loaded>>, StoreError>> {
+        match &*self.state.lock() {
+            LoadState::Waiting(_) => None,
+            LoadState::Done(result) => Some(result.clone()),
+        }
+    }
+
+    /// What a command that needs this key still has to wait for: a read under way, or the error of one,
+    /// which waiting returns.
+    fn need(self: &Arc<Self>) -> Need {
+        match self.result() {
+            Some(Ok(_)) => Need::Nothing,
+            Some(Err(_)) | None => Need::Wait(Arc::clone(self)),
+        }
+    }
+
+    fn poll(&self, context: &mut Context<'_>) -> Poll<Result<(), StoreError>> {
+        match &mut *self.state.lock() {
+            LoadState::Done(result) => {
+                Poll::Ready(result.as_ref().map(|_| ()).map_err(Clone::clone))
+            }
+            LoadState::Waiting(wakers) => {
+                if !wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+                    wakers.push(context.waker().clone());
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    fn wait(&self) -> Result<(), StoreError> {
+        let mut state = self.state.lock();
+        loop {
+            match &*state {
+                LoadState::Done(result) => {
+                    return result.as_ref().map(|_| ()).map_err(Clone::clone);
+                }
+                LoadState::Waiting(_) => self.done.wait(&mut state),
+            }
+        }
+    }
+}
+
+/// The cold keys a command has pinned. Clear it when the command is done.
+#[derive(Debug, Default)]
+pub struct PinSet {
+    loads: Vec<Arc<Load>>,
+    owner: Option<Arc<Inner>>,
+}
+
+/// What a pin says of a key that has no entry in memory.
+#[derive(Debug)]
+pub(crate) enum Pinned {
+    /// Not pinned, or void.
+    No,
+    /// Surely in neither tier.
+    Absent,
+    /// The cold copy.
+    Record(Arc<Loaded>),
+}
+
+impl PinSet {
+    /// True if nothing is pinned.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.loads.is_empty()
+    }
+
+    /// Number of keys pinned.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.loads.len()
+    }
+
+    fn position(&self, ns: NamespaceId, hash: KeyHash, key: &[u8]) -> Result<usize, usize> {
+        let mut at = self.loads.partition_point(|load| load.hash < hash);
+        while let Some(load) = self.loads.get(at).filter(|load| load.hash == hash) {
+            if load.is_of(ns, hash, key) {
+                return Ok(at);
+            }
+            at += 1;
+        }
+        Err(at)
+    }
+
+    pub(crate) fn look(&self, key: &Key<'_>) -> Result<Pinned, StoreError> {
+        let Ok(at) = self.position(key.ns, key.hash, key.bytes) else {
+            return Ok(Pinned::No);
+        };
+        let load = &self.loads[at];
+        if load.is_void() {
+            return Ok(Pinned::No);
+        }
+        Ok(match load.result() {
+            None => Pinned::No,
+            Some(Err(error)) => return Err(error),
+            Some(Ok(None)) => Pinned::Absent,
+            Some(Ok(Some(loaded))) => Pinned::Record(loaded),
+        })
+    }
+
+    /// The record of a pinned key, void or not, for as long as the pin lasts.
+    pub(crate) fn record(&self, key: &Key<'_>) -> Option<&Loaded> {
+        let at = self.position(key.ns, key.hash, key.bytes).ok()?;
+        self.loads[at].loaded.get().map(|loaded| &**loaded)
+    }
+
+    /// Lets go of every key.
+    pub fn clear(&mut self) {
+        let Some(inner) = self.owner.take() else {
+            return;
+        };
+        for load in self.loads.drain(..) {
+            let mut slot = inner.slots[load.slot.index()].lock();
+            // Under the lock nobody can join: two holders are the slot and this set.
+            if Arc::strong_count(&load) <= 2 {
+                slot.loads.retain(|other| !Arc::ptr_eq(other, &load));
+            }
+        }
+    }
+}
+
+impl Drop for PinSet {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+/// Waits until every load of a pin is done.
+#[derive(Debug)]
+pub struct PinWait {
+    loads: Vec<Arc<Load>>,
+}
+
+impl Future for PinWait {
+    type Output = Result<(), StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        while let Some(load) = self.loads.last() {
+            match load.poll(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Ready(Ok(())) => self.loads.pop(),
+            };
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Whether a key needed a load.
+enum Need {
+    Nothing,
+    Wait(Arc<Load>),
+    Start(Arc<Load>),
+}
+
+impl Inner {
+    /// Pins keys; the loads that are not done yet.
+    pub(crate) fn start_pins(
+        self: &Arc<Self>,
+        keys: &[Key<'_>],
+        pins: &mut PinSet,
+    ) -> Vec<Arc<Load>> {
+        let mut waiting = Vec::new();
+        for key in keys {
+            match self.register(key, pins) {
+                Need::Nothing => {}
+                Need::Wait(load) => waiting.push(load),
+                Need::Start(load) => {
+                    self.stats.cold_lookups.add(1);
+                    if !self.answer_from_memory(&load) {
+                        self.readers.submit(Arc::clone(&load));
+                    }
+                    if let Need::Wait(load) = load.need() {
+                        waiting.push(load);
+                    }
+                }
+            }
+        }
+        waiting
+    }
+
+    /// Finds or registers the load of a key that is not in memory.
+    fn register(self: &Arc<Self>, key: &Key<'_>, pins: &mut PinSet) -> Need {
+        let at = match pins.position(key.ns, key.hash, key.bytes) {
+            Ok(at) if !pins.loads[at].is_void() => {
+                return pins.loads[at].need();
+            }
+            Ok(at) => {
+                pins.loads.remove(at);
+                at
+            }
+            Err(at) => at,
+        };
+        let mut slot = self.slots[key.slot.index()].lock();
+        let Some(space) = slot.space(key.ns) else {
+            return Need::Nothing;
+        };
+        if space.cold_only == 0 || space.table.find(key.hash, key.bytes).is_some() {
+            return Need::Nothing;
+        }
+        pins.owner.get_or_insert_with(|| Arc::clone(self));
+        let joined = slot
+            .loads
+            .iter()
+            .find(|load| load.is_of(key.ns, key.hash, key.bytes));
+        if let Some(load) = joined.cloned() {
+            pins.loads.insert(at, Arc::clone(&load));
+            return load.need();
+        }
+        let load = Load::new(key);
+        slot.loads.push(Arc::clone(&load));
+        pins.loads.insert(at, Arc::clone(&load));
+        Need::Start(load)
+    }
+
+    /// Answers a load without I/O if filters, memtables or the block cache can.
+    fn answer_from_memory(&self, load: &Load) -> bool {
+        match self.cold().get_cached(&load.cold_key()) {
+            Ok(CachedLookup::Hit(record)) => {
+                load.finish(Ok(Some(self.judge(load, record))));
+                true
+            }
+            Ok(CachedLookup::Absent) => {
+                load.finish(Ok(None));
+                true
+            }
+            Ok(CachedLookup::Unknown) => false,
+            Err(error) => {
+                load.finish(Err(error.into()));
+                true
+            }
+        }
+    }
+
+    /// Reads a load from disk; runs on a reader thread.
+    pub(crate) fn read_load(&self, load: &Load) {
+        let result = self.cold().get(&load.cold_key());
+        self.stats.cold_reads.add(1);
+        load.finish(match result {
+            Ok(record) => Ok(record.map(|record| self.judge(load, record))),
+            Err(error) => Err(error.into()),
+        });
+    }
+
+    /// Counts the touch of a cold key and decides whether a read promotes it.
+    fn judge(&self, load: &Load, record: ColdRecord) -> Arc<Loaded> {
+        let touches = self.sketch.touch(load.hash);
+        let header = record.header();
+        let decayed = self
+            .heat
+            .decayed(header.lfu_counter, header.lfu_clock, self.tick());
+        let counter = (0..touches).fold(decayed, |counter, _| self.heat.raised(counter));
+        let admitted = self.budget.admits(counter, touches);
+        Arc::new(Loaded {
+            record,
+            admitted,
+            counter,
+        })
+    }
+
+    /// Blocks until every load is done.
+    pub(crate) fn pin_blocking(
+        self: &Arc<Self>,
+        keys: &[Key<'_>],
+        pins: &mut PinSet,
+    ) -> Result<(), StoreError> {
+        for load in self.start_pins(keys, pins) {
+            load.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Pins keys for a task that can wait.
+    pub(crate) fn pin(self: &Arc<Self>, keys: &[Key<'_>], pins: &mut PinSet) -> Option<PinWait> {
+        let loads = self.start_pins(keys, pins);
+        (!loads.is_empty()).then_some(PinWait { loads })
+    }
+}

@@ -1,0 +1,408 @@
+//! A slot: its hot tables (one per namespace), its counts, the loads in flight and the keys watched.
+//!
+//! Everything here is reached under the slot's lock. [`Space`] keeps the counts that make DBSIZE exact:
+//! each method below changes the table, the state of the entry and the counts together.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use basalt_binlog::Offset;
+
+use crate::entry::{Entry, Parts};
+use crate::keyspace::Namespace;
+use crate::promote::Load;
+use crate::state::State;
+use crate::table::{HotTable, Place};
+use crate::tx::{Key, Kind};
+use crate::{KeyHash, NamespaceId, Slot, UnixMs};
+
+/// One slot.
+#[derive(Debug, Default)]
+pub(crate) struct SlotTable {
+    /// Most slots hold keys of one namespace: it is reached without another pointer.
+    pub(crate) first: Option<Space>,
+    pub(crate) rest: Vec<Space>,
+    /// Cold reads in flight or pinned by a command.
+    pub(crate) loads: Vec<Arc<Load>>,
+    pub(crate) watches: Vec<Watch>,
+    /// While recovery replays: the end of the last effect applied here.
+    pub(crate) applied: Offset,
+}
+
+/// A key that a WATCH waits for.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) ns: NamespaceId,
+    pub(crate) key: Box<[u8]>,
+    pub(crate) flag: Arc<AtomicBool>,
+}
+
+/// What a slot holds of one namespace.
+#[derive(Debug)]
+pub(crate) struct Space {
+    pub(crate) names: Arc<Namespace>,
+    pub(crate) table: HotTable,
+    /// Hashes of the entries that became dirty, oldest first; some may be clean or gone by now.
+    pub(crate) dirty: Vec<u64>,
+    /// Log end before the first effect of any of `dirty`.
+    pub(crate) dirty_since: Offset,
+    /// Records of the cold tier without an entry here.
+    pub(crate) cold_only: u32,
+    /// Records of the cold tier, as of the last batch written.
+    pub(crate) records: u32,
+    /// Of them with an expiry.
+    pub(crate) volatile_records: u32,
+    /// Hot entries with an expiry.
+    pub(crate) hot_volatile: u32,
+    /// No hot entry expires before this; `u64::MAX` if none does.
+    pub(crate) next_expiry: u64,
+}
+
+impl SlotTable {
+    /// What the slot holds of `ns`.
+    #[inline]
+    pub(crate) fn space(&mut self, ns: NamespaceId) -> Option<&mut Space> {
+        match &mut self.first {
+            Some(space) if space.names.id == ns => Some(space),
+            _ => self.rest.iter_mut().find(|space| space.names.id == ns),
+        }
+    }
+
+    /// All namespaces here.
+    pub(crate) fn spaces(&mut self) -> impl Iterator<Item = &mut Space> {
+        self.first.iter_mut().chain(self.rest.iter_mut())
+    }
+
+    /// Adds a namespace that is not here.
+    pub(crate) fn add_space(&mut self, names: Arc<Namespace>) -> &mut Space {
+        let space = Space::new(names);
+        if self.first.is_none() {
+            return self.first.insert(space);
+        }
+        self.rest.push(space);
+        self.rest.last_mut().expect("just pushed")
+    }
+
+    /// Forgets a doomed namespace; its entries are freed.
+    pub(crate) fn drop_space(&mut self, ns: NamespaceId) -> Option<Space> {
+        if self
+            .first
+            .as_ref()
+            .is_some_and(|space| space.names.id == ns)
+        {
+            let next = self.rest.pop();
+            return std::mem::replace(&mut self.first, next);
+        }
+        let at = self.rest.iter().position(|space| space.names.id == ns)?;
+        Some(self.rest.swap_remove(at))
+    }
+
+    /// A key is being changed: trip its watchers and void reads of its cold copy.
+    #[inline]
+    pub(crate) fn changed(&mut self, ns: NamespaceId, hash: KeyHash, key: &[u8]) {
+        if !self.loads.is_empty() {
+            self.loads
+                .iter()
+                .filter(|load| load.is_of(ns, hash, key))
+                .for_each(|load| load.void());
+            self.loads.retain(|load| !load.is_void());
+        }
+        if !self.watches.is_empty() {
+            for watch in self
+                .watches
+                .iter()
+                .filter(|watch| watch.ns == ns && *watch.key == *key)
+            {
+                watch.flag.store(true, Relaxed);
+            }
+        }
+    }
+}
+
+/// Whether a cold copy of a key is there, where no entry tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ColdCopy {
+    No,
+    Yes { volatile: bool },
+    Unknown,
+}
+
+impl Space {
+    fn new(names: Arc<Namespace>) -> Space {
+        Space {
+            names,
+            table: HotTable::default(),
+            dirty: Vec::new(),
+            dirty_since: Offset::MAX,
+            cold_only: 0,
+            records: 0,
+            volatile_records: 0,
+            hot_volatile: 0,
+            next_expiry: u64::MAX,
+        }
+    }
+
+    /// Notes that the entry of `hash` became dirty at a log end of `at`.
+    fn note_dirty(&mut self, hash: KeyHash, at: Offset) {
+        if !self.names.tracked {
+            return;
+        }
+        if self.dirty.is_empty() {
+            self.dirty_since = at;
+        }
+        self.dirty_since = self.dirty_since.min(at);
+        self.dirty.push(hash.0);
+    }
+
+    fn count_expiry(&mut self, before: Option<UnixMs>, after: Option<UnixMs>) {
+        if let Some(at) = after {
+            self.next_expiry = self.next_expiry.min(at.0);
+        }
+        match (before.is_some(), after.is_some()) {
+            (false, true) => {
+                self.hot_volatile += 1;
+                self.names.add_volatile(1);
+            }
+            (true, false) => {
+                self.hot_volatile -= 1;
+                self.names.add_volatile(-1);
+            }
+            _ => {}
+        }
+    }
+
+    /// Adds a live entry for a key that has none, written just now.
+    pub(crate) fn insert_written(
+        &mut self,
+        new: &NewEntry<'_>,
+        cold: ColdCopy,
+        at: Offset,
+    ) -> Place {
+        let mut cold_expiry = false;
+        let state = match cold {
+            ColdCopy::No => State::DirtyNew,
+            ColdCopy::Yes { volatile } => {
+                self.leave_cold_only(volatile);
+                cold_expiry = volatile;
+                State::DirtyOver
+            }
+            ColdCopy::Unknown => {
+                self.names.unknown.fetch_add(1, Relaxed);
+                State::DirtyUnknown
+            }
+        };
+        if !matches!(cold, ColdCopy::Yes { .. }) {
+            self.names.add_live(1);
+        }
+        self.note_dirty(new.hash, at);
+        self.insert(new, state, cold_expiry)
+    }
+
+    /// Adds a clean entry: the cold copy's content, promoted.
+    pub(crate) fn insert_loaded(&mut self, new: &NewEntry<'_>) -> Place {
+        self.leave_cold_only(new.expiry.is_some());
+        self.insert(new, State::Clean, new.expiry.is_some())
+    }
+
+    /// Counts keys that are only in the cold tier.
+    pub(crate) fn add_cold_only(&mut self, n: i32) {
+        self.cold_only = self
+            .cold_only
+            .checked_add_signed(n)
+            .expect("no more keys leave than were there");
+        self.names.cold_only.fetch_add(i64::from(n), Relaxed);
+    }
+
+    /// A key stops being cold-only; it stays alive, now with an entry.
+    fn leave_cold_only(&mut self, volatile: bool) {
+        self.add_cold_only(-1);
+        if volatile {
+            self.names.add_volatile(-1);
+        }
+    }
+
+    fn insert(&mut self, new: &NewEntry<'_>, state: State, cold_expiry: bool) -> Place {
+        self.count_expiry(None, new.expiry);
+        let entry = Entry::new(&Parts {
+            kind: Some(new.kind),
+            state,
+            cold_expiry,
+            clock: new.heat.1,
+            expiry: new.expiry,
+            key: new.key,
+            value: new.value,
+        });
+        self.table.insert(new.hash, entry, new.heat.0, new.seed)
+    }
+
+    /// Replaces content and expiry of an entry, live or tombstone.
+    pub(crate) fn overwrite(
+        &mut self,
+        place: Place,
+        hash: KeyHash,
+        kind: Kind,
+        value: &[u8],
+        expiry: Option<UnixMs>,
+        at: Offset,
+    ) {
+        let old = self.table.entry(place);
+        let state = old.state();
+        if old.is_tombstone() {
+            self.names.add_live(1);
+            self.count_expiry(None, expiry);
+        } else {
+            self.count_expiry(old.expiry(), expiry);
+        }
+        if !state.is_dirty() {
+            self.note_dirty(hash, at);
+        }
+        let new = old.reshape(Some(kind), state.written(), expiry, value);
+        self.table.set_entry(place, new);
+    }
+
+    /// Marks a live entry written after its value was changed in place.
+    pub(crate) fn mark_written(&mut self, place: Place, hash: KeyHash, at: Offset) {
+        let entry = self.table.entry(place);
+        let state = entry.state();
+        if !state.is_dirty() {
+            self.note_dirty(hash, at);
+        }
+        entry.set_state(state.written());
+    }
+
+    /// Changes the expiry of a live entry.
+    pub(crate) fn set_expiry(
+        &mut self,
+        place: Place,
+        hash: KeyHash,
+        expiry: Option<UnixMs>,
+        at: Offset,
+    ) {
+        let entry = self.table.entry(place);
+        self.count_expiry(entry.expiry(), expiry);
+        self.table.set_entry(place, entry.with_expiry(expiry));
+        self.mark_written(place, hash, at);
+    }
+
+    /// Deletes a live entry: it leaves the table, or a tombstone stays until the cold copy is gone.
+    pub(crate) fn delete(&mut self, place: Place, hash: KeyHash, at: Offset, seed: u64) {
+        let entry = self.table.entry(place);
+        debug_assert!(!entry.is_tombstone());
+        let state = entry.state();
+        self.count_expiry(entry.expiry(), None);
+        self.names.add_live(-1);
+        if state == State::DirtyNew {
+            self.table.remove(place, seed).free();
+            return;
+        }
+        if !state.is_dirty() {
+            self.note_dirty(hash, at);
+        }
+        let tombstone = entry.reshape(None, state.written(), None, &[]);
+        self.table.set_entry(place, tombstone);
+    }
+
+    /// Deletes a key that is only in the cold tier: puts its tombstone.
+    pub(crate) fn delete_cold(
+        &mut self,
+        hash: KeyHash,
+        key: &[u8],
+        volatile: bool,
+        at: Offset,
+        seed: u64,
+    ) {
+        self.leave_cold_only(volatile);
+        self.names.add_live(-1);
+        self.note_dirty(hash, at);
+        let tombstone = Entry::new(&Parts {
+            kind: None,
+            state: State::DirtyOver,
+            cold_expiry: volatile,
+            clock: 0,
+            expiry: None,
+            key,
+            value: &[],
+        });
+        self.table.insert(hash, tombstone, 0, seed);
+    }
+
+    /// Lets a clean entry go; the key is cold from here on.
+    pub(crate) fn evict_to_cold(&mut self, place: Place, seed: u64) {
+        let entry = self.table.entry(place);
+        assert!(
+            entry.state() == State::Clean && !entry.is_tombstone(),
+            "only a clean entry may leave"
+        );
+        let volatile = entry.expiry().is_some();
+        self.hot_volatile -= u32::from(volatile);
+        self.add_cold_only(1);
+        self.table.remove(place, seed).free();
+    }
+
+    /// Drops a live entry without a trace (memory-only mode, where no cold copy counts).
+    pub(crate) fn forget(&mut self, place: Place, seed: u64) {
+        let entry = self.table.entry(place);
+        self.count_expiry(entry.expiry(), None);
+        self.names.add_live(-1);
+        self.table.remove(place, seed).free();
+    }
+
+    /// A batch with this entry has landed: if nothing was written to it meanwhile it is clean, and a
+    /// tombstone goes.
+    pub(crate) fn landed(&mut self, place: Place, seed: u64) {
+        let entry = self.table.entry(place);
+        if entry.state() != State::Spilling {
+            return;
+        }
+        if entry.is_tombstone() {
+            self.table.remove(place, seed).free();
+        } else {
+            entry.set_state(State::Clean);
+        }
+    }
+}
+
+/// A live entry to be inserted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewEntry<'a> {
+    pub(crate) key: &'a [u8],
+    pub(crate) hash: KeyHash,
+    pub(crate) kind: Kind,
+    pub(crate) value: &'a [u8],
+    pub(crate) expiry: Option<UnixMs>,
+    /// LFU counter and clock.
+    pub(crate) heat: (u8, u16),
+    pub(crate) seed: u64,
+}
+
+impl<'a> NewEntry<'a> {
+    /// A value for `key`.
+    pub(crate) fn new(
+        key: &Key<'a>,
+        kind: Kind,
+        value: &'a [u8],
+        expiry: Option<UnixMs>,
+        heat: (u8, u16),
+        seed: u64,
+    ) -> Self {
+        NewEntry {
+            key: key.bytes,
+            hash: key.hash,
+            kind,
+            value,
+            expiry,
+            heat,
+            seed,
+        }
+    }
+}
+
+/// Name of a slot and namespace's counts in the cold tier's state, in hexadecimal.
+pub(crate) fn counts_name(ns: NamespaceId, slot: Slot) -> String {
+    format!("{}{:04x}", counts_prefix(ns), slot.0)
+}
+
+/// What the names of a namespace's counts begin with.
+pub(crate) fn counts_prefix(ns: NamespaceId) -> String {
+    format!("{}{:08x}/", crate::store::STATE_COUNTS, ns.0)
+}

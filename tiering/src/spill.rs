@@ -1,0 +1,592 @@
+//! Writing to the cold tier, and letting entries go.
+//!
+//! A batch goes through four steps, one batch at a time (`Spiller::turn`), so that two versions of a key
+//! can never reach the cold tier in the wrong order:
+//!
+//! 1. *collect*, slot by slot under its lock: copy dirty entries into a write set, mark them `Spilling`,
+//!    note the log end as their guard (everything the key went through is before it);
+//! 2. look up what blind overwrites left unknown, outside any lock;
+//! 3. have the log synced up to the guards (rule 1), then write the set with the counts it changes;
+//! 4. *land*, slot by slot under its lock: what still is `Spilling` becomes `Clean`, written tombstones
+//!    go, and entries that were collected to make room leave memory.
+//!
+//! Step 3 is repeated until it succeeds: the states rely on a collected batch landing.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use basalt_binlog::Offset;
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::cold::{ColdKey, RecordHeader, WriteSet};
+use crate::entry::Entry;
+use crate::lfu::{Tick, fast_random, fast_random_u64};
+use crate::space::{Space, counts_name};
+use crate::state::State;
+use crate::store::{Inner, STATE_KEYSPACE, STATE_SEED, StoreError};
+use crate::table::Place;
+use crate::tx::Key;
+use crate::{KeyHash, NamespaceId, SLOTS, Slot, UnixMs};
+
+/// A batch is written when it holds this many bytes.
+const BATCH_BYTES: usize = 1 << 20;
+/// Slots a batch collects from at most, so that their entries are not `Spilling` for long.
+const BATCH_SLOTS: usize = 2048;
+
+/// The batch being made. Whoever holds the lock may collect, write and land.
+#[derive(Default)]
+pub(crate) struct Batch {
+    set: WriteSet,
+    items: Vec<Item>,
+    counts: HashMap<(NamespaceId, Slot), (u32, u32)>,
+    guard: Offset,
+    slots: usize,
+}
+
+impl std::fmt::Debug for Batch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Batch")
+            .field("items", &self.items.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// One entry of a batch.
+#[derive(Debug)]
+struct Item {
+    ns: NamespaceId,
+    slot: Slot,
+    hash: KeyHash,
+    /// For an entry of which the cold copy is unknown: its key.
+    unknown: Option<Box<[u8]>>,
+    had_copy: bool,
+    copy_volatile: bool,
+    tombstone: bool,
+    volatile: bool,
+    evict: bool,
+}
+
+/// Which entries of a slot are wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Want {
+    /// Everything dirty; entries stay in memory.
+    Dirty,
+    /// Everything, and out of memory with it.
+    All,
+}
+
+/// Which entries are let go: those used less than `counter`, and of those used exactly so often the share
+/// `ties` / 2^32.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Victims {
+    counter: u8,
+    ties: u32,
+}
+
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Swept {
+    pub(crate) freed_bytes: u64,
+    pub(crate) evicted: u64,
+}
+
+/// The turn to make a batch.
+pub(crate) type Turn<'a> = MutexGuard<'a, Batch>;
+
+/// Owner of the batch.
+#[derive(Debug, Default)]
+pub(crate) struct Spiller {
+    batch: Mutex<Batch>,
+    cursor: std::sync::atomic::AtomicUsize,
+}
+
+impl Spiller {
+    /// Waits for the turn.
+    pub(crate) fn turn(&self) -> Turn<'_> {
+        self.batch.lock()
+    }
+}
+
+impl Inner {
+    /// Collects from one slot; returns how many entries were taken.
+    pub(crate) fn collect_slot(&self, batch: &mut Batch, slot: Slot, want: Want) -> usize {
+        let mut table = self.slots[slot.index()].lock();
+        let guard = self.guard(&table);
+        let before = batch.items.len();
+        for space in table.spaces() {
+            let hashes = std::mem::take(&mut space.dirty);
+            space.dirty_since = Offset::MAX;
+            let evict = matches!(want, Want::All);
+            for hash in hashes.into_iter().map(KeyHash) {
+                let seed = self.seed;
+                let dirty = |entry: Entry| {
+                    entry.state().is_dirty() && KeyHash::of(seed, entry.key()) == hash
+                };
+                if let Some(place) = space.table.find_where(hash, dirty) {
+                    batch.take(space, slot, place, hash, guard, evict);
+                }
+            }
+            if evict {
+                self.evict_clean(space);
+            }
+        }
+        batch.slots += 1;
+        batch.items.len() - before
+    }
+
+    fn evict_clean(&self, space: &mut Space) {
+        if !self.tiering {
+            return;
+        }
+        let clean = |entry: Entry| entry.state() == State::Clean;
+        let hashes: Vec<KeyHash> = space
+            .table
+            .iter()
+            .filter(|(_, entry)| clean(*entry))
+            .map(|(_, entry)| KeyHash::of(self.seed, entry.key()))
+            .collect();
+        for hash in hashes {
+            if let Some(place) = space.table.find_where(hash, clean) {
+                space.evict_to_cold(place, self.seed);
+                self.stats.evicted_to_cold.add(1);
+            }
+        }
+    }
+
+    /// Writes the batch and lands it.
+    pub(crate) fn write_batch(&self, batch: &mut Batch) -> Result<(), StoreError> {
+        if batch.items.is_empty() {
+            batch.clear();
+            return Ok(());
+        }
+        self.resolve_unknown(batch)?;
+        batch.count();
+        self.add_state(batch, None);
+        self.write_surely(batch)?;
+        self.stats.spilled_keys.add(batch.items.len() as u64);
+        self.stats.spilled_bytes.add(batch.set.bytes() as u64);
+        self.stats.spill_batches.add(1);
+        self.land(batch);
+        batch.clear();
+        Ok(())
+    }
+
+    /// Step 2: looks up whether blindly overwritten keys have a cold copy.
+    fn resolve_unknown(&self, batch: &mut Batch) -> Result<(), StoreError> {
+        for item in &mut batch.items {
+            let Some(key) = &item.unknown else { continue };
+            let cold_key = ColdKey::new(item.ns, item.slot, item.hash, key);
+            let header = loop {
+                match self.cold().header(&cold_key) {
+                    Ok(header) => break header,
+                    Err(error) => self.pause_after(&error.into())?,
+                }
+            };
+            item.had_copy = header.is_some();
+            item.copy_volatile = header.is_some_and(|header| header.expiry.is_some());
+        }
+        Ok(())
+    }
+
+    /// Adds the state that must move with the data: seed and databases, and the replay offset if given.
+    pub(crate) fn add_state(&self, batch: &mut Batch, replay: Option<Offset>) {
+        let known = self.checkpointer.replay();
+        if let Some(saved) = self.keyspace.take_changes(known) {
+            batch.set.put_state(STATE_KEYSPACE, &saved.encode());
+            batch.set.put_state(STATE_SEED, &self.seed.to_le_bytes());
+        }
+        if let Some(replay) = replay {
+            batch
+                .set
+                .put_state(crate::store::STATE_REPLAY, &replay.0.to_le_bytes());
+        }
+        batch.guard = batch.guard.max(if self.durable && self.attached() {
+            self.guard_of_state()
+        } else {
+            Offset(0)
+        });
+    }
+
+    /// The log must be on disk up to here before the databases' map may be written.
+    fn guard_of_state(&self) -> Offset {
+        if self.replaying.load(std::sync::atomic::Ordering::Relaxed) {
+            return Offset(0);
+        }
+        self.host().log_end()
+    }
+
+    /// Step 3.
+    pub(crate) fn write_surely(&self, batch: &mut Batch) -> Result<(), StoreError> {
+        if self.durable && self.attached() {
+            while let Err(error) = self.host().sync_log(batch.guard) {
+                self.pause_after(&StoreError::Log(error))?;
+            }
+        }
+        while let Err(error) = self.cold().write(&mut batch.set) {
+            self.pause_after(&error.into())?;
+        }
+        Ok(())
+    }
+
+    fn pause_after(&self, error: &StoreError) -> Result<(), StoreError> {
+        if self.closing.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(error.clone());
+        }
+        self.stats.spill_errors.add(1);
+        tracing::error!(%error, "a batch for the cold tier waits");
+        std::thread::sleep(Duration::from_millis(500));
+        Ok(())
+    }
+
+    /// Step 4.
+    fn land(&self, batch: &mut Batch) {
+        let mut items = batch.items.iter().peekable();
+        while let Some(first) = items.peek() {
+            let (ns, slot) = (first.ns, first.slot);
+            let mut table = self.slots[slot.index()].lock();
+            // A namespace flushed meanwhile takes its counts with it.
+            let mut space = table.space(ns);
+            if let (Some(space), Some(counts)) =
+                (space.as_deref_mut(), batch.counts.get(&(ns, slot)))
+            {
+                (space.records, space.volatile_records) = *counts;
+            }
+            while let Some(item) = items.next_if(|item| item.ns == ns && item.slot == slot) {
+                if let Some(space) = space.as_deref_mut() {
+                    self.land_item(space, item);
+                }
+            }
+        }
+    }
+
+    fn land_item(&self, space: &mut Space, item: &Item) {
+        if item.unknown.is_some() {
+            space
+                .names
+                .unknown
+                .fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+            if item.had_copy {
+                // It was counted twice: as an entry and as a key that is only cold.
+                space.add_cold_only(-1);
+                space.names.add_live(-1);
+                space.names.add_volatile(-i64::from(item.copy_volatile));
+            }
+        }
+        let seed = self.seed;
+        let ours = |entry: Entry| KeyHash::of(seed, entry.key()) == item.hash;
+        let Some(place) = space.table.find_where(item.hash, ours) else {
+            return;
+        };
+        let entry = space.table.entry(place);
+        if !item.tombstone {
+            entry.set_cold_expiry(item.volatile);
+        }
+        let spilling = entry.state() == State::Spilling;
+        if item.tombstone && !spilling {
+            // Written again since: the new entry overwrites nothing any more.
+            if entry.state() == State::DirtyOver && !entry.is_tombstone() {
+                entry.set_state(State::DirtyNew);
+            } else if entry.is_tombstone() {
+                space.table.remove(place, seed).free();
+            }
+            return;
+        }
+        space.landed(place, seed);
+        if item.evict && spilling && !item.tombstone && self.tiering {
+            space.evict_to_cold(place, seed);
+            self.stats.evicted_to_cold.add(1);
+        }
+    }
+
+    /// Writes batches until `slots` hold nothing dirty (and with [`Want::All`], nothing at all).
+    pub(crate) fn spill_slots(
+        &self,
+        batch: &mut Batch,
+        slots: impl Iterator<Item = Slot>,
+        want: Want,
+    ) -> Result<u64, StoreError> {
+        let mut taken = 0;
+        for slot in slots {
+            taken += self.collect_slot(batch, slot, want) as u64;
+            if batch.is_full() {
+                self.write_batch(batch)?;
+            }
+        }
+        self.write_batch(batch)?;
+        Ok(taken)
+    }
+
+    /// Spills single keys and lets them go; returns how many were in memory.
+    pub(crate) fn spill_keys(&self, keys: &[Key<'_>]) -> Result<usize, StoreError> {
+        let mut batch = self.spiller.turn();
+        let mut gone = 0;
+        for key in keys {
+            let mut table = self.slots[key.slot.index()].lock();
+            let guard = self.guard(&table);
+            let Some(space) = table.space(key.ns) else {
+                continue;
+            };
+            let Some(place) = space.table.find(key.hash, key.bytes) else {
+                continue;
+            };
+            let entry = space.table.entry(place);
+            gone += usize::from(!entry.is_tombstone());
+            if entry.state().is_dirty() {
+                batch.take(space, key.slot, place, key.hash, guard, true);
+            } else if entry.state() == State::Clean && self.tiering {
+                space.evict_to_cold(place, self.seed);
+                self.stats.evicted_to_cold.add(1);
+            }
+        }
+        self.write_batch(&mut batch)?;
+        Ok(gone)
+    }
+
+    /// Sweeps leave the hashes of what they wrote in the list of dirty ones: drops them when they prevail.
+    fn trim_dirty(&self, space: &mut Space) {
+        if space.dirty.len() < 64 + 2 * space.table.len() {
+            return;
+        }
+        let (table, seed) = (&space.table, self.seed);
+        space.dirty.retain(|&hash| {
+            let hash = KeyHash(hash);
+            let ours =
+                |entry: Entry| entry.state().is_dirty() && KeyHash::of(seed, entry.key()) == hash;
+            table.find_where(hash, ours).is_some()
+        });
+        space.dirty.shrink_to_fit();
+        if space.dirty.is_empty() {
+            space.dirty_since = Offset::MAX;
+        }
+    }
+
+    /// Chooses who goes next: looks at a sample of entries and finds the counter below which the coldest
+    /// `percent` lie.
+    pub(crate) fn choose_victims(&self, percent: u32) -> Victims {
+        const SAMPLE: usize = 512;
+        const PER_SLOT: usize = 16;
+        let mut counters = [0u32; 256];
+        let mut seen = 0;
+        let tick = Tick::at(UnixMs::now());
+        for _ in 0..SAMPLES_TRIED {
+            if seen >= SAMPLE {
+                break;
+            }
+            let random = fast_random_u64();
+            let mut table = self.slots[random as usize % SLOTS].lock();
+            for space in table.spaces() {
+                for (place, entry) in space.table.sample(random.rotate_left(32), PER_SLOT) {
+                    let counter = self
+                        .heat
+                        .decayed(space.table.lfu(place), entry.clock(), tick);
+                    counters[usize::from(counter)] += 1;
+                    seen += 1;
+                }
+            }
+        }
+        let wanted = (seen as u32 * percent).div_ceil(100).max(1);
+        let mut below = 0;
+        for (counter, &count) in counters.iter().enumerate() {
+            if below + count >= wanted {
+                let share = f64::from(wanted - below) / f64::from(count);
+                return Victims {
+                    counter: counter as u8,
+                    ties: (share * f64::from(u32::MAX)) as u32,
+                };
+            }
+            below += count;
+        }
+        Victims {
+            counter: u8::MAX,
+            ties: u32::MAX,
+        }
+    }
+
+    /// Sweeps slots from where the last sweep ended until `bytes` are freed, at most once round.
+    pub(crate) fn sweep(&self, bytes: u64, victims: Victims) -> Result<Swept, StoreError> {
+        let mut batch = self.spiller.turn();
+        let mut swept = Swept::default();
+        let tick = Tick::at(UnixMs::now());
+        for _ in 0..SLOTS {
+            if swept.freed_bytes >= bytes {
+                break;
+            }
+            let at = self
+                .spiller
+                .cursor
+                .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.sweep_slot(
+                &mut batch,
+                Slot((at % SLOTS) as u16),
+                victims,
+                tick,
+                &mut swept,
+            );
+            if batch.is_full() {
+                self.write_batch(&mut batch)?;
+            }
+        }
+        self.write_batch(&mut batch)?;
+        self.budget.set_threshold(victims.counter);
+        Ok(swept)
+    }
+
+    fn sweep_slot(
+        &self,
+        batch: &mut Batch,
+        slot: Slot,
+        victims: Victims,
+        tick: Tick,
+        swept: &mut Swept,
+    ) {
+        let mut table = self.slots[slot.index()].lock();
+        let guard = self.guard(&table);
+        for space in table.spaces() {
+            let chosen: Vec<KeyHash> = space
+                .table
+                .iter()
+                .filter(|&(place, entry)| {
+                    let counter = self
+                        .heat
+                        .decayed(space.table.lfu(place), entry.clock(), tick);
+                    entry.is_tombstone() || victims.include(counter)
+                })
+                .map(|(_, entry)| KeyHash::of(self.seed, entry.key()))
+                .collect();
+            for hash in chosen {
+                let ours = |entry: Entry| KeyHash::of(self.seed, entry.key()) == hash;
+                let Some(place) = space.table.find_where(hash, ours) else {
+                    continue;
+                };
+                let entry = space.table.entry(place);
+                let bytes = entry.len() as u64 + 16;
+                match entry.state() {
+                    State::Clean => {
+                        space.evict_to_cold(place, self.seed);
+                        self.stats.evicted_to_cold.add(1);
+                    }
+                    State::Spilling => continue,
+                    _ => {
+                        batch.take(space, slot, place, hash, guard, true);
+                    }
+                }
+                swept.freed_bytes += bytes;
+                swept.evicted += 1;
+            }
+            self.trim_dirty(space);
+        }
+        batch.slots += 1;
+    }
+}
+
+/// Slots looked into for a sample at most: most may be empty.
+const SAMPLES_TRIED: usize = 4096;
+
+impl Victims {
+    fn include(self, counter: u8) -> bool {
+        counter < self.counter || (counter == self.counter && fast_random() <= self.ties)
+    }
+}
+
+impl Batch {
+    fn clear(&mut self) {
+        self.set.clear();
+        self.items.clear();
+        self.counts.clear();
+        self.guard = Offset(0);
+        self.slots = 0;
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.set.bytes() >= BATCH_BYTES || self.slots >= BATCH_SLOTS
+    }
+
+    /// Deletes a named piece of state.
+    pub(crate) fn delete_state(&mut self, name: &str) {
+        self.set.delete_state(name);
+    }
+
+    /// Stores a named piece of state.
+    pub(crate) fn put_state(&mut self, name: &str, value: &[u8]) {
+        self.set.put_state(name, value);
+    }
+
+    /// Forgets a batch that held only state and was written.
+    pub(crate) fn done_with_state(&mut self) {
+        assert!(
+            self.items.is_empty(),
+            "entries land before their batch is forgotten"
+        );
+        self.clear();
+    }
+
+    /// Takes a dirty entry into the batch.
+    fn take(
+        &mut self,
+        space: &mut Space,
+        slot: Slot,
+        place: Place,
+        hash: KeyHash,
+        guard: Offset,
+        evict: bool,
+    ) {
+        let entry = space.table.entry(place);
+        let state = entry.state();
+        let ns = space.names.id;
+        let key = entry.key();
+        let cold_key = ColdKey::new(ns, slot, hash, key);
+        let expiry = entry.expiry();
+        match entry.kind() {
+            None => self.set.delete(&cold_key),
+            Some(kind) => {
+                let header = RecordHeader {
+                    kind: kind as u8,
+                    lfu_counter: space.table.lfu(place),
+                    lfu_clock: entry.clock(),
+                    guard,
+                    expiry,
+                };
+                self.set.put(&cold_key, &header, entry.value());
+                if let Some(at) = expiry {
+                    self.set.put_expiry(at, &cold_key);
+                }
+            }
+        }
+        self.items.push(Item {
+            ns,
+            slot,
+            hash,
+            unknown: (state == State::DirtyUnknown).then(|| key.into()),
+            had_copy: state == State::DirtyOver,
+            copy_volatile: entry.cold_expiry(),
+            tombstone: entry.is_tombstone(),
+            volatile: expiry.is_some(),
+            evict,
+        });
+        self.counts
+            .entry((ns, slot))
+            .or_insert((space.records, space.volatile_records));
+        self.guard = self.guard.max(guard);
+        entry.set_state(state.spilling());
+    }
+
+    /// Adds the new counts of the slots it touches to the set.
+    fn count(&mut self) {
+        for item in &self.items {
+            let (records, volatile) = self
+                .counts
+                .get_mut(&(item.ns, item.slot))
+                .expect("every item's slot is counted");
+            *records += u32::from(!item.tombstone);
+            *volatile += u32::from(!item.tombstone && item.volatile);
+            *records -= u32::from(item.had_copy);
+            *volatile -= u32::from(item.had_copy && item.copy_volatile);
+        }
+        for ((ns, slot), (records, volatile)) in &self.counts {
+            let mut value = [0u8; 8];
+            value[..4].copy_from_slice(&records.to_le_bytes());
+            value[4..].copy_from_slice(&volatile.to_le_bytes());
+            self.set.put_state(&counts_name(*ns, *slot), &value);
+        }
+    }
+}
