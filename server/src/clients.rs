@@ -331,6 +331,12 @@ impl Clients {
         self.len() == 0
     }
 
+    /// Bytes of memory that all connections take, roughly.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        self.by_id.lock().values().map(|client| client.memory_bytes() as u64).sum()
+    }
+
     /// The client called `id`.
     #[must_use]
     pub fn get(&self, id: ClientId) -> Option<Arc<ClientInfo>> {

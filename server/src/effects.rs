@@ -2,7 +2,29 @@
 //!
 //! An effect is deterministic and names exactly one key (DESIGN.md section 4, invariants 2 and 3).
 
+use basalt_binlog::Offset;
 use basalt_resp::encode_command;
+use basalt_tiering::Store;
+
+/// A change of the map from databases to keys. The store must know where in the log it happened, so it
+/// follows the append, where other effects come before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MapChange {
+    /// These databases are empty from here on.
+    Flush(Vec<u32>),
+    /// These two have exchanged their keys.
+    Swap(u32, u32),
+}
+
+impl MapChange {
+    /// Changes the store; `at` is the end of the logged effect. The caller holds the exclusive gate.
+    pub fn apply(&self, store: &Store, at: Offset) {
+        match self {
+            MapChange::Flush(dbs) => store.flush(dbs, at),
+            MapChange::Swap(a, b) => store.swap(*a, *b, at),
+        }
+    }
+}
 
 /// Effects gathered by a handler; a worker keeps one and reuses its memory.
 #[derive(Debug, Default)]
@@ -11,6 +33,7 @@ pub struct Effects {
     count: u32,
     first_db: u32,
     last_db: u32,
+    map_change: Option<MapChange>,
 }
 
 impl Effects {
@@ -22,6 +45,7 @@ impl Effects {
             self.payload.shrink_to(KEPT_BYTES);
         }
         self.count = 0;
+        self.map_change = None;
     }
 
     /// True if nothing is to be logged.
@@ -64,6 +88,18 @@ impl Effects {
     pub fn command(&mut self, db: u32, args: &[&[u8]]) {
         self.begin(db);
         encode_command(&mut self.payload, args);
+    }
+
+    /// Logs `args`, which change the map of databases: the only effect of its frame.
+    pub fn map_change(&mut self, db: u32, args: &[&[u8]], change: MapChange) {
+        assert!(self.is_empty(), "a change of the map of databases has a frame of its own");
+        self.command(db, args);
+        self.map_change = Some(change);
+    }
+
+    /// The change of the map of databases that is to follow the append.
+    pub fn take_map_change(&mut self) -> Option<MapChange> {
+        self.map_change.take()
     }
 
     fn begin(&mut self, db: u32) {

@@ -109,3 +109,10 @@ pub fn wrong_arity(command: &str) -> Error {
         "ERR wrong number of arguments for '{command}' command"
     ))
 }
+
+/// The cold tier or the log failed a command that waited for it.
+#[must_use]
+pub fn store_failed(why: &dyn std::fmt::Display) -> Error {
+    // A reply is one line, whatever a library put into its message.
+    Error::text(format!("ERR {why}").replace(['\r', '\n'], " "))
+}

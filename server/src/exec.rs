@@ -194,6 +194,9 @@ fn on_keys(
     if let Some(end) = commit(env.server, &tx, slot, env.effects, env.now) {
         env.session.written_to = Some(end);
     }
+    if ran == Ran::Done {
+        count_lookups(env, &tx);
+    }
     drop(tx);
     env.session.pins = pins;
     count_dirty(env);
@@ -237,6 +240,15 @@ fn step(
             Ran::Done
         }
     }
+}
+
+/// Adds what the command found, and what it did not, to the counters.
+#[inline]
+fn count_lookups(env: &Env<'_>, tx: &Tx<'_>) {
+    let (hits, misses) = tx.lookups();
+    let stats = env.server.stats.worker(env.session.worker);
+    stats.hits.add(u64::from(hits));
+    stats.misses.add(u64::from(misses));
 }
 
 fn count_dirty(env: &Env<'_>) {
@@ -338,14 +350,18 @@ fn logged(appended: basalt_binlog::Result<basalt_binlog::Appended>) -> Option<Of
     }
 }
 
-/// Appends effects that belong to no locked slot: those of a command under the exclusive gate.
-pub fn commit_exclusive(server: &Server, effects: &Effects, now: UnixMs) -> Option<Offset> {
-    let binlog = server.binlog.as_ref()?;
+/// Appends effects that belong to no locked slot: those of a command under the exclusive gate. A change of the
+/// map of databases follows the append, so that the store knows where in the log it stands.
+pub fn commit_exclusive(server: &Server, effects: &mut Effects, now: UnixMs) -> Option<Offset> {
     if effects.is_empty() {
-        None
-    } else {
-        append(binlog, MANY_SLOTS, effects, now)
+        return None;
     }
+    let end = server.binlog.as_ref().and_then(|binlog| append(binlog, MANY_SLOTS, effects, now));
+    if let Some(change) = effects.take_map_change() {
+        // Without a log there is no replay that could ask where.
+        change.apply(&server.store, end.unwrap_or_default());
+    }
+    end
 }
 
 /// Changes keys on behalf of a background role or an administrative command: locks the slots of `keys`, calls

@@ -15,7 +15,9 @@ use crate::clients::Clients;
 use crate::config::Config;
 use crate::errors::{self, Error};
 use crate::gate::Gate;
+use crate::latency::Latency;
 use crate::logging::LevelHandle;
+use crate::saves::Saves;
 use crate::shutdown::Shutdown;
 use crate::slowlog::Slowlog;
 use crate::stats::Stats;
@@ -89,6 +91,10 @@ pub struct Server {
     pub stats: Stats,
     /// Slow commands.
     pub slowlog: Slowlog,
+    /// Latency spikes.
+    pub latency: Latency,
+    /// Checkpoints on request.
+    pub saves: Saves,
     /// Keeps commands out while something needs the whole keyspace still.
     pub gate: Gate,
     /// CLIENT PAUSE.

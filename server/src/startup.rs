@@ -23,7 +23,9 @@ use crate::clients::Clients;
 use crate::config::{Config, FsyncPolicy, Settings};
 use crate::gate::{Gate, WorkerId};
 use crate::host::{StoreHost, store_limits};
+use crate::latency::Latency;
 use crate::logging::LevelHandle;
+use crate::saves::Saves;
 use crate::server::{Pause, Server};
 use crate::shutdown::{self, Shutdown};
 use crate::slowlog::Slowlog;
@@ -167,6 +169,8 @@ fn build(
         clients: Clients::default(),
         stats: Stats::new(workers),
         slowlog: Slowlog::default(),
+        latency: Latency::default(),
+        saves: Saves::default(),
         gate: Gate::new(workers),
         pause: Pause::default(),
         shutdown: Shutdown::default(),

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use crate::dispatch::{self, CommandId};
 use crate::gate::WorkerId;
+use crate::histogram::{Distribution, Histogram};
 
 /// A counter with one writer.
 #[derive(Debug, Default)]
@@ -44,6 +45,8 @@ pub struct CommandCounters {
     pub rejected: Counter,
     /// Times it answered an error.
     pub failed: Counter,
+    /// How long it ran.
+    pub latency: Histogram,
 }
 
 /// Counters of one worker, on cache lines of their own.
@@ -62,6 +65,10 @@ pub struct WorkerStats {
     pub writes: Counter,
     /// Effects logged.
     pub dirty: Counter,
+    /// Lookups that found their key.
+    pub hits: Counter,
+    /// Lookups that found none.
+    pub misses: Counter,
     /// Error replies.
     pub errors: Counter,
     /// Clients closed for passing an output limit.
@@ -81,6 +88,8 @@ impl WorkerStats {
             reads: Counter::default(),
             writes: Counter::default(),
             dirty: Counter::default(),
+            hits: Counter::default(),
+            misses: Counter::default(),
             errors: Counter::default(),
             output_limit_closed: Counter::default(),
             query_limit_closed: Counter::default(),
@@ -128,6 +137,10 @@ pub struct Totals {
     pub writes: u64,
     /// Effects logged since the start (not reset).
     pub dirty: u64,
+    /// Lookups that found their key.
+    pub hits: u64,
+    /// Lookups that found none.
+    pub misses: u64,
     /// Error replies.
     pub errors: u64,
     /// Clients closed for passing an output limit.
@@ -192,6 +205,7 @@ pub struct Stats {
 struct Baseline {
     totals: Totals,
     commands: Vec<CommandTotals>,
+    latencies: Vec<Distribution>,
 }
 
 impl Stats {
@@ -238,6 +252,8 @@ impl Stats {
             reads: sum(|w| &w.reads),
             writes: sum(|w| &w.writes),
             dirty: sum(|w| &w.dirty),
+            hits: sum(|w| &w.hits),
+            misses: sum(|w| &w.misses),
             errors: sum(|w| &w.errors),
             output_limit_closed: sum(|w| &w.output_limit_closed),
             query_limit_closed: sum(|w| &w.query_limit_closed),
@@ -258,6 +274,8 @@ impl Stats {
             reads: now.reads - base.reads,
             writes: now.writes - base.writes,
             dirty: now.dirty,
+            hits: now.hits - base.hits,
+            misses: now.misses - base.misses,
             errors: now.errors - base.errors,
             output_limit_closed: now.output_limit_closed - base.output_limit_closed,
             query_limit_closed: now.query_limit_closed - base.query_limit_closed,
@@ -299,6 +317,26 @@ impl Stats {
         commands
     }
 
+    fn raw_latencies(&self) -> Vec<Distribution> {
+        let one = |id: u16| {
+            let mut sum = Distribution::default();
+            self.workers.iter().for_each(|w| w.command(CommandId(id)).latency.add_to(&mut sum));
+            sum
+        };
+        (0..dispatch::command_count() as u16).map(one).collect()
+    }
+
+    /// How long the commands took that ran since the last reset, if `latency-tracking` is on.
+    #[must_use]
+    pub fn latencies(&self) -> Vec<(&'static str, Distribution)> {
+        let earlier = self.baseline.lock().latencies.clone();
+        let named = |(id, now): (usize, Distribution)| {
+            (dispatch::name_of(CommandId(id as u16)), now.since(earlier.get(id)))
+        };
+        let all = self.raw_latencies().into_iter().enumerate().map(named);
+        all.filter(|(_, distribution)| distribution.count() > 0).collect()
+    }
+
     /// Error replies by code.
     #[must_use]
     pub fn error_codes(&self) -> BTreeMap<String, u64> {
@@ -316,6 +354,7 @@ impl Stats {
         *self.baseline.lock() = Baseline {
             totals: self.raw_totals(),
             commands: self.raw_commands(),
+            latencies: self.raw_latencies(),
         };
         for worker in &self.workers {
             worker.error_codes.lock().clear();

@@ -19,6 +19,9 @@ use crate::server::Server;
 use crate::session::SessionCtx;
 
 pub mod connection;
+pub mod describe;
+pub mod docs;
+pub mod help;
 pub mod introspection;
 pub mod keys;
 pub mod keyspace;
@@ -289,33 +292,36 @@ impl Command {
 
     /// Calls `each` with the argument index and intent of every key; false if a key count in the arguments
     /// is no number or exceeds them.
+    #[inline]
     pub fn for_each_key(&self, args: &Args<'_>, mut each: impl FnMut(usize, Intent)) -> bool {
-        for spec in self.keys {
-            match spec.find {
-                Find::Range { last, step } => {
-                    let argc = args.len();
-                    let last = if last >= 0 {
-                        spec.first + last as usize
-                    } else {
-                        argc.saturating_sub((-last) as usize)
-                    };
-                    let mut index = spec.first;
-                    while index <= last && index < argc {
-                        each(index, spec.intent);
-                        index += step;
-                    }
+        self.keys.iter().all(|spec| spec.for_each_index(args, |index| each(index, spec.intent)))
+    }
+}
+
+impl KeySpec {
+    /// Calls `each` with the argument index of every key; false if a key count among the arguments is no
+    /// number or exceeds them.
+    #[inline]
+    pub fn for_each_index(&self, args: &Args<'_>, mut each: impl FnMut(usize)) -> bool {
+        match self.find {
+            Find::Range { last, step } => {
+                let argc = args.len();
+                let last =
+                    if last >= 0 { self.first + last as usize } else { argc.saturating_sub((-last) as usize) };
+                let mut index = self.first;
+                while index <= last && index < argc {
+                    each(index);
+                    index += step;
                 }
-                Find::Count => {
-                    let count = args.get(spec.first).and_then(basalt_resp::parse_i64);
-                    let Some(count) = count.and_then(|n| usize::try_from(n).ok()) else {
-                        return false;
-                    };
-                    if count >= args.len() - spec.first {
-                        return false;
-                    }
-                    for index in spec.first + 1..=spec.first + count {
-                        each(index, spec.intent);
-                    }
+            }
+            Find::Count => {
+                let count = args.get(self.first).and_then(basalt_resp::parse_i64);
+                let Some(count) = count.and_then(|n| usize::try_from(n).ok()) else { return false };
+                if count >= args.len() - self.first {
+                    return false;
+                }
+                for index in self.first + 1..=self.first + count {
+                    each(index);
                 }
             }
         }

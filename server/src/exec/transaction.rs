@@ -14,7 +14,7 @@ use basalt_binlog::MANY_SLOTS;
 use basalt_resp::{Args, Encoder};
 use basalt_tiering::{Key, PinSet};
 
-use super::{Env, KeyList, Ran, begin, commit, commit_exclusive, count_dirty, step};
+use super::{Env, KeyList, Ran, begin, commit, commit_exclusive, count_dirty, count_lookups, step};
 use crate::clients::flag;
 use crate::commands::keyspace::KeyspaceCtx;
 use crate::commands::{Handler, Stop};
@@ -147,6 +147,7 @@ fn in_locked_slots(
     if let Some(end) = commit(server, &tx, slot, env.effects, env.now) {
         env.session.written_to = Some(end);
     }
+    count_lookups(env, &tx);
     Ran::Done
 }
 
@@ -183,14 +184,29 @@ pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &m
     env.session.in_exec = true;
     for queued in &multi.queue {
         let args = queued.args.as_args();
+        // A change of the map of databases stands alone in its frame: replay has to know for every effect
+        // on which side of it it lies.
+        let alone = matches!(queued.row.command.handler, Handler::Exclusive(_));
+        if alone {
+            commit_still(env);
+        }
         other(env, server, queued, &args, out);
+        if alone {
+            commit_still(env);
+        }
     }
     env.session.in_exec = false;
-    if let Some(end) = commit_exclusive(server, env.effects, env.now) {
+    commit_still(env);
+    drop(frozen);
+}
+
+/// Appends what has gathered under the exclusive gate.
+fn commit_still(env: &mut Env<'_>) {
+    count_dirty(env);
+    if let Some(end) = commit_exclusive(env.server, env.effects, env.now) {
         env.session.written_to = Some(end);
     }
-    drop(frozen);
-    count_dirty(env);
+    env.effects.clear();
 }
 
 /// Runs one queued command of any kind, outside of slot locks except for a harmless one.
@@ -263,6 +279,7 @@ fn data_still(
         );
         env.session.written_to = expired.or(env.session.written_to);
         if ran == Ran::Done {
+            count_lookups(env, &tx);
             break;
         }
     }
@@ -308,8 +325,5 @@ pub fn run_exclusive(
 ) {
     env.effects.clear();
     keyspace(env, server, handler, args, out);
-    if let Some(end) = commit_exclusive(server, env.effects, env.now) {
-        env.session.written_to = Some(end);
-    }
-    count_dirty(env);
+    commit_still(env);
 }

@@ -99,6 +99,8 @@ pub struct Batch<'a> {
     effects: RefMut<'a, Effects>,
     clock: Clock,
     slowlog_micros: i64,
+    tracks_latency: bool,
+    spike_nanos: u64,
     last_command: Option<&'static Row>,
 }
 
@@ -109,6 +111,11 @@ impl<'a> Batch<'a> {
         conn.limits.max_bulk_bytes = settings.proto_max_bulk_bytes as usize;
         conn.limits.authenticated = conn.session.authenticated;
         let slowlog_micros = settings.slowlog_log_slower_than_us;
+        let tracks_latency = settings.latency_tracking;
+        let spike_nanos = match settings.latency_monitor_threshold_ms {
+            0 => u64::MAX,
+            ms => ms.saturating_mul(1_000_000),
+        };
         drop(settings);
         conn.output.take(&worker.buffers);
         Batch {
@@ -117,6 +124,8 @@ impl<'a> Batch<'a> {
             effects: worker.effects.borrow_mut(),
             clock: Clock::start(),
             slowlog_micros,
+            tracks_latency,
+            spike_nanos,
             last_command: None,
         }
     }
@@ -512,6 +521,12 @@ impl<'a> Batch<'a> {
         let counters = stats.command(row.id);
         counters.calls.add(1);
         counters.nanos.add(nanos);
+        if self.tracks_latency {
+            counters.latency.record(nanos);
+        }
+        if nanos >= self.spike_nanos {
+            self.note_spike(row, nanos);
+        }
         let reply = &self.conn.output.bytes[start..];
         if reply.first() == Some(&b'-') {
             counters.failed.add(1);
@@ -525,6 +540,12 @@ impl<'a> Batch<'a> {
             self.log_slow(row, nanos / 1000);
         }
         self.consume(start);
+    }
+
+    #[cold]
+    fn note_spike(&self, row: &'static Row, nanos: u64) {
+        let event = if row.command.flags.has(Flags::FAST) { "fast-command" } else { "command" };
+        self.conn.server.latency.record(event, nanos / 1_000_000, self.clock.now());
     }
 
     #[cold]

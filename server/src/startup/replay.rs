@@ -275,7 +275,13 @@ impl<'s> Applier<'s> {
                     now: REPLAY_CLOCK,
                     effects: &mut self.effects,
                 };
-                handler(&mut ctx).err()
+                let stop = handler(&mut ctx).err();
+                if let Some(change) = self.effects.take_map_change()
+                    && !self.server.store.knows_flush(effect.place.end)
+                {
+                    change.apply(&self.server.store, effect.place.end);
+                }
+                stop
             }
             Handler::Session(_) => bail!(
                 "the log at offset {} holds no effect: {:?}",

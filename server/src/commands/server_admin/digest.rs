@@ -1,0 +1,106 @@
+//! DEBUG DIGEST and DIGEST-VALUE: twenty bytes that say whether two data sets are the same, computed as Redis
+//! does, so that the result can be held against a redis-server's.
+//!
+//! SHA-1 of each part is mixed into the digest of its key; the digests of keys are combined by exclusive or,
+//! which does not care in what order they come.
+
+use basalt_tiering::Kind;
+use sha1::{Digest as _, Sha1};
+
+use super::debug::Reach;
+use crate::commands::keyspace::for_each_key;
+use crate::errors::{self, Error};
+
+/// See the module's text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Digest([u8; 20]);
+
+impl Digest {
+    /// Parts may come in any order.
+    fn xor(&mut self, part: &[u8]) {
+        self.combine(Digest(Sha1::digest(part).into()));
+    }
+
+    /// The order of the parts matters.
+    fn mix(&mut self, part: &[u8]) {
+        self.xor(part);
+        self.0 = Sha1::digest(self.0).into();
+    }
+
+    fn combine(&mut self, other: Digest) {
+        self.0.iter_mut().zip(other.0).for_each(|(byte, other)| *byte ^= other);
+    }
+
+    pub(super) fn hex(self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Adds a value with its type and whether it expires.
+    fn value(&mut self, kind: Kind, bytes: &[u8], expires: bool) {
+        self.mix(&type_code(kind).to_be_bytes());
+        self.mix(bytes);
+        if expires {
+            self.xor(b"!!expire!!");
+        }
+    }
+}
+
+/// The number Redis has for a type.
+fn type_code(kind: Kind) -> u32 {
+    match kind {
+        Kind::String | Kind::RawString => 0,
+    }
+}
+
+/// The digest of all databases. The caller keeps everybody else out.
+pub(super) fn dataset(reach: &Reach) -> Result<Digest, Error> {
+    let store = &reach.server.store;
+    let mut total = Digest::default();
+    for db in 0..reach.server.config.peek().databases {
+        let mut keys: Vec<Vec<u8>> = Vec::new();
+        for_each_key(store, store.namespace(db), &mut |key, _| keys.push(key.to_vec()))
+            .map_err(|error| errors::store_failed(&error))?;
+        if keys.is_empty() {
+            continue;
+        }
+        // As Redis has it: the number is mixed into what came before, the keys are not.
+        total.mix(&db.to_be_bytes());
+        for key in keys {
+            let mut one = Digest::default();
+            one.mix(&key);
+            if add_value(reach, db, &key, &mut one)? {
+                total.combine(one);
+            }
+        }
+    }
+    Ok(total)
+}
+
+/// The digest of one value; zeroes for a key that is not there.
+pub(super) fn value(reach: &Reach, db: u32, key: &[u8]) -> Result<Digest, Error> {
+    let mut digest = Digest::default();
+    add_value(reach, db, key, &mut digest)?;
+    Ok(digest)
+}
+
+fn add_value(reach: &Reach, db: u32, key: &[u8], digest: &mut Digest) -> Result<bool, Error> {
+    let found = reach.read(db, key, |value| digest.value(value.kind, value.bytes, value.expiry.is_some()))?;
+    Ok(found.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_have_the_digests_of_redis() {
+        // From DEBUG DIGEST-VALUE of a redis-server 7.0: `set a 1` with an expiry, `set n 12` without.
+        let digest = |bytes: &[u8], expires: bool| {
+            let mut digest = Digest::default();
+            digest.value(Kind::String, bytes, expires);
+            digest.hex()
+        };
+        assert_eq!(digest(b"1", true), "5279988c5d1911f474bcbbf2f0a87012d40f8459");
+        assert_eq!(digest(b"12", false), "655ac46b180ad2f61a3cee25f0b1780fa2ec879a");
+    }
+}
