@@ -28,7 +28,10 @@ impl Digest {
     }
 
     fn combine(&mut self, other: Digest) {
-        self.0.iter_mut().zip(other.0).for_each(|(byte, other)| *byte ^= other);
+        self.0
+            .iter_mut()
+            .zip(other.0)
+            .for_each(|(byte, other)| *byte ^= other);
     }
 
     pub(super) fn hex(self) -> String {
@@ -58,8 +61,10 @@ pub(super) fn dataset(reach: &Reach) -> Result<Digest, Error> {
     let mut total = Digest::default();
     for db in 0..reach.server.config.peek().databases {
         let mut keys: Vec<Vec<u8>> = Vec::new();
-        for_each_key(store, store.namespace(db), &mut |key, _| keys.push(key.to_vec()))
-            .map_err(|error| errors::store_failed(&error))?;
+        for_each_key(store, store.namespace(db), &mut |key, _| {
+            keys.push(key.to_vec())
+        })
+        .map_err(|error| errors::store_failed(&error))?;
         if keys.is_empty() {
             continue;
         }
@@ -84,7 +89,9 @@ pub(super) fn value(reach: &Reach, db: u32, key: &[u8]) -> Result<Digest, Error>
 }
 
 fn add_value(reach: &Reach, db: u32, key: &[u8], digest: &mut Digest) -> Result<bool, Error> {
-    let found = reach.read(db, key, |value| digest.value(value.kind, value.bytes, value.expiry.is_some()))?;
+    let found = reach.read(db, key, |value| {
+        digest.value(value.kind, value.bytes, value.expiry.is_some())
+    })?;
     Ok(found.is_some())
 }
 
@@ -100,7 +107,13 @@ mod tests {
             digest.value(Kind::String, bytes, expires);
             digest.hex()
         };
-        assert_eq!(digest(b"1", true), "5279988c5d1911f474bcbbf2f0a87012d40f8459");
-        assert_eq!(digest(b"12", false), "655ac46b180ad2f61a3cee25f0b1780fa2ec879a");
+        assert_eq!(
+            digest(b"1", true),
+            "5279988c5d1911f474bcbbf2f0a87012d40f8459"
+        );
+        assert_eq!(
+            digest(b"12", false),
+            "655ac46b180ad2f61a3cee25f0b1780fa2ec879a"
+        );
     }
 }
