@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Lines, REDIS_VERSION, Source};
+use super::{Lines, Source};
+use crate::server::REDIS_VERSION;
 
 pub(super) fn server(source: &Source<'_>, lines: &mut Lines) {
     let server = source.server;
