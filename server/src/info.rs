@@ -24,9 +24,6 @@ mod tiers;
 
 pub(crate) use tiers::{figures as tier_figures, log_figures, state_name as log_state};
 
-/// The version of Redis that clients are told; see `docs/decisions/0005-announced-version.md`.
-pub const REDIS_VERSION: &str = "7.2.4";
-
 /// What a section is made from.
 pub(crate) struct Source<'a> {
     server: &'a Server,

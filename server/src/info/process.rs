@@ -3,7 +3,11 @@
 use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Lines, REDIS_VERSION, Source};
+use super::{Lines, Source};
+use crate::clients::{ClientInfo, flag};
+use crate::commands::{self, Flags};
+use crate::dispatch::{self, CommandId};
+use crate::server::REDIS_VERSION;
 
 pub(super) fn server(source: &Source<'_>, lines: &mut Lines) {
     let server = source.server;
@@ -60,9 +64,7 @@ fn os() -> String {
 
 pub(super) fn clients(source: &Source<'_>, lines: &mut Lines) {
     let clients = source.server.clients.all();
-    let most = |of: fn(&crate::clients::ClientInfo) -> usize| {
-        clients.iter().map(|c| of(c)).max().unwrap_or(0)
-    };
+    let most = |of: fn(&ClientInfo) -> usize| clients.iter().map(|c| of(c)).max().unwrap_or(0);
     lines.field("connected_clients", clients.len());
     lines.field("cluster_connections", 0);
     lines.field("maxclients", source.settings.maxclients);
@@ -74,12 +76,20 @@ pub(super) fn clients(source: &Source<'_>, lines: &mut Lines) {
         "client_recent_max_output_buffer",
         most(|c| c.output_bytes.load(Ordering::Relaxed)),
     );
-    let blocked = |c: &&std::sync::Arc<crate::clients::ClientInfo>| {
-        c.flags.load(Ordering::Relaxed) & crate::clients::flag::BLOCKED != 0
-    };
-    lines.field("blocked_clients", clients.iter().filter(blocked).count());
+    lines.field(
+        "blocked_clients",
+        clients.iter().filter(|client| is_blocked(client)).count(),
+    );
     lines.field("tracking_clients", 0);
     lines.field("clients_in_timeout_table", 0);
+}
+
+/// Waits for data in a blocking command. (A client that waits for the disk, or for this very text, does not.)
+fn is_blocked(client: &ClientInfo) -> bool {
+    let command = dispatch::name_of(CommandId(client.command.load(Ordering::Relaxed)));
+    let blocks = commands::lookup(command.as_bytes())
+        .is_some_and(|command| command.flags.has(Flags::BLOCKING));
+    blocks && client.flags.load(Ordering::Relaxed) & flag::BLOCKED != 0
 }
 
 /// User and system time of `who`, in seconds.

@@ -88,7 +88,11 @@ fn info_of(out: &mut Encoder<'_>, command: &Command) {
     out.set(0);
     out.set(command.keys.len());
     command.keys.iter().for_each(|spec| key_spec(out, spec));
-    out.set(command.subcommands.len());
+    // An empty set, but an array of subcommands: so Redis has it.
+    match command.subcommands.len() {
+        0 => out.set(0),
+        count => out.array(count),
+    }
     command.subcommands.iter().for_each(|sub| info_of(out, sub));
 }
 
