@@ -99,6 +99,11 @@ impl SlotTable {
         Some(self.rest.swap_remove(at))
     }
 
+    /// Forgets the loads that nobody holds but this slot.
+    pub(crate) fn forget_loads(&mut self) {
+        self.loads.retain(|load| Arc::strong_count(load) > 1);
+    }
+
     /// A key is being changed: trip its watchers and void reads of its cold copy.
     #[inline]
     pub(crate) fn changed(&mut self, ns: NamespaceId, hash: KeyHash, key: &[u8]) {
