@@ -40,6 +40,8 @@ pub(crate) struct Checkpointer {
     replay: AtomicU64,
     /// The replay offset that is surely on disk.
     persisted: AtomicU64,
+    /// Held while a replay offset is made durable, so that a slower one never comes after a newer one.
+    persisting: Mutex<()>,
     last_flush: Mutex<(Instant, UnixMs)>,
     /// When the log's end was where, each second.
     times: Mutex<VecDeque<(UnixMs, Offset)>>,
@@ -54,6 +56,7 @@ impl Checkpointer {
         Checkpointer {
             replay: AtomicU64::new(replay.0),
             persisted: AtomicU64::new(replay.0),
+            persisting: Mutex::new(()),
             last_flush: Mutex::new((Instant::now(), UnixMs::now())),
             times: Mutex::new(VecDeque::new()),
             awake: Mutex::new(false),
@@ -205,6 +208,7 @@ impl Inner {
 
     /// Writes the replay offset, makes it durable, and lets the log forget what is before it.
     fn persist(&self) -> Result<(), StoreError> {
+        let _one_at_a_time = self.checkpointer.persisting.lock();
         let replay = {
             let mut batch = self.spiller.turn();
             let replay = self.replay_offset(&batch);
