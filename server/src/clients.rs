@@ -334,7 +334,11 @@ impl Clients {
     /// Bytes of memory that all connections take, roughly.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
-        self.by_id.lock().values().map(|client| client.memory_bytes() as u64).sum()
+        self.by_id
+            .lock()
+            .values()
+            .map(|client| client.memory_bytes() as u64)
+            .sum()
     }
 
     /// The client called `id`.

@@ -356,7 +356,10 @@ pub fn commit_exclusive(server: &Server, effects: &mut Effects, now: UnixMs) -> 
     if effects.is_empty() {
         return None;
     }
-    let end = server.binlog.as_ref().and_then(|binlog| append(binlog, MANY_SLOTS, effects, now));
+    let end = server
+        .binlog
+        .as_ref()
+        .and_then(|binlog| append(binlog, MANY_SLOTS, effects, now));
     if let Some(change) = effects.take_map_change() {
         // Without a log there is no replay that could ask where.
         change.apply(&server.store, end.unwrap_or_default());

@@ -22,8 +22,8 @@ use crate::shutdown::Shutdown;
 use crate::slowlog::Slowlog;
 use crate::stats::Stats;
 
-/// The version of Redis whose behaviour clients may expect.
-pub const REDIS_VERSION: &str = "7.4.0";
+/// The version of Redis that clients are told; see `docs/decisions/0005-announced-version.md`.
+pub const REDIS_VERSION: &str = "7.2.4";
 
 /// What CLIENT PAUSE holds back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

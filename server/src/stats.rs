@@ -320,7 +320,9 @@ impl Stats {
     fn raw_latencies(&self) -> Vec<Distribution> {
         let one = |id: u16| {
             let mut sum = Distribution::default();
-            self.workers.iter().for_each(|w| w.command(CommandId(id)).latency.add_to(&mut sum));
+            self.workers
+                .iter()
+                .for_each(|w| w.command(CommandId(id)).latency.add_to(&mut sum));
             sum
         };
         (0..dispatch::command_count() as u16).map(one).collect()
@@ -331,10 +333,14 @@ impl Stats {
     pub fn latencies(&self) -> Vec<(&'static str, Distribution)> {
         let earlier = self.baseline.lock().latencies.clone();
         let named = |(id, now): (usize, Distribution)| {
-            (dispatch::name_of(CommandId(id as u16)), now.since(earlier.get(id)))
+            (
+                dispatch::name_of(CommandId(id as u16)),
+                now.since(earlier.get(id)),
+            )
         };
         let all = self.raw_latencies().into_iter().enumerate().map(named);
-        all.filter(|(_, distribution)| distribution.count() > 0).collect()
+        all.filter(|(_, distribution)| distribution.count() > 0)
+            .collect()
     }
 
     /// Error replies by code.

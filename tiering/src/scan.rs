@@ -86,10 +86,12 @@ impl Inner {
 
     /// Looks up every key of which it is not known whether a cold copy exists, by writing it.
     fn settle_unknown(&self, ns: NamespaceId) -> Result<(), StoreError> {
-        let Some(names) = self.keyspace.namespace(ns) else {
-            return Ok(());
-        };
-        while names.unknown.load(Relaxed) > 0 {
+        // Looked up again each time: a flush takes the namespace away and its entries are never written.
+        while self
+            .keyspace
+            .namespace(ns)
+            .is_some_and(|names| names.unknown.load(Relaxed) > 0)
+        {
             let mut batch = self.spiller.turn();
             self.spill_slots(&mut batch, (0..SLOTS as u16).map(Slot), Want::Dirty)?;
         }
@@ -262,7 +264,7 @@ impl Store {
             self.inner.pin_blocking(portion, &mut pins)?;
             for key in portion {
                 let mut tx = self.begin(&[key.slot], UnixMs::now(), &pins);
-                warmed += usize::from(tx.warm(key).unwrap_or(false));
+                warmed += usize::from(tx.warm(key));
             }
         }
         Ok(warmed)

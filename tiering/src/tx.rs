@@ -629,9 +629,22 @@ impl<'s> Tx<'s> {
         entry.value_mut()
     }
 
-    /// Makes a cold key hot, clean; true if the key is in memory then.
-    pub(crate) fn warm(&mut self, key: &Key<'_>) -> Result<bool, Fault> {
-        Ok(self.find_for_write(key)?.is_some())
+    /// Makes a pinned cold key hot, clean; true if the key is in memory then. It deletes no key whose time is
+    /// over, since its callers log nothing.
+    pub(crate) fn warm(&mut self, key: &Key<'_>) -> bool {
+        let Some(space) = self.space(key) else {
+            return false;
+        };
+        if let Some(place) = space.table.find(key.hash, key.bytes) {
+            return !space.table.entry(place).is_tombstone();
+        }
+        match self.pins.look(key) {
+            Ok(Pinned::Record(loaded)) if !loaded.record.header().is_expired(self.now) => {
+                self.install(key, &loaded);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Has `flag` set when the key is next changed, deleted or expired.

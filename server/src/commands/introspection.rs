@@ -17,7 +17,10 @@ const READY: Flags = Flags::LOADING.or(Flags::STALE);
 const ADMIN: Flags = Flags::ADMIN.or(READY);
 const WATCHFUL: Flags = ADMIN.or(Flags::NOSCRIPT);
 const CONTAINER: &str = "See the subcommands";
-const NAMES: &[ArgSpec] = &[ArgSpec { flags: &["optional", "multiple"], ..ArgSpec::new("command-name", "string") }];
+const NAMES: &[ArgSpec] = &[ArgSpec {
+    flags: &["optional", "multiple"],
+    ..ArgSpec::new("command-name", "string")
+}];
 
 type SessionHandler = fn(&mut SessionCtx<'_>) -> Next;
 

@@ -544,8 +544,15 @@ impl<'a> Batch<'a> {
 
     #[cold]
     fn note_spike(&self, row: &'static Row, nanos: u64) {
-        let event = if row.command.flags.has(Flags::FAST) { "fast-command" } else { "command" };
-        self.conn.server.latency.record(event, nanos / 1_000_000, self.clock.now());
+        let event = if row.command.flags.has(Flags::FAST) {
+            "fast-command"
+        } else {
+            "command"
+        };
+        self.conn
+            .server
+            .latency
+            .record(event, nanos / 1_000_000, self.clock.now());
     }
 
     #[cold]

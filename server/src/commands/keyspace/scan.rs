@@ -70,13 +70,20 @@ struct Options<'a> {
 
 impl<'a> Options<'a> {
     fn parse(mut words: Cursor<'a>) -> Result<Self, Error> {
-        let mut options = Options { pattern: None, count: DEFAULT_COUNT, kind: None };
+        let mut options = Options {
+            pattern: None,
+            count: DEFAULT_COUNT,
+            kind: None,
+        };
         while let Some(word) = words.next() {
             if args::is(word, "MATCH") {
                 options.pattern = pattern(words.value()?);
             } else if args::is(word, "COUNT") {
                 let count = args::integer(words.value()?)?;
-                options.count = usize::try_from(count).ok().filter(|n| *n > 0).ok_or(errors::SYNTAX)?;
+                options.count = usize::try_from(count)
+                    .ok()
+                    .filter(|n| *n > 0)
+                    .ok_or(errors::SYNTAX)?;
             } else if args::is(word, "TYPE") {
                 options.kind = Some(words.value()?);
             } else {
@@ -97,12 +104,17 @@ pub(super) fn scan(ctx: &mut KeyspaceCtx<'_>) -> Outcome {
     let options = Options::parse(Cursor::at(ctx.args, 2))?;
     let ns = ctx.server.store.namespace(ctx.db);
     let mut found: Vec<Vec<u8>> = Vec::new();
-    let next = ctx.server.store.scan(ns, from, options.count, &mut |key, kind| {
-        let of_kind = options.kind.is_none_or(|name| args::is(name, type_name(kind)));
-        if of_kind && passes(options.pattern, key) {
-            found.push(key.to_vec());
-        }
-    });
+    let next = ctx
+        .server
+        .store
+        .scan(ns, from, options.count, &mut |key, kind| {
+            let of_kind = options
+                .kind
+                .is_none_or(|name| args::is(name, type_name(kind)));
+            if of_kind && passes(options.pattern, key) {
+                found.push(key.to_vec());
+            }
+        });
     let next = next.map_err(|error| failed(&error))?;
     ctx.out.array(2);
     ctx.out.bulk(next.to_string());
@@ -115,14 +127,18 @@ pub(super) fn scan(ctx: &mut KeyspaceCtx<'_>) -> Outcome {
 
 pub(super) fn randomkey(ctx: &mut KeyspaceCtx<'_>) -> Outcome {
     let store = &ctx.server.store;
-    let key = store.random_key(store.namespace(ctx.db)).map_err(|error| failed(&error))?;
+    let key = store
+        .random_key(store.namespace(ctx.db))
+        .map_err(|error| failed(&error))?;
     ctx.out.bulk_or_null(key);
     Ok(())
 }
 
 pub(super) fn dbsize(ctx: &mut KeyspaceCtx<'_>) -> Outcome {
     let store = &ctx.server.store;
-    let size = store.dbsize(store.namespace(ctx.db)).map_err(|error| failed(&error))?;
+    let size = store
+        .dbsize(store.namespace(ctx.db))
+        .map_err(|error| failed(&error))?;
     ctx.out.integer(size as i64);
     Ok(())
 }
