@@ -24,7 +24,7 @@ use crate::space::counts_prefix;
 use crate::spill::{Batch, Want};
 use crate::store::{Inner, Store, StoreError};
 use crate::tx::Key;
-use crate::{SLOTS, Slot, UnixMs};
+use crate::{NamespaceId, SLOTS, Slot, UnixMs};
 
 /// A round is at least this often, and at once when someone waits for room.
 const ROUND: Duration = Duration::from_millis(100);
@@ -436,9 +436,16 @@ impl Store {
     /// Gives databases new, empty namespaces. The caller holds the exclusive gate; `at` is the end of the
     /// logged effect.
     pub fn flush(&self, dbs: &[u32], at: Offset) {
+        let old: Vec<NamespaceId> = dbs.iter().map(|db| self.namespace(*db)).collect();
+        let concerned: Vec<_> = old.iter().map(|ns| (*ns, None)).collect();
+        let watched = self.inner.trip_watches(&concerned);
         for (db, ns) in dbs.iter().zip(self.inner.keyspace.flush(dbs, at)) {
             tracing::debug!(db, ns = ns.0, "database flushed");
-            self.inner.trip_watches(|watch_ns| watch_ns == ns);
+        }
+        if watched {
+            let new = dbs.iter().map(|db| self.namespace(*db));
+            let moves: Vec<_> = old.into_iter().zip(new).collect();
+            self.inner.move_watches(&moves);
         }
         self.inner.checkpointer.wake();
     }
@@ -446,8 +453,11 @@ impl Store {
     /// Exchanges two databases; as [`Store::flush`].
     pub fn swap(&self, a: u32, b: u32, at: Offset) {
         let (was_a, was_b) = (self.namespace(a), self.namespace(b));
+        let watched = self.inner.trip_watches(&[(was_a, Some(was_b)), (was_b, Some(was_a))]);
         self.inner.keyspace.swap(a, b, at);
-        self.inner.trip_watches(|ns| ns == was_a || ns == was_b);
+        if watched {
+            self.inner.move_watches(&[(was_a, was_b), (was_b, was_a)]);
+        }
     }
 
     /// True if a flush or swap at `offset` is already part of what was opened (replay skips it then).
@@ -467,20 +477,5 @@ impl Store {
     #[must_use]
     pub fn persisted(&self) -> Offset {
         self.inner.checkpointer.persisted()
-    }
-}
-
-impl Inner {
-    fn trip_watches(&self, concerns: impl Fn(crate::NamespaceId) -> bool) {
-        for slot in &self.slots {
-            for watch in slot
-                .lock()
-                .watches
-                .iter()
-                .filter(|watch| concerns(watch.ns))
-            {
-                watch.flag.store(true, Relaxed);
-            }
-        }
     }
 }

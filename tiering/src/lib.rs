@@ -36,6 +36,7 @@ mod store;
 mod table;
 mod tx;
 mod warm;
+mod watches;
 
 pub use basalt_binlog::Offset;
 pub use budget::{Admission, Policy, RoomWait};
