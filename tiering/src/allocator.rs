@@ -9,7 +9,13 @@ pub(crate) fn purge() {
     const PURGE_ALL: &CStr = c"arena.4096.purge";
     // SAFETY: the name is a C string; this control takes and gives no value, so all pointers are null.
     let code = unsafe {
-        tikv_jemalloc_sys::mallctl(PURGE_ALL.as_ptr(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), 0)
+        tikv_jemalloc_sys::mallctl(
+            PURGE_ALL.as_ptr(),
+            ptr::null_mut(),
+            ptr::null_mut(),
+            ptr::null_mut(),
+            0,
+        )
     };
     debug_assert_eq!(code, 0, "the allocator knows this control");
 }

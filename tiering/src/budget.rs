@@ -254,7 +254,8 @@ impl Budget {
             crate::allocator::purge();
             self.sample();
             let beyond = self.resident.load(Relaxed).saturating_sub(allowed);
-            self.margin.store((margin + beyond / 4).min(max / 3), Relaxed);
+            self.margin
+                .store((margin + beyond / 4).min(max / 3), Relaxed);
         } else if margin > 0 {
             self.last_purge_ms.store(now_ms, Relaxed);
             self.margin.store(margin - margin.div_ceil(16), Relaxed);
@@ -283,7 +284,11 @@ impl Budget {
 
     /// Notes whether the last round could free anything.
     pub(crate) fn set_exhausted(&self, exhausted: bool) {
-        let until = if exhausted { self.age_ms() + EXHAUSTED_MS } else { 0 };
+        let until = if exhausted {
+            self.age_ms() + EXHAUSTED_MS
+        } else {
+            0
+        };
         self.exhausted_until_ms.store(until, Relaxed);
     }
 
@@ -302,11 +307,7 @@ impl Budget {
         let over = max != 0 && self.charged() > max;
         let frees_nothing = *self.policy.lock() == Policy::NoEviction;
         let admission = if self.tiering {
-            match (
-                self.disk_full.load(Relaxed),
-                over,
-                self.is_exhausted(),
-            ) {
+            match (self.disk_full.load(Relaxed), over, self.is_exhausted()) {
                 (true, _, _) => Admission::OutOfMemory,
                 // What is left is not data (memtables, buffers): waiting would not help.
                 (false, true, false) => Admission::Wait,

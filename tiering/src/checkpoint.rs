@@ -136,7 +136,9 @@ impl Inner {
         self.start_role("reliever", |inner| {
             let pressed = inner.relieve();
             inner.budget.trim();
-            inner.budget.sleep(if pressed { PRESSED_ROUND } else { BUDGET_ROUND });
+            inner
+                .budget
+                .sleep(if pressed { PRESSED_ROUND } else { BUDGET_ROUND });
         });
         // Apart from the reliever, which may wait for a batch to land: writers must not outrun the budget
         // meanwhile.
@@ -148,7 +150,11 @@ impl Inner {
     }
 
     /// Runs `round` again and again on a thread of its own until the store closes.
-    fn start_role(self: &Arc<Self>, name: &str, mut round: impl FnMut(&Arc<Inner>) + Send + 'static) {
+    fn start_role(
+        self: &Arc<Self>,
+        name: &str,
+        mut round: impl FnMut(&Arc<Inner>) + Send + 'static,
+    ) {
         // Weak: a store that is dropped without `close` must not be kept alive by its own threads.
         let weak = Arc::downgrade(self);
         let work = move || {
@@ -364,10 +370,12 @@ impl Inner {
             return self.evict_by_policy(bytes);
         }
         let victims = self.choose_victims(12);
-        self.sweep(bytes, victims).map(|swept| swept.freed_bytes).unwrap_or_else(|error| {
-            tracing::error!(%error, "memory cannot be freed");
-            0
-        })
+        self.sweep(bytes, victims)
+            .map(|swept| swept.freed_bytes)
+            .unwrap_or_else(|error| {
+                tracing::error!(%error, "memory cannot be freed");
+                0
+            })
     }
 
     /// Cleans what is due and checkpoints when the replay offset is to move.
@@ -453,7 +461,9 @@ impl Store {
     /// Exchanges two databases; as [`Store::flush`].
     pub fn swap(&self, a: u32, b: u32, at: Offset) {
         let (was_a, was_b) = (self.namespace(a), self.namespace(b));
-        let watched = self.inner.trip_watches(&[(was_a, Some(was_b)), (was_b, Some(was_a))]);
+        let watched = self
+            .inner
+            .trip_watches(&[(was_a, Some(was_b)), (was_b, Some(was_a))]);
         self.inner.keyspace.swap(a, b, at);
         if watched {
             self.inner.move_watches(&[(was_a, was_b), (was_b, was_a)]);
