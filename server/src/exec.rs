@@ -11,7 +11,7 @@
 //!    command faulted or failed.
 //! 3. A handler that stops has recorded no effect that is kept.
 //!
-//! Callers: the session loop ([`data`], [`transaction::run`]), `startup` (replay), and background roles that
+//! Callers: the session loop ([`data`], [`transaction::run_locked`]), `startup` (replay), and background roles that
 //! change keys ([`change`]).
 
 use basalt_binlog::{Flags as FrameFlags, Frame, MANY_SLOTS, Offset};
