@@ -412,7 +412,9 @@ impl Store {
     /// Exchanges two databases; as [`Store::flush`].
     pub fn swap(&self, a: u32, b: u32, at: Offset) {
         let (was_a, was_b) = (self.namespace(a), self.namespace(b));
-        let watched = self.inner.trip_watches(&[(was_a, Some(was_b)), (was_b, Some(was_a))]);
+        let watched = self
+            .inner
+            .trip_watches(&[(was_a, Some(was_b)), (was_b, Some(was_a))]);
         self.inner.keyspace.swap(a, b, at);
         if watched {
             self.inner.move_watches(&[(was_a, was_b), (was_b, was_a)]);

@@ -157,7 +157,11 @@ impl Inner {
                 DeleteReason::Evicted => tx.is_cold(key) && matches!(tx.remove(key), Ok(true)),
             };
             // A victim of eviction may turn out to have expired: then the look has deleted it.
-            let reason = if tx.expired().is_empty() { reason } else { DeleteReason::Expired };
+            let reason = if tx.expired().is_empty() {
+                reason
+            } else {
+                DeleteReason::Expired
+            };
             if deleted || !tx.expired().is_empty() {
                 self.host()
                     .log_deletes(key.db, key.slot, &[key.bytes], reason);

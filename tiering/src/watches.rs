@@ -21,8 +21,11 @@ impl Inner {
             // Copied out, since no lock is held across a read of the disk.
             let watched: Vec<_> = {
                 let table = slot.lock();
-                let named = |watch: &Watch| concerned.iter().find(|(ns, _)| *ns == watch.ns).copied();
-                let copy = |watch: &Watch| Some((named(watch)?, watch.key.clone(), Arc::clone(&watch.flag)));
+                let named =
+                    |watch: &Watch| concerned.iter().find(|(ns, _)| *ns == watch.ns).copied();
+                let copy = |watch: &Watch| {
+                    Some((named(watch)?, watch.key.clone(), Arc::clone(&watch.flag)))
+                };
                 table.watches.iter().filter_map(copy).collect()
             };
             any |= !watched.is_empty();
@@ -52,7 +55,9 @@ impl Inner {
         let hash = KeyHash::of(self.seed, key);
         {
             let mut table = self.slots[slot.index()].lock();
-            let Some(space) = table.space(ns) else { return false };
+            let Some(space) = table.space(ns) else {
+                return false;
+            };
             if let Some(place) = space.table.find(hash, key) {
                 return !space.table.entry(place).is_tombstone();
             }

@@ -96,7 +96,10 @@ impl<'a> Options<'a> {
 
 /// A cursor as a client gives it back: an unsigned number and nothing else.
 fn cursor(text: &[u8]) -> Result<u64, Error> {
-    std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or(INVALID_CURSOR)
+    std::str::from_utf8(text)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or(INVALID_CURSOR)
 }
 
 pub(super) fn scan(ctx: &mut KeyspaceCtx<'_>) -> Outcome {
