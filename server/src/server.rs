@@ -99,6 +99,9 @@ pub struct Server {
     pub gate: Gate,
     /// CLIENT PAUSE.
     pub pause: Pause,
+    /// A change was made in memory that the log did not take: the two have parted, and writes are refused until
+    /// a restart brings them together.
+    pub unlogged: AtomicBool,
     /// How and when the server ends.
     pub shutdown: Shutdown,
     /// True until the log is replayed.
@@ -138,6 +141,7 @@ impl Server {
     pub fn log_admits(&self, bytes: usize) -> Result<(), Error> {
         match &self.binlog {
             None => Ok(()),
+            Some(_) if self.unlogged.load(Ordering::Acquire) => Err(errors::AHEAD_OF_LOG),
             Some(binlog) => binlog
                 .admit(bytes)
                 .map_err(|error| errors::log_refuses(&error)),

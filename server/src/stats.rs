@@ -107,6 +107,17 @@ impl WorkerStats {
         &self.per_command[usize::from(id.0)]
     }
 
+    /// Counts a reply if it is an error; true if it is.
+    #[inline]
+    pub fn count_if_error(&self, reply: &[u8]) -> bool {
+        let [b'-', text @ ..] = reply else {
+            return false;
+        };
+        let line = text.split(|byte| *byte == b'\r').next().unwrap_or_default();
+        self.count_error(&String::from_utf8_lossy(line));
+        true
+    }
+
     /// Counts an error reply by its code, the first word.
     pub fn count_error(&self, text: &str) {
         /// Codes kept, so that made-up ones cannot fill memory.
