@@ -180,6 +180,16 @@ fn machine_memory() -> u64 {
     }
 }
 
+/// Resident memory of the process without mapped files (proc(5), `statm`). The allocator's own figure does not
+/// know what huge pages keep resident.
+fn anonymous_bytes() -> Option<u64> {
+    const PAGE_BYTES: u64 = 4096;
+    let text = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let mut pages = text.split_ascii_whitespace().skip(1).map(str::parse::<u64>);
+    let (resident, shared) = (pages.next()?.ok()?, pages.next()?.ok()?);
+    Some(resident.saturating_sub(shared) * PAGE_BYTES)
+}
+
 impl Budget {
     pub(crate) fn new(tiering: bool, limits: &StoreLimits) -> Budget {
         let budget = Budget {
@@ -218,7 +228,7 @@ impl Budget {
         share_of(self.tiering, self.max.load(Relaxed))
     }
 
-    /// Reads the allocator's figures.
+    /// Reads the allocator's figure, and the system's.
     pub(crate) fn sample(&self) {
         // Advancing the epoch refreshes the cached statistics; the reads after it cannot fail then.
         if epoch::advance().is_err() {
@@ -227,8 +237,9 @@ impl Budget {
         let used = stats::allocated::read().unwrap_or(0) as u64;
         self.used.store(used, Relaxed);
         self.peak.fetch_max(used, Relaxed);
-        self.resident
-            .store(stats::resident::read().unwrap_or(0) as u64, Relaxed);
+        let resident =
+            anonymous_bytes().unwrap_or_else(|| stats::resident::read().unwrap_or(0) as u64);
+        self.resident.store(resident, Relaxed);
     }
 
     /// What counts against the budget: the allocations, and what fragmentation keeps beyond its share.
