@@ -1,11 +1,32 @@
 //! Memory-only mode: room ends at `maxmemory`, and the policy says who goes.
+//!
+//! A process of its own, and one test at a time in it, since the budget is that of the process.
+
+#[allow(dead_code, reason = "not everything is used here")]
+#[path = "../store/driver.rs"]
+mod driver;
+#[allow(dead_code, reason = "not everything is used here")]
+#[path = "../store/host.rs"]
+mod host;
+#[path = "../store/model.rs"]
+mod model;
 
 use basalt_tiering::{Admission, Policy, UnixMs};
+use parking_lot::Mutex;
 
-use crate::MEMORY;
 use crate::driver::{DATABASES, Driver, options};
 use crate::host::{Effect, Why};
 use crate::model::Model;
+
+/// The budget reads jemalloc's figures: they are the process' only with this allocator.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// What is freed goes back to the system at once, so that one test's memory is not charged to the next.
+#[unsafe(export_name = "malloc_conf")]
+pub static MALLOC_CONF: &[u8] = b"dirty_decay_ms:0,muzzy_decay_ms:0\0";
+
+static ALONE: Mutex<()> = Mutex::new(());
 
 const ROOM_BYTES: u64 = 6 << 20;
 const VALUE_BYTES: usize = 1000;
@@ -30,7 +51,7 @@ fn expiry_of(n: u64) -> Option<UnixMs> {
 
 /// Fills a store beyond its room.
 fn overfill(policy: Policy, durable: bool) -> Outcome {
-    let _alone = MEMORY.write();
+    let _alone = ALONE.lock();
     let dir = tempfile::tempdir().expect("a directory");
     let mut options = options(dir.path());
     (options.tiering, options.durable) = (false, durable);
@@ -130,5 +151,36 @@ fn volatile_policies_evict_only_keys_with_an_expiry_and_then_refuse() {
                 "only {lasting} keys without an expiry are left: {policy:?}"
             );
         }
+    }
+}
+
+/// The sample was cut off before it was filtered.
+#[test]
+fn a_volatile_policy_finds_the_one_key_with_an_expiry() {
+    let _alone = ALONE.lock();
+    for durable in [false, true] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut options = options(dir.path());
+        (options.tiering, options.durable) = (false, durable);
+        options.limits.policy = Policy::VolatileLru;
+        options.limits.samples = 1;
+        let driver = Driver::fresh(options);
+        for n in 0..2000 {
+            driver.set(0, format!("{{same slot}}{n}").as_bytes(), b"v", None);
+        }
+        driver.set(
+            0,
+            b"{same slot}x",
+            b"v",
+            Some(UnixMs(UnixMs::now().0 + 3_600_000)),
+        );
+        driver.limit(|limits| limits.maxmemory = 1);
+        driver.store.relieve();
+        driver.limit(|limits| limits.maxmemory = 0);
+        let mut model = Model::new(DATABASES);
+        model.follow(&driver.host.log, driver.host.log.len());
+        driver.check_counts(&model, 10);
+        assert_eq!(model.dbs[0].len(), 2000);
+        driver.crash();
     }
 }
