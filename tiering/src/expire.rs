@@ -36,7 +36,7 @@ impl Inner {
         for _ in 0..SLOTS {
             cursor.slot = (cursor.slot + 1) % SLOTS;
             self.expire_slot(Slot(cursor.slot as u16), now);
-            if cursor.slot % 256 == 0 {
+            if cursor.slot.is_multiple_of(256) {
                 now = UnixMs::now();
                 if Instant::now() > until {
                     break;

@@ -64,7 +64,7 @@ fn overfill(policy: Policy, durable: bool) -> Outcome {
     let value = [b'v'; VALUE_BYTES];
     let mut refused = 0;
     for n in 0..KEYS {
-        if n % 16 == 0 {
+        if n.is_multiple_of(16) {
             driver.store.relieve();
         }
         while driver.store.admit_write() == Admission::Wait {

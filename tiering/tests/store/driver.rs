@@ -128,7 +128,7 @@ impl Driver {
 
     /// Pins a key, by either way of waiting.
     fn load(&self, key: &Key<'_>, pins: &mut PinSet) {
-        if key.bytes.len() % 2 == 0 {
+        if key.bytes.len().is_multiple_of(2) {
             return self.store.pin_blocking(&[*key], pins).expect("reads");
         }
         if let Some(wait) = self.store.pin(&[*key], pins) {

@@ -20,7 +20,7 @@ const KEYS: usize = 8;
 const OPS: usize = 12_000;
 
 fn key_of(writer: usize, n: usize) -> Vec<u8> {
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         format!("{{shared}}{writer}:{n}").into_bytes()
     } else {
         format!("own:{writer}:{n}").into_bytes()
@@ -92,7 +92,7 @@ fn work(driver: &Driver, writer: usize, seed: u64) {
                 );
             }
         }
-        if count % 7 == 0 {
+        if count.is_multiple_of(7) {
             pins.clear();
         }
     }
