@@ -27,6 +27,9 @@ const STRANGER: &[u8] = b"-DENIED Basalt is in protected mode: no password is se
     CONFIG SET protected-mode no from this machine, or protected-mode no in the configuration file.\r\n";
 /// Pause after a failed accept (out of descriptors), so that it is not retried in a busy loop.
 const BACK_OFF: Duration = Duration::from_millis(50);
+/// How often, and after what pause each, a full server looks again before it refuses a client.
+const SEAT_TRIES: u32 = 4;
+const SEAT_PAUSE: Duration = Duration::from_millis(5);
 
 /// The sockets to listen on, bound before the server says it has started.
 #[derive(Debug, Default)]
@@ -193,7 +196,11 @@ async fn run(desk: Arc<Desk>, listeners: Listeners) {
 async fn accept_tcp(desk: Arc<Desk>, listener: TcpListener) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => desk.take_tcp(stream, peer),
+            Ok((stream, peer)) => {
+                let desk = Arc::clone(&desk);
+                // A task, since a full server looks twice before it refuses.
+                tokio::task::spawn_local(async move { desk.take_tcp(stream, peer).await });
+            }
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
                 tokio::time::sleep(BACK_OFF).await;
@@ -205,7 +212,10 @@ async fn accept_tcp(desk: Arc<Desk>, listener: TcpListener) {
 async fn accept_unix(desk: Arc<Desk>, listener: UnixListener, path: PathBuf) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => desk.take_unix(stream, &path),
+            Ok((stream, _)) => {
+                let (desk, path) = (Arc::clone(&desk), path.clone());
+                tokio::task::spawn_local(async move { desk.take_unix(stream, &path).await });
+            }
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
                 tokio::time::sleep(BACK_OFF).await;
@@ -215,11 +225,11 @@ async fn accept_unix(desk: Arc<Desk>, listener: UnixListener, path: PathBuf) {
 }
 
 impl Desk {
-    fn take_tcp(&self, mut stream: TcpStream, peer: SocketAddr) {
+    async fn take_tcp(&self, mut stream: TcpStream, peer: SocketAddr) {
         let settings = self.server.config.load();
         let is_stranger =
             settings.protected_mode && settings.requirepass.is_none() && !is_local(peer.ip());
-        if let Some(refusal) = self.refusal(&settings, is_stranger) {
+        if let Some(refusal) = self.refusal(&settings, is_stranger).await {
             tokio::task::spawn_local(async move { stream.write_all(refusal).await });
             return;
         }
@@ -235,8 +245,8 @@ impl Desk {
         }
     }
 
-    fn take_unix(&self, mut stream: UnixStream, path: &Path) {
-        if let Some(refusal) = self.refusal(&self.server.config.load(), false) {
+    async fn take_unix(&self, mut stream: UnixStream, path: &Path) {
+        if let Some(refusal) = self.refusal(&self.server.config.load(), false).await {
             tokio::task::spawn_local(async move { stream.write_all(refusal).await });
             return;
         }
@@ -246,18 +256,31 @@ impl Desk {
         }
     }
 
-    fn refusal(&self, settings: &Settings, is_stranger: bool) -> Option<&'static [u8]> {
+    async fn refusal(&self, settings: &Settings, is_stranger: bool) -> Option<&'static [u8]> {
         self.server.stats.count_connection();
-        if self.server.clients.len() >= settings.maxclients as usize {
+        if !self.has_seat(settings.maxclients as usize).await {
             self.server.stats.count_rejected_connection();
             return Some(TOO_MANY);
         }
         is_stranger.then_some(STRANGER)
     }
 
+    /// A client that has just left may still be counted: its worker is given a moment to notice.
+    async fn has_seat(&self, seats: usize) -> bool {
+        for _ in 0..SEAT_TRIES {
+            if self.server.clients.seats_taken() < seats {
+                return true;
+            }
+            tokio::time::sleep(SEAT_PAUSE).await;
+        }
+        self.server.clients.seats_taken() < seats
+    }
+
     fn hand_over(&self, incoming: Incoming) {
+        self.server.clients.expect_one();
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.workers.len();
         if self.workers[turn].send(incoming).is_err() {
+            self.server.clients.lost();
             tracing::debug!("a connection came while the server ended");
         }
     }

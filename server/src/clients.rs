@@ -296,6 +296,8 @@ fn flag_letters(flags: u32) -> String {
 pub struct Clients {
     next_id: AtomicU64,
     count: AtomicUsize,
+    /// Accepted, and on their way to a worker, which will insert them.
+    arriving: AtomicUsize,
     by_id: Mutex<BTreeMap<ClientId, Arc<ClientInfo>>>,
 }
 
@@ -306,10 +308,27 @@ impl Clients {
         ClientId(self.next_id.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    /// Enters a client.
+    /// Counts a connection that was accepted; it is to be inserted, or [`lost`](Self::lost).
+    pub fn expect_one(&self) {
+        self.arriving.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A connection that was expected did not become a client.
+    pub fn lost(&self) {
+        self.arriving.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Clients, and connections about to become one: what `maxclients` limits.
+    #[must_use]
+    pub fn seats_taken(&self) -> usize {
+        self.len() + self.arriving.load(Ordering::Relaxed)
+    }
+
+    /// Enters a client that was [expected](Self::expect_one).
     pub fn insert(&self, info: &Arc<ClientInfo>) {
         self.by_id.lock().insert(info.id, Arc::clone(info));
         self.count.fetch_add(1, Ordering::Relaxed);
+        self.lost();
     }
 
     /// Strikes a client off.
@@ -334,7 +353,11 @@ impl Clients {
     /// Bytes of memory that all connections take, roughly.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
-        self.by_id.lock().values().map(|client| client.memory_bytes() as u64).sum()
+        self.by_id
+            .lock()
+            .values()
+            .map(|client| client.memory_bytes() as u64)
+            .sum()
     }
 
     /// The client called `id`.

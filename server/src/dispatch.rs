@@ -2,12 +2,14 @@
 //!
 //! The order of the gates is that of [`admit`]; read it there.
 
-use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{LazyLock, OnceLock};
 
 use basalt_resp::Args;
 use basalt_tiering::{Admission, UnixMs};
 
 use crate::commands::{self, Command, Find, Flags, Handler};
+use crate::config::RenamedCommand;
 use crate::errors::{self, Error};
 use crate::server::{PauseMode, Server};
 use crate::session::{Multi, Session};
@@ -28,6 +30,10 @@ pub struct Row {
     pub id: CommandId,
     /// Index of its key if it always has exactly one: the common case, with a path of its own.
     pub single_key: Option<usize>,
+    /// Its lookups count as keyspace hits and misses.
+    pub counts_lookups: bool,
+    /// Its accesses count even for a client that said CLIENT NO-TOUCH: TOUCH.
+    pub always_touches: bool,
     /// May run while the server loads, inside MULTI at once, … see the gates.
     traits: Traits,
     /// Rows of its subcommands.
@@ -72,15 +78,16 @@ struct Table {
 }
 
 const SLOT_BITS: u32 = 11;
+const MAX_NAME_BYTES: usize = 16;
 const FREE: u16 = u16::MAX;
 
 /// The lower-cased name as a number; 0 if it is empty or too long.
 #[inline]
 fn pack(name: &[u8]) -> u128 {
-    if name.len() > 16 {
+    if name.len() > MAX_NAME_BYTES {
         return 0;
     }
-    let mut bytes = [0u8; 16];
+    let mut bytes = [0u8; MAX_NAME_BYTES];
     bytes[..name.len()].copy_from_slice(name);
     bytes.make_ascii_lowercase();
     u128::from_le_bytes(bytes)
@@ -92,10 +99,69 @@ fn slot_of(packed: u128) -> usize {
     (mixed.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> (64 - SLOT_BITS)) as usize
 }
 
-static TABLE: LazyLock<Table> = LazyLock::new(Table::build);
+/// The commands by the names that clients use.
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    let names = NAMES.get_or_init(|| commands::all().map(|c| Some(c.name.to_owned())).collect());
+    Table::build(names)
+});
+/// The commands by their own names, which the log holds whatever clients say.
+static DECLARED: LazyLock<Table> = LazyLock::new(|| {
+    let names: Vec<_> = commands::all().map(|c| Some(c.name.to_owned())).collect();
+    Table::build(&names)
+});
+/// What clients call each command, in the order of the command table; `None` if they cannot call it.
+static NAMES: OnceLock<Vec<Option<String>>> = OnceLock::new();
+/// Some command has another name than its own.
+static RENAMED: AtomicBool = AtomicBool::new(false);
+
+/// Gives commands other names (`rename-command`), one after the other. To be called before any command is
+/// looked up.
+///
+/// # Errors
+/// A command that does not exist, or a name that is taken or too long.
+pub fn rename_commands(renames: &[RenamedCommand]) -> Result<(), String> {
+    if renames.is_empty() {
+        return Ok(());
+    }
+    let mut names: Vec<_> = commands::all().map(|c| Some(c.name.to_owned())).collect();
+    let find = |names: &[Option<String>], wanted: &str| {
+        names.iter().position(|name| {
+            name.as_deref()
+                .is_some_and(|name| name.eq_ignore_ascii_case(wanted))
+        })
+    };
+    for RenamedCommand { command, new_name } in renames {
+        let at = find(&names, command)
+            .ok_or_else(|| format!("rename-command: there is no command '{command}'"))?;
+        names[at] = None;
+        let Some(new_name) = new_name else { continue };
+        if find(&names, new_name).is_some() {
+            return Err(format!("rename-command: '{new_name}' is a command already"));
+        }
+        if pack(new_name.as_bytes()) == 0 {
+            return Err(format!(
+                "rename-command: a name has 1 to {MAX_NAME_BYTES} bytes, '{new_name}' has not"
+            ));
+        }
+        names[at] = Some(new_name.to_ascii_lowercase());
+    }
+    NAMES
+        .set(names)
+        .map_err(|_| "rename-command: the server runs already".to_owned())?;
+    RENAMED.store(true, Ordering::Relaxed);
+    Ok(())
+}
+
+/// The command's own name if clients know it by another one: an effect is logged under its own.
+pub(crate) fn own_name(args: &Args<'_>) -> Option<&'static str> {
+    if !RENAMED.load(Ordering::Relaxed) {
+        return None;
+    }
+    find(args).map(|row| row.command.name)
+}
 
 impl Table {
-    fn build() -> Table {
+    fn build(names: &[Option<String>]) -> Table {
         let mut rows: Vec<Row> = commands::all()
             .enumerate()
             .map(|(i, command)| row(command, i))
@@ -114,20 +180,13 @@ impl Table {
         }
         let mut slots = vec![(0u128, FREE); 1 << SLOT_BITS].into_boxed_slice();
         assert!(top < slots.len() / 2, "the table of names is too full");
-        for (i, row) in rows[..top].iter().enumerate() {
-            let packed = pack(row.command.name.as_bytes());
-            assert!(
-                packed != 0,
-                "{} does not fit a packed name",
-                row.command.name
-            );
+        for (i, name) in names.iter().enumerate() {
+            let Some(name) = name else { continue };
+            let packed = pack(name.as_bytes());
+            assert!(packed != 0, "{name} does not fit a packed name");
             let mut slot = slot_of(packed);
             while slots[slot].1 != FREE {
-                assert!(
-                    slots[slot].0 != packed,
-                    "two commands are called {}",
-                    row.command.name
-                );
+                assert!(slots[slot].0 != packed, "two commands are called {name}");
                 slot = (slot + 1) % slots.len();
             }
             slots[slot] = (packed, i as u16);
@@ -152,6 +211,9 @@ impl Table {
     }
 }
 
+/// Writes whose lookups Redis counts like those of reads.
+const READING_WRITES: [&str; 3] = ["getdel", "getex", "getset"];
+
 fn row(command: &'static Command, index: usize) -> Row {
     let single_key = match (command.keys, command.handler) {
         ([spec], Handler::Data(_)) if matches!(spec.find, Find::Range { last: 0, .. }) => {
@@ -165,6 +227,9 @@ fn row(command: &'static Command, index: usize) -> Row {
         command,
         id: CommandId(index as u16),
         single_key,
+        counts_lookups: command.flags.has(Flags::READONLY)
+            || READING_WRITES.contains(&command.name),
+        always_touches: command.name == "touch",
         traits: Traits::of(command),
         subcommands: 0..0,
     }
@@ -198,9 +263,19 @@ pub fn find(args: &Args<'_>) -> Option<&'static Row> {
     find_row(args).ok()
 }
 
+/// The row of a command from a log.
+#[must_use]
+pub fn find_declared(args: &Args<'_>) -> Option<&'static Row> {
+    find_in(&DECLARED, args).ok()
+}
+
 #[inline]
 fn find_row(args: &Args<'_>) -> Result<&'static Row, Error> {
-    let table = &*TABLE;
+    find_in(&TABLE, args)
+}
+
+#[inline]
+fn find_in(table: &'static Table, args: &Args<'_>) -> Result<&'static Row, Error> {
     let Some(row) = args.get(0).and_then(|name| table.find(name)) else {
         return Err(unknown_command(args));
     };
@@ -357,6 +432,14 @@ fn queued_flags(session: &Session) -> Flags {
 const NO_AUTH: Error = Error::new("NOAUTH Authentication required.");
 const LOADING: Error = Error::new("LOADING Basalt is loading the dataset in memory");
 const NOT_IN_MULTI: Error = Error::new("ERR Command not allowed inside a transaction");
+
+/// True for what a browser says that was led to believe this is a web server: a request line with POST, or the
+/// header that every HTTP request has. The request's body would be commands in somebody else's name.
+#[cold]
+pub(crate) fn is_http(args: &Args<'_>) -> bool {
+    let name = args.get(0).unwrap_or_default();
+    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
+}
 
 /// Bytes of a client's own words that an error repeats.
 const ECHOED_BYTES: usize = 128;

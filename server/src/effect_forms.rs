@@ -6,17 +6,23 @@
 use basalt_resp::Args;
 use basalt_tiering::UnixMs;
 
+use crate::dispatch;
 use crate::effects::Effects;
 
 impl Effects {
     /// Logs the client's command as it is, for one that is an effect already; its own bytes if they are
     /// in canonical form.
     pub fn as_given(&mut self, db: u32, args: &Args<'_>) {
-        if args.is_canonical() {
+        let own_name = dispatch::own_name(args);
+        if args.is_canonical() && own_name.is_none() {
             self.raw(db, args.raw());
-        } else {
-            self.command(db, &args.iter().collect::<Vec<_>>());
+            return;
         }
+        let mut words: Vec<&[u8]> = args.iter().collect();
+        if let Some(name) = own_name {
+            words[0] = name.as_bytes();
+        }
+        self.command(db, &words);
     }
 
     /// The key now holds the string `value` and expires at `deadline`.

@@ -92,7 +92,10 @@ impl Effects {
 
     /// Logs `args`, which change the map of databases: the only effect of its frame.
     pub fn map_change(&mut self, db: u32, args: &[&[u8]], change: MapChange) {
-        assert!(self.is_empty(), "a change of the map of databases has a frame of its own");
+        assert!(
+            self.is_empty(),
+            "a change of the map of databases has a frame of its own"
+        );
         self.command(db, args);
         self.map_change = Some(change);
     }

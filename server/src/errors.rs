@@ -42,6 +42,18 @@ pub fn log_refuses(why: &basalt_binlog::Error) -> Error {
         _ => Error::text(format!("MISCONF {why}. Reads are served, writes are not.")),
     }
 }
+/// The log took a change no more that was already made in memory.
+#[must_use]
+pub fn change_not_logged(why: &basalt_binlog::Error) -> Error {
+    Error::text(format!(
+        "MISCONF the change was made in memory but could not be logged ({why}): a restart may undo it. Writes are \
+         refused until then."
+    ))
+}
+/// A change was not logged, so no further one may be.
+pub const AHEAD_OF_LOG: Error = Error::new(
+    "MISCONF an earlier change could not be logged: memory is ahead of the log. Writes are refused until a restart.",
+);
 /// The server is about to end.
 pub const SHUTTING_DOWN: Error = Error::new("ERR the server is shutting down");
 /// A number that a C `int` does not hold.

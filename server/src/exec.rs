@@ -10,18 +10,23 @@
 //! 2. Keys found expired are logged as DEL before the effects of the command that found them, even if that
 //!    command faulted or failed.
 //! 3. A handler that stops has recorded no effect that is kept.
+//! 4. If the append fails although the log was asked before, the client is told so, and the server refuses
+//!    writes from then on: what is in memory is ahead of the log (`Server::unlogged`).
 //!
-//! Callers: the session loop ([`data`], [`transaction::run`]), `startup` (replay), and background roles that
+//! Callers: the session loop ([`data`], [`transaction::run_locked`]), `startup` (replay), and background roles that
 //! change keys ([`change`]).
 
-use basalt_binlog::{Flags as FrameFlags, Frame, MANY_SLOTS, Offset};
+use std::sync::atomic::Ordering;
+
+use basalt_binlog::{Binlog, Flags as FrameFlags, Frame, MANY_SLOTS, Offset};
 use basalt_resp::{Args, Encoder, encode_command};
 use basalt_tiering::{ExpiredKey, Key, KeyHash, NamespaceId, PinSet, Slot, Tx, UnixMs};
 
+use crate::commands::keys::second_database;
 use crate::commands::{Ctx, Outcome, Stop};
 use crate::dispatch::Row;
 use crate::effects::Effects;
-use crate::errors::Error;
+use crate::errors::{self, Error};
 use crate::server::Server;
 use crate::session::Session;
 
@@ -77,6 +82,21 @@ impl<'a> KeyList<'a> {
         } else {
             Err(SYNTAX_OF_KEY_COUNT)
         }
+    }
+
+    /// The keys a command may look at: those it declares, and the same in the other database that it names.
+    pub fn wanted(server: &Server, row: &Row, args: &Args<'a>, db: u32) -> Result<Self, Error> {
+        let mut list = KeyList::of(server, row, args, db)?;
+        let databases = server.config.peek().databases;
+        let other = second_database(row.command, args, db).filter(|db| *db < databases);
+        if let Some(db) = other {
+            let ns = server.store.namespace(db);
+            for at in 0..list.len {
+                let key = list.as_slice()[at];
+                list.push(Key { db, ns, ..key });
+            }
+        }
+        Ok(list)
     }
 
     fn push(&mut self, key: Key<'a>) {
@@ -167,10 +187,10 @@ pub fn data(
 ) -> Ran {
     if let Some(index) = row.single_key {
         let key = env.server.store.key(env.session.db, &args[index]);
-        return on_keys(env, handler, args, std::slice::from_ref(&key), out);
+        return on_keys(env, row, handler, args, std::slice::from_ref(&key), out);
     }
     match KeyList::of(env.server, row, args, env.session.db) {
-        Ok(keys) => on_keys(env, handler, args, keys.as_slice(), out),
+        Ok(keys) => on_keys(env, row, handler, args, keys.as_slice(), out),
         Err(error) => {
             Encoder::new(out, env.session.proto).error(error.0.as_bytes());
             Ran::Done
@@ -181,26 +201,37 @@ pub fn data(
 #[inline]
 fn on_keys(
     env: &mut Env<'_>,
+    row: &Row,
     handler: DataHandler,
     args: &Args<'_>,
     keys: &[Key<'_>],
     out: &mut Vec<u8>,
 ) -> Ran {
     env.effects.clear();
+    let start = out.len();
     // The slots borrow the pins while the handler borrows the session.
     let pins = std::mem::take(&mut env.session.pins);
     let (mut tx, slot) = begin(env.server, keys, env.now, &pins);
-    let ran = step(env, &mut tx, handler, args, keys, out);
-    if let Some(end) = commit(env.server, &tx, slot, env.effects, env.now) {
-        env.session.written_to = Some(end);
-    }
-    if ran == Ran::Done {
-        count_lookups(env, &tx);
-    }
+    let ran = step(env, &mut tx, row, handler, args, keys, out);
+    let committed = commit(env.server, &tx, slot, env.effects, env.now);
     drop(tx);
     env.session.pins = pins;
     count_dirty(env);
+    if let Err(error) = note_committed(env, committed) {
+        out.truncate(start);
+        Encoder::new(out, env.session.proto).error(error.0.as_bytes());
+        return Ran::Done;
+    }
     ran
+}
+
+/// Remembers up to where the log has to be on disk before the reply may leave under `appendfsync always`.
+#[inline]
+fn note_committed(env: &mut Env<'_>, committed: Committed) -> Result<(), Error> {
+    if let Some(end) = committed? {
+        env.session.written_to = Some(end);
+    }
+    Ok(())
 }
 
 /// Runs a handler in locked slots. After a stop the reply is the error alone (or nothing, after a fault).
@@ -208,24 +239,30 @@ fn on_keys(
 fn step(
     env: &mut Env<'_>,
     tx: &mut Tx<'_>,
+    row: &Row,
     handler: DataHandler,
     args: &Args<'_>,
     keys: &[Key<'_>],
     out: &mut Vec<u8>,
 ) -> Ran {
     let (start, logged) = (out.len(), env.effects.count());
-    let proto = env.session.proto;
+    let (proto, before) = (env.session.proto, tx.lookups());
+    tx.count_accesses(!env.session.no_touch || row.always_touches);
     let mut ctx = Ctx {
         server: env.server,
         args,
         keys,
-        tx,
+        tx: &mut *tx,
         out: Encoder::new(out, proto),
         effects: env.effects,
         db: env.session.db,
         now: env.now,
     };
-    let Err(stop) = handler(&mut ctx) else {
+    let outcome = handler(&mut ctx);
+    if row.counts_lookups && !matches!(outcome, Err(Stop::Fault)) {
+        count_lookups(env, before, tx.lookups());
+    }
+    let Err(stop) = outcome else {
         return Ran::Done;
     };
     assert!(
@@ -244,11 +281,10 @@ fn step(
 
 /// Adds what the command found, and what it did not, to the counters.
 #[inline]
-fn count_lookups(env: &Env<'_>, tx: &Tx<'_>) {
-    let (hits, misses) = tx.lookups();
+fn count_lookups(env: &Env<'_>, before: (u32, u32), after: (u32, u32)) {
     let stats = env.server.stats.worker(env.session.worker);
-    stats.hits.add(u64::from(hits));
-    stats.misses.add(u64::from(misses));
+    stats.hits.add(u64::from(after.0 - before.0));
+    stats.misses.add(u64::from(after.1 - before.1));
 }
 
 fn count_dirty(env: &Env<'_>) {
@@ -261,33 +297,42 @@ fn count_dirty(env: &Env<'_>) {
     }
 }
 
+/// The end of the last frame appended, if any was. After an error the data in memory is ahead of the log.
+type Committed = Result<Option<Offset>, Error>;
+
 /// Appends the frames of a command: first its expired keys, then its effects. The slots must be locked.
 #[inline]
-fn commit(
-    server: &Server,
-    tx: &Tx<'_>,
-    slot: u16,
-    effects: &Effects,
-    now: UnixMs,
-) -> Option<Offset> {
-    let binlog = server.binlog.as_ref()?;
+fn commit(server: &Server, tx: &Tx<'_>, slot: u16, effects: &Effects, now: UnixMs) -> Committed {
+    let Some(binlog) = &server.binlog else {
+        return Ok(None);
+    };
     let mut end = None;
     if !tx.expired().is_empty() {
-        end = append_expired(binlog, tx.expired(), now);
+        end =
+            append_expired(binlog, tx.expired(), now).map_err(|error| unlogged(server, &error))?;
     }
     if !effects.is_empty() {
-        end = append(binlog, slot, effects, now).or(end);
+        let appended = append(binlog, slot, effects, now);
+        end = Some(appended.map_err(|error| unlogged(server, &error))?);
     }
-    end
+    Ok(end)
+}
+
+/// The log was asked before the command ran, so a refusal now is a failure that came in between.
+#[cold]
+fn unlogged(server: &Server, error: &basalt_binlog::Error) -> Error {
+    tracing::error!(%error, "a change could not be logged: writes are refused until a restart");
+    server.unlogged.store(true, Ordering::Release);
+    errors::change_not_logged(error)
 }
 
 #[inline]
 fn append(
-    binlog: &basalt_binlog::Binlog,
+    binlog: &Binlog,
     slot: u16,
     effects: &Effects,
     now: UnixMs,
-) -> Option<Offset> {
+) -> basalt_binlog::Result<Offset> {
     let mut frame = Frame {
         unix_ms: now.0,
         flags: FrameFlags::NONE,
@@ -302,35 +347,45 @@ fn append(
     } else {
         binlog.append(&frame, &[effects.payload()])
     };
-    logged(appended)
+    appended.map(|appended| appended.end)
 }
 
 /// One frame for each key, since they lie in different slots and databases.
 #[cold]
 fn append_expired(
-    binlog: &basalt_binlog::Binlog,
+    binlog: &Binlog,
     expired: &[ExpiredKey],
     now: UnixMs,
-) -> Option<Offset> {
-    let mut payload = Vec::new();
+) -> basalt_binlog::Result<Option<Offset>> {
     let mut end = None;
     for key in expired {
-        payload.clear();
-        encode_command(&mut payload, &[b"DEL".as_slice(), &key.key]);
-        let frame = Frame::data(now.0, Slot::of(&key.key).0, db16(key.db));
-        end = logged(binlog.append(&frame, &[&payload])).or(end);
+        end = Some(append_delete(binlog, key.db, key.slot, &key.key, now)?);
     }
-    end
+    Ok(end)
+}
+
+fn append_delete(
+    binlog: &Binlog,
+    db: u32,
+    slot: Slot,
+    key: &[u8],
+    now: UnixMs,
+) -> basalt_binlog::Result<Offset> {
+    let mut payload = Vec::new();
+    encode_command(&mut payload, &[b"DEL".as_slice(), key]);
+    let appended = binlog.append(&Frame::data(now.0, slot.0, db16(db)), &[&payload]);
+    appended.map(|appended| appended.end)
 }
 
 /// Logs the deletion of keys of one slot that the store decided by itself. The slot must be locked.
-pub fn log_deletes(binlog: &basalt_binlog::Binlog, db: u32, slot: Slot, keys: &[&[u8]]) {
+pub fn log_deletes(server: &Server, db: u32, slot: Slot, keys: &[&[u8]]) {
+    let Some(binlog) = &server.binlog else { return };
     let now = UnixMs::now();
-    let mut payload = Vec::new();
     for key in keys {
-        payload.clear();
-        encode_command(&mut payload, &[b"DEL".as_slice(), key]);
-        logged(binlog.append(&Frame::data(now.0, slot.0, db16(db)), &[&payload]));
+        if let Err(error) = append_delete(binlog, db, slot, key, now) {
+            unlogged(server, &error);
+            return;
+        }
     }
 }
 
@@ -338,30 +393,27 @@ fn db16(db: u32) -> u16 {
     u16::try_from(db).expect("a database number fits the frame: `databases` is limited")
 }
 
-/// The log was asked before the command ran, so a refusal now is a failure that came in between: the data
-/// in memory is ahead of the log. The log refuses everything from here on, and says so in INFO.
-fn logged(appended: basalt_binlog::Result<basalt_binlog::Appended>) -> Option<Offset> {
-    match appended {
-        Ok(appended) => Some(appended.end),
-        Err(error) => {
-            tracing::error!(%error, "a change could not be logged; it will be lost at a restart");
-            None
-        }
-    }
-}
-
 /// Appends effects that belong to no locked slot: those of a command under the exclusive gate. A change of the
-/// map of databases follows the append, so that the store knows where in the log it stands.
-pub fn commit_exclusive(server: &Server, effects: &mut Effects, now: UnixMs) -> Option<Offset> {
+/// map of databases follows the append, so that the store knows where in the log it stands; it does not happen
+/// if the append fails.
+fn commit_exclusive(server: &Server, effects: &mut Effects, now: UnixMs) -> Committed {
     if effects.is_empty() {
-        return None;
+        return Ok(None);
     }
-    let end = server.binlog.as_ref().and_then(|binlog| append(binlog, MANY_SLOTS, effects, now));
-    if let Some(change) = effects.take_map_change() {
+    let change = effects.take_map_change();
+    let end = match &server.binlog {
+        None => None,
+        Some(binlog) => match append(binlog, MANY_SLOTS, effects, now) {
+            Ok(end) => Some(end),
+            Err(error) if change.is_some() => return Err(errors::log_refuses(&error)),
+            Err(error) => return Err(unlogged(server, &error)),
+        },
+    };
+    if let Some(change) = change {
         // Without a log there is no replay that could ask where.
         change.apply(&server.store, end.unwrap_or_default());
     }
-    end
+    Ok(end)
 }
 
 /// Changes keys on behalf of a background role or an administrative command: locks the slots of `keys`, calls
@@ -376,7 +428,8 @@ pub fn change<R>(
     let mut effects = Effects::default();
     let (mut tx, slot) = begin(server, keys, now, pins);
     let result = change(&mut tx, &mut effects);
-    let end = commit(server, &tx, slot, &effects, now);
+    // If it failed, nothing is written any more, and whoever comes next is told.
+    let end = commit(server, &tx, slot, &effects, now).unwrap_or_default();
     (result, end)
 }
 

@@ -46,7 +46,11 @@ pub fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
 }
 
 fn fold(byte: u8, case: Case) -> u8 {
-    if case == Case::Ignored { byte.to_ascii_lowercase() } else { byte }
+    if case == Case::Ignored {
+        byte.to_ascii_lowercase()
+    } else {
+        byte
+    }
 }
 
 /// Matches one byte against the head of the pattern; returns the rest of the pattern.
@@ -131,7 +135,10 @@ mod tests {
             let found = matches(pattern.as_bytes(), text.as_bytes(), Case::Matters);
             assert_eq!(found, expected, "{pattern} on {text}");
         }
-        assert!(matches(b"[A-I]Z", b"hz", Case::Ignored) && matches(b"MAX*", b"maxmemory", Case::Ignored));
+        assert!(
+            matches(b"[A-I]Z", b"hz", Case::Ignored)
+                && matches(b"MAX*", b"maxmemory", Case::Ignored)
+        );
     }
 
     #[test]

@@ -20,7 +20,9 @@ impl Histogram {
     /// Counts a duration; only the owning worker may.
     #[inline]
     pub fn record(&self, nanos: u64) {
-        let buckets = self.0.get_or_init(|| (0..BUCKETS).map(|_| Counter::default()).collect());
+        let buckets = self
+            .0
+            .get_or_init(|| (0..BUCKETS).map(|_| Counter::default()).collect());
         buckets[bucket_of(nanos)].add(1);
     }
 
@@ -73,8 +75,16 @@ impl Distribution {
     /// What came since `earlier` was taken.
     #[must_use]
     pub fn since(&self, earlier: Option<&Distribution>) -> Distribution {
-        let Some(earlier) = earlier else { return self.clone() };
-        Distribution(self.0.iter().zip(&earlier.0).map(|(now, then)| now - then).collect())
+        let Some(earlier) = earlier else {
+            return self.clone();
+        };
+        Distribution(
+            self.0
+                .iter()
+                .zip(&earlier.0)
+                .map(|(now, then)| now - then)
+                .collect(),
+        )
     }
 
     /// The duration in nanoseconds that `percent` of the calls did not exceed.
@@ -120,7 +130,10 @@ mod tests {
             let bucket = bucket_of(nanos);
             assert!(bound_of(bucket) >= nanos, "{nanos}");
             assert!(bucket == 0 || bound_of(bucket - 1) < nanos, "{nanos}");
-            assert!(bound_of(bucket) as f64 <= nanos as f64 * 1.125 + 1.0, "{nanos}");
+            assert!(
+                bound_of(bucket) as f64 <= nanos as f64 * 1.125 + 1.0,
+                "{nanos}"
+            );
         }
         assert_eq!(bucket_of(u64::MAX), BUCKETS - 1);
     }
@@ -134,7 +147,11 @@ mod tests {
         let mut sum = Distribution::default();
         histogram.add_to(&mut sum);
         assert_eq!(sum.count(), 100);
-        assert!((45_000..60_000).contains(&sum.percentile(50.0)), "{}", sum.percentile(50.0));
+        assert!(
+            (45_000..60_000).contains(&sum.percentile(50.0)),
+            "{}",
+            sum.percentile(50.0)
+        );
         assert!((100_000..113_000).contains(&sum.percentile(100.0)));
         let steps = sum.cumulative_by_power();
         assert_eq!(steps.last(), Some(&(131, 100)));

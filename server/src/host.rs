@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
-use basalt_binlog::{Binlog, Offset};
+use basalt_binlog::{Binlog, LogState, Offset};
 use basalt_tiering::{DeleteReason, Host, Policy, Slot, StoreLimits};
 
 use crate::config::Settings;
@@ -58,13 +58,16 @@ impl Host for StoreHost {
     }
 
     fn log_deletes(&self, db: u32, slot: Slot, keys: &[&[u8]], _reason: DeleteReason) {
-        if let Some(binlog) = &self.binlog {
-            exec::log_deletes(binlog, db, slot, keys);
+        if let Some(server) = self.server.get().and_then(Weak::upgrade) {
+            exec::log_deletes(&server, db, slot, keys);
         }
     }
 
+    /// A node whose log takes nothing deletes nothing by itself, as if it were a replica: what has expired is
+    /// absent to clients, and is deleted when that can be logged.
     fn is_master(&self) -> bool {
-        true
+        let takes = |binlog: &Binlog| binlog.state() == LogState::Ok;
+        self.binlog.as_ref().is_none_or(takes)
     }
 
     fn with_gate(&self, work: &mut dyn FnMut()) {

@@ -24,9 +24,6 @@ mod tiers;
 
 pub(crate) use tiers::{figures as tier_figures, log_figures, state_name as log_state};
 
-/// The version of Redis that clients are told; see `docs/decisions/0005-announced-version.md`.
-pub const REDIS_VERSION: &str = "7.2.4";
-
 /// What a section is made from.
 pub(crate) struct Source<'a> {
     server: &'a Server,
@@ -49,7 +46,9 @@ const SECTIONS: &[(&str, bool, Section)] = &[
     ("Commandstats", false, commands::commandstats),
     ("Errorstats", true, commands::errorstats),
     ("Latencystats", false, commands::latencystats),
-    ("Cluster", true, |_, lines| lines.field("cluster_enabled", 0)),
+    ("Cluster", true, |_, lines| {
+        lines.field("cluster_enabled", 0)
+    }),
     ("Keyspace", true, data::keyspace),
     ("Tiering", true, tiers::tiering),
     ("Binlog", true, tiers::binlog),
@@ -64,13 +63,24 @@ impl Wanted {
     #[must_use]
     pub fn parse<'a>(words: impl Iterator<Item = &'a [u8]>) -> Wanted {
         let words: Vec<&[u8]> = words.collect();
-        let has = |name: &str| words.iter().any(|word| word.eq_ignore_ascii_case(name.as_bytes()));
+        let has = |name: &str| {
+            words
+                .iter()
+                .any(|word| word.eq_ignore_ascii_case(name.as_bytes()))
+        };
         let everything = has("all") || has("everything");
         let default = words.is_empty() || has("default");
         let chosen = |(_, (name, in_default, _)): &(usize, &(&str, bool, Section))| {
             everything || (default && *in_default) || has(name)
         };
-        Wanted(SECTIONS.iter().enumerate().filter(chosen).map(|(at, _)| at).collect())
+        Wanted(
+            SECTIONS
+                .iter()
+                .enumerate()
+                .filter(chosen)
+                .map(|(at, _)| at)
+                .collect(),
+        )
     }
 }
 
@@ -114,7 +124,11 @@ pub fn human(bytes: u64) -> String {
 /// The text of INFO. May wait for the disk.
 #[must_use]
 pub fn text(server: &Server, wanted: &Wanted) -> String {
-    let source = Source { server, settings: server.config.load(), store: server.store.stats() };
+    let source = Source {
+        server,
+        settings: server.config.load(),
+        store: server.store.stats(),
+    };
     let mut lines = Lines::default();
     for &at in &wanted.0 {
         let (name, _, section) = SECTIONS[at];

@@ -38,7 +38,10 @@ impl Latency {
         let mut events = self.events.lock();
         let event = events.entry(event).or_default();
         event.max_ms = event.max_ms.max(ms);
-        let spike = Spike { unix_seconds: now.0 / 1000, ms };
+        let spike = Spike {
+            unix_seconds: now.0 / 1000,
+            ms,
+        };
         match event.spikes.back_mut() {
             Some(last) if last.unix_seconds == spike.unix_seconds => last.ms = last.ms.max(ms),
             _ => {
@@ -60,7 +63,11 @@ impl Latency {
     pub fn reset(&self, names: &[&[u8]]) -> usize {
         let mut events = self.events.lock();
         let before = events.len();
-        let named = |event: &str| names.iter().any(|name| name.eq_ignore_ascii_case(event.as_bytes()));
+        let named = |event: &str| {
+            names
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(event.as_bytes()))
+        };
         events.retain(|event, _| !names.is_empty() && !named(event));
         before - events.len()
     }
@@ -77,8 +84,19 @@ mod tests {
             latency.record("command", ms, UnixMs(at));
         }
         let event = &latency.events()["command"];
-        let spikes: Vec<_> = event.spikes.iter().map(|spike| (spike.unix_seconds, spike.ms)).collect();
+        let spikes: Vec<_> = event
+            .spikes
+            .iter()
+            .map(|spike| (spike.unix_seconds, spike.ms))
+            .collect();
         assert_eq!((spikes, event.max_ms), (vec![(1, 9), (2, 3)], 9));
-        assert_eq!((latency.reset(&[b"nosuch"]), latency.reset(&[b"COMMAND"]), latency.reset(&[])), (0, 1, 0));
+        assert_eq!(
+            (
+                latency.reset(&[b"nosuch"]),
+                latency.reset(&[b"COMMAND"]),
+                latency.reset(&[])
+            ),
+            (0, 1, 0)
+        );
     }
 }

@@ -64,13 +64,17 @@ impl Saves {
         let (begun, dirty) = (Instant::now(), server.stats.totals().dirty);
         let saved = server.store.checkpoint();
         self.last_ok.store(saved.is_ok(), Ordering::Relaxed);
-        self.last_seconds.store(begun.elapsed().as_secs() as i64, Ordering::Relaxed);
+        self.last_seconds
+            .store(begun.elapsed().as_secs() as i64, Ordering::Relaxed);
         match &saved {
             Ok(()) => {
                 self.last_ms.store(UnixMs::now().0, Ordering::Relaxed);
                 self.dirty_then.store(dirty, Ordering::Relaxed);
                 self.count.fetch_add(1, Ordering::Relaxed);
-                tracing::info!(seconds = begun.elapsed().as_secs_f64(), "checkpoint on request is complete");
+                tracing::info!(
+                    seconds = begun.elapsed().as_secs_f64(),
+                    "checkpoint on request is complete"
+                );
             }
             Err(error) => tracing::error!(%error, "the checkpoint on request failed"),
         }
@@ -95,7 +99,11 @@ impl Saves {
             last_ok: self.last_ok.load(Ordering::Relaxed),
             last_seconds: self.last_seconds.load(Ordering::Relaxed),
             count: self.count.load(Ordering::Relaxed),
-            changes: server.stats.totals().dirty.saturating_sub(self.dirty_then.load(Ordering::Relaxed)),
+            changes: server
+                .stats
+                .totals()
+                .dirty
+                .saturating_sub(self.dirty_then.load(Ordering::Relaxed)),
         }
     }
 }

@@ -22,8 +22,8 @@ use crate::shutdown::Shutdown;
 use crate::slowlog::Slowlog;
 use crate::stats::Stats;
 
-/// The version of Redis whose behaviour clients may expect.
-pub const REDIS_VERSION: &str = "7.4.0";
+/// The version of Redis that clients are told; see `docs/decisions/0005-announced-version.md`.
+pub const REDIS_VERSION: &str = "7.2.4";
 
 /// What CLIENT PAUSE holds back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +99,9 @@ pub struct Server {
     pub gate: Gate,
     /// CLIENT PAUSE.
     pub pause: Pause,
+    /// A change was made in memory that the log did not take: the two have parted, and writes are refused until
+    /// a restart brings them together.
+    pub unlogged: AtomicBool,
     /// How and when the server ends.
     pub shutdown: Shutdown,
     /// True until the log is replayed.
@@ -138,6 +141,7 @@ impl Server {
     pub fn log_admits(&self, bytes: usize) -> Result<(), Error> {
         match &self.binlog {
             None => Ok(()),
+            Some(_) if self.unlogged.load(Ordering::Acquire) => Err(errors::AHEAD_OF_LOG),
             Some(binlog) => binlog
                 .admit(bytes)
                 .map_err(|error| errors::log_refuses(&error)),

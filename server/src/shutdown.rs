@@ -69,6 +69,10 @@ pub fn finish(server: &Server) -> anyhow::Result<()> {
     if let Some(binlog) = &server.binlog {
         binlog.close().context("the log could not be closed")?;
     }
+    if let Some(path) = &server.config.peek().pidfile {
+        // It may have been removed already, or never been written.
+        let _ = std::fs::remove_file(path);
+    }
     tracing::info!("bye");
     Ok(())
 }

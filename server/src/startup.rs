@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use crate::acceptor::{self, Listeners};
 use crate::clients::Clients;
 use crate::config::{Config, FsyncPolicy, Settings};
+use crate::dispatch;
 use crate::gate::{Gate, WorkerId};
 use crate::host::{StoreHost, store_limits};
 use crate::latency::Latency;
@@ -45,9 +46,11 @@ pub struct Running {
 /// Starts a server: when this returns it serves.
 pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Result<Running> {
     let settings = config.load();
+    dispatch::rename_commands(&settings.renamed_commands).map_err(anyhow::Error::msg)?;
     std::fs::create_dir_all(&settings.dir)
         .with_context(|| format!("cannot create the directory {}", settings.dir.display()))?;
     let listeners = Listeners::bind(&settings)?;
+    write_pidfile(&settings);
     let (binlog, report) = open_log(&settings)?.unzip();
     let (store, opened) = open_store(&settings)?;
     let host = StoreHost::new(binlog.clone());
@@ -69,6 +72,16 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
         "ready to accept connections"
     );
     Ok(Running { server, threads })
+}
+
+/// For scripts that look for the process. That it cannot be written is no reason not to serve.
+fn write_pidfile(settings: &Settings) {
+    let Some(path) = &settings.pidfile else {
+        return;
+    };
+    if let Err(error) = std::fs::write(path, format!("{}\n", std::process::id())) {
+        tracing::warn!(path = %path.display(), %error, "the pid file cannot be written");
+    }
 }
 
 fn open_log(settings: &Settings) -> anyhow::Result<Option<(Binlog, OpenReport)>> {
@@ -173,6 +186,7 @@ fn build(
         saves: Saves::default(),
         gate: Gate::new(workers),
         pause: Pause::default(),
+        unlogged: AtomicBool::new(false),
         shutdown: Shutdown::default(),
         loading: AtomicBool::new(true),
         started: Instant::now(),

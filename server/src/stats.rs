@@ -107,6 +107,17 @@ impl WorkerStats {
         &self.per_command[usize::from(id.0)]
     }
 
+    /// Counts a reply if it is an error; true if it is.
+    #[inline]
+    pub fn count_if_error(&self, reply: &[u8]) -> bool {
+        let [b'-', text @ ..] = reply else {
+            return false;
+        };
+        let line = text.split(|byte| *byte == b'\r').next().unwrap_or_default();
+        self.count_error(&String::from_utf8_lossy(line));
+        true
+    }
+
     /// Counts an error reply by its code, the first word.
     pub fn count_error(&self, text: &str) {
         /// Codes kept, so that made-up ones cannot fill memory.
@@ -320,7 +331,9 @@ impl Stats {
     fn raw_latencies(&self) -> Vec<Distribution> {
         let one = |id: u16| {
             let mut sum = Distribution::default();
-            self.workers.iter().for_each(|w| w.command(CommandId(id)).latency.add_to(&mut sum));
+            self.workers
+                .iter()
+                .for_each(|w| w.command(CommandId(id)).latency.add_to(&mut sum));
             sum
         };
         (0..dispatch::command_count() as u16).map(one).collect()
@@ -331,10 +344,14 @@ impl Stats {
     pub fn latencies(&self) -> Vec<(&'static str, Distribution)> {
         let earlier = self.baseline.lock().latencies.clone();
         let named = |(id, now): (usize, Distribution)| {
-            (dispatch::name_of(CommandId(id as u16)), now.since(earlier.get(id)))
+            (
+                dispatch::name_of(CommandId(id as u16)),
+                now.since(earlier.get(id)),
+            )
         };
         let all = self.raw_latencies().into_iter().enumerate().map(named);
-        all.filter(|(_, distribution)| distribution.count() > 0).collect()
+        all.filter(|(_, distribution)| distribution.count() > 0)
+            .collect()
     }
 
     /// Error replies by code.

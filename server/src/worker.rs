@@ -156,6 +156,7 @@ fn welcome(worker: &Rc<Worker>, incoming: Incoming) {
         Ok(stream) => stream,
         Err(error) => {
             tracing::warn!(%error, "a connection could not be taken over");
+            worker.server.clients.lost();
             return;
         }
     };

@@ -14,6 +14,7 @@
 //! | databases, FLUSHDB, SWAPDB | `keyspace.rs` |
 //! | SCAN, DBSIZE, RANDOMKEY | `scan.rs` |
 
+mod allocator;
 mod budget;
 mod checkpoint;
 pub mod cold;
@@ -35,6 +36,7 @@ mod store;
 mod table;
 mod tx;
 mod warm;
+mod watches;
 
 pub use basalt_binlog::Offset;
 pub use budget::{Admission, Policy, RoomWait};

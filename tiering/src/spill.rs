@@ -162,9 +162,10 @@ impl Inner {
         self.resolve_unknown(batch)?;
         batch.count();
         self.add_state(batch, None);
+        let bytes = batch.set.bytes() as u64;
         self.write_surely(batch)?;
         self.stats.spilled_keys.add(batch.items.len() as u64);
-        self.stats.spilled_bytes.add(batch.set.bytes() as u64);
+        self.stats.spilled_bytes.add(bytes);
         self.stats.spill_batches.add(1);
         self.land(batch);
         batch.clear();

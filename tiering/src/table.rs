@@ -193,7 +193,9 @@ impl HotTable {
         }
         self.words[hole] = 0;
         self.len -= 1;
-        if capacity > 16 && self.len < capacity / 4 {
+        if self.len == 0 {
+            self.words = Box::default();
+        } else if capacity > 16 && self.len < capacity / 4 {
             self.resize(self.len * 3 / 2, seed);
         }
         entry

@@ -114,6 +114,8 @@ pub struct Tx<'s> {
     misses: u32,
     wrote: bool,
     skipped: bool,
+    /// Accesses leave no trace in the keys' frequencies.
+    no_touch: bool,
 }
 
 impl std::fmt::Debug for Tx<'_> {
@@ -166,6 +168,7 @@ impl<'s> Tx<'s> {
             misses: 0,
             wrote: false,
             skipped: false,
+            no_touch: false,
         };
         if slots.len() > 1 {
             tx.rest = slots[1..].iter().map(lock).collect();
@@ -177,6 +180,11 @@ impl<'s> Tx<'s> {
     #[must_use]
     pub fn now(&self) -> UnixMs {
         self.now
+    }
+
+    /// Whether accesses from here on count towards the keys' frequencies, as they do at first.
+    pub fn count_accesses(&mut self, count: bool) {
+        self.no_touch = !count;
     }
 
     /// The keys that lookups found past their time and deleted; they must be logged as DEL before anything
@@ -367,6 +375,9 @@ impl<'s> Tx<'s> {
     }
 
     fn touch(&mut self, key: &Key<'_>, place: Place) {
+        if self.no_touch {
+            return;
+        }
         let (inner, tick) = (self.inner, self.tick);
         let space = self.space(key).expect("the key was found here");
         let entry = space.table.entry(place);
@@ -407,7 +418,7 @@ impl<'s> Tx<'s> {
                 }
                 Ok(Some(self.value(key, place)))
             }
-            Found::Cold(loaded) if touch && loaded.admitted => {
+            Found::Cold(loaded) if touch && loaded.admitted && !self.no_touch => {
                 self.hits += 1;
                 let place = self.install(key, &loaded);
                 Ok(Some(self.value(key, place)))

@@ -33,8 +33,26 @@ const FLAG_ORDER: [Flags; 21] = [
 
 /// Every ACL category, in the order in which Redis lists them.
 pub const CATEGORIES: [&str; 21] = [
-    "keyspace", "read", "write", "set", "sortedset", "list", "hash", "string", "bitmap", "hyperloglog", "geo",
-    "stream", "pubsub", "admin", "fast", "slow", "blocking", "dangerous", "connection", "transaction",
+    "keyspace",
+    "read",
+    "write",
+    "set",
+    "sortedset",
+    "list",
+    "hash",
+    "string",
+    "bitmap",
+    "hyperloglog",
+    "geo",
+    "stream",
+    "pubsub",
+    "admin",
+    "fast",
+    "slow",
+    "blocking",
+    "dangerous",
+    "connection",
+    "transaction",
     "scripting",
 ];
 
@@ -91,8 +109,17 @@ impl Group {
 /// Names of the flags, as COMMAND INFO lists them.
 #[must_use]
 pub fn flags(command: &Command) -> Vec<&'static str> {
-    let name = |flag: &Flags| Flags::NAMES.iter().find(|(named, _)| named == flag).map_or("", |(_, name)| name);
-    FLAG_ORDER.iter().filter(|flag| command.flags.has(**flag)).map(name).collect()
+    let name = |flag: &Flags| {
+        Flags::NAMES
+            .iter()
+            .find(|(named, _)| named == flag)
+            .map_or("", |(_, name)| name)
+    };
+    FLAG_ORDER
+        .iter()
+        .filter(|flag| command.flags.has(**flag))
+        .map(name)
+        .collect()
 }
 
 /// The ACL categories of a command, without `@`, in Redis' order.
@@ -100,9 +127,15 @@ pub fn flags(command: &Command) -> Vec<&'static str> {
 pub fn categories(command: &Command) -> Vec<&'static str> {
     let has = |flag: Flags| command.flags.has(flag);
     let family = command.name.split('|').next().unwrap_or_default();
-    let extra = EXTRA_CATEGORIES.iter().find(|(name, _)| *name == family).map_or(&[][..], |(_, extra)| extra);
+    let extra = EXTRA_CATEGORIES
+        .iter()
+        .find(|(name, _)| *name == family)
+        .map_or(&[][..], |(_, extra)| extra);
     // A container is nothing by itself.
-    let of_group = command.group.category().filter(|_| command.subcommands.is_empty());
+    let of_group = command
+        .group
+        .category()
+        .filter(|_| command.subcommands.is_empty());
     let belongs = |category: &str| {
         let implied = match category {
             "write" => has(Flags::WRITE),
@@ -116,7 +149,10 @@ pub fn categories(command: &Command) -> Vec<&'static str> {
         };
         implied || of_group == Some(category) || extra.contains(&category)
     };
-    CATEGORIES.into_iter().filter(|category| belongs(category)).collect()
+    CATEGORIES
+        .into_iter()
+        .filter(|category| belongs(category))
+        .collect()
 }
 
 /// First key, last key and step, as clients of before key specs use them; zeroes if there are no keys.
@@ -127,14 +163,22 @@ pub fn key_range(command: &Command) -> (usize, i64, usize) {
         Find::Count => None,
     };
     let ranges: Vec<_> = command.keys.iter().filter_map(range).collect();
-    let Some(first) = ranges.iter().map(|(first, ..)| *first).min() else { return (0, 0, 0) };
+    let Some(first) = ranges.iter().map(|(first, ..)| *first).min() else {
+        return (0, 0, 0);
+    };
     let absolute = |(first, last, _): &(usize, i32, usize)| match *last {
         last if last >= 0 => *first as i64 + i64::from(last),
         last => i64::from(last),
     };
     let last = ranges.iter().map(absolute).find(|last| *last < 0);
-    let last = last.or_else(|| ranges.iter().map(absolute).max()).unwrap_or_default();
-    let step = if let [(_, _, step)] = ranges[..] { step } else { 1 };
+    let last = last
+        .or_else(|| ranges.iter().map(absolute).max())
+        .unwrap_or_default();
+    let step = if let [(_, _, step)] = ranges[..] {
+        step
+    } else {
+        1
+    };
     (first, last, step)
 }
 
@@ -146,7 +190,11 @@ pub fn key_flags(command: &Command, spec: &KeySpec, call: &Args<'_>) -> Vec<&'st
     }
     // SET, with or without GET.
     let reads = command.name == "set" && call.iter().skip(3).any(|word| args::is(word, "GET"));
-    if reads { vec!["RW", "access", "update"] } else { vec!["OW", "update"] }
+    if reads {
+        vec!["RW", "access", "update"]
+    } else {
+        vec!["OW", "update"]
+    }
 }
 
 /// The arguments as one writes them: `key [NX | XX] [EX seconds]`.

@@ -16,7 +16,11 @@ fn with_subcommands() -> impl Iterator<Item = &'static Command> {
 fn key_specs(command: &Command) -> String {
     let one = |spec: &KeySpec| match spec.find {
         Find::Range { last, step } => {
-            format!("{}/index {}/range {last} {step} 0", spec.flags.join(" "), spec.first)
+            format!(
+                "{}/index {}/range {last} {step} 0",
+                spec.flags.join(" "),
+                spec.first
+            )
         }
         Find::Count => format!("{}/index {}/keynum 0 1 1", spec.flags.join(" "), spec.first),
     };
@@ -30,11 +34,17 @@ fn commands_look_to_clients_as_redis_ones_do() {
         .map(|line| line.split(" ; ").map(str::trim).collect::<Vec<_>>())
         .map(|parts| (parts[0], parts))
         .collect();
-    let mut differences = Vec::new();
+    let (mut differences, mut compared) = (Vec::new(), 0);
     for command in with_subcommands() {
-        let Some(theirs) = redis.get(command.name) else { continue };
+        let Some(theirs) = redis.get(command.name) else {
+            continue;
+        };
+        compared += 1;
         let (first, last, step) = key_range(command);
-        let categories: Vec<String> = categories(command).iter().map(|name| format!("@{name}")).collect();
+        let categories: Vec<String> = categories(command)
+            .iter()
+            .map(|name| format!("@{name}"))
+            .collect();
         let mut flags: Vec<&str> = flags(command);
         let mut their_flags: Vec<&str> = theirs[2].split_whitespace().collect();
         flags.sort_unstable();
@@ -43,15 +53,26 @@ fn commands_look_to_clients_as_redis_ones_do() {
         for (what, ours, theirs) in [
             ("arity", command.arity.to_string(), theirs[1].to_owned()),
             ("flags", flags.join(" "), their_flags.join(" ")),
-            ("range", format!("{first} {last} {step}"), theirs[3].to_owned()),
+            (
+                "range",
+                format!("{first} {last} {step}"),
+                theirs[3].to_owned(),
+            ),
             ("categories", categories.join(" "), theirs[4].to_owned()),
             ("key specs", key_specs(command), specs.to_owned()),
         ] {
             if ours != theirs {
-                differences.push(format!("{}: {what}: ours '{ours}', theirs '{theirs}'", command.name));
+                differences.push(format!(
+                    "{}: {what}: ours '{ours}', theirs '{theirs}'",
+                    command.name
+                ));
             }
         }
     }
+    assert!(
+        compared > 100,
+        "only {compared} commands were found in the snapshot"
+    );
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
@@ -62,7 +83,11 @@ fn names_are_unique_and_belong_to_their_container() {
         assert!(seen.insert(command.name), "{} is there twice", command.name);
         assert_eq!(command.name, command.name.to_ascii_lowercase());
         for sub in command.subcommands {
-            assert!(sub.name.starts_with(&format!("{}|", command.name)), "{}", sub.name);
+            assert!(
+                sub.name.starts_with(&format!("{}|", command.name)),
+                "{}",
+                sub.name
+            );
         }
     }
 }
@@ -73,15 +98,30 @@ fn keys_lie_within_the_arity_and_writes_say_what_they_write() {
     for command in with_subcommands() {
         let least = command.arity.unsigned_abs() as usize;
         for spec in command.keys {
-            assert!(spec.first >= 1 && spec.first < least, "{}: a key beyond the arity", command.name);
+            assert!(
+                spec.first >= 1 && spec.first < least,
+                "{}: a key beyond the arity",
+                command.name
+            );
         }
-        let writes = command.keys.iter().any(|spec| !matches!(spec.intent, Intent::Read | Intent::Exists));
+        let writes = command
+            .keys
+            .iter()
+            .any(|spec| !matches!(spec.intent, Intent::Read | Intent::Exists));
         if command.is_write() {
-            assert!(writes || WITHOUT_KEYS.contains(&command.name), "{} writes no key", command.name);
+            assert!(
+                writes || WITHOUT_KEYS.contains(&command.name),
+                "{} writes no key",
+                command.name
+            );
         } else {
             assert!(!writes, "{} writes a key but is no write", command.name);
         }
-        assert!(!(command.flags.has(Flags::WRITE) && command.flags.has(Flags::READONLY)), "{}", command.name);
+        assert!(
+            !(command.flags.has(Flags::WRITE) && command.flags.has(Flags::READONLY)),
+            "{}",
+            command.name
+        );
     }
 }
 
@@ -99,9 +139,23 @@ fn every_command_is_documented() {
 fn syntax_reads_as_one_writes_it() {
     const ARGS: &[ArgSpec] = &[
         ArgSpec::key("key").multiple(),
-        ArgSpec::one_of("condition", &[ArgSpec::word("nx", "NX"), ArgSpec::word("xx", "XX")]).optional(),
+        ArgSpec::one_of(
+            "condition",
+            &[ArgSpec::word("nx", "NX"), ArgSpec::word("xx", "XX")],
+        )
+        .optional(),
         ArgSpec::new("seconds", "integer").after("EX").optional(),
-        ArgSpec::block("pair", &[ArgSpec::new("name", "string"), ArgSpec::new("value", "string")]).multiple(),
+        ArgSpec::block(
+            "pair",
+            &[
+                ArgSpec::new("name", "string"),
+                ArgSpec::new("value", "string"),
+            ],
+        )
+        .multiple(),
     ];
-    assert_eq!(syntax(ARGS), "key [key ...] [NX | XX] [EX seconds] name value [name value ...]");
+    assert_eq!(
+        syntax(ARGS),
+        "key [key ...] [NX | XX] [EX seconds] name value [name value ...]"
+    );
 }

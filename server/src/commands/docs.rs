@@ -41,7 +41,10 @@ pub fn markdown() -> String {
             if command.subcommands.is_empty() || command.arity == -1 {
                 row(&mut text, command);
             }
-            command.subcommands.iter().for_each(|sub| row(&mut text, sub));
+            command
+                .subcommands
+                .iter()
+                .for_each(|sub| row(&mut text, sub));
         }
     }
     text
@@ -72,9 +75,16 @@ mod tests {
             std::fs::write(path, markdown()).expect("write the page");
         }
         let page = std::fs::read_to_string(path).expect("docs/commands.md is there");
-        assert!(page == markdown(), "docs/commands.md is out of date; its first lines say how to renew it");
+        assert!(
+            page == markdown(),
+            "docs/commands.md is out of date; its first lines say how to renew it"
+        );
         for command in all() {
-            assert!(GROUPS.iter().any(|(group, _)| *group == command.group), "{} has no section", command.name);
+            assert!(
+                GROUPS.iter().any(|(group, _)| *group == command.group),
+                "{} has no section",
+                command.name
+            );
         }
     }
 }

@@ -24,10 +24,20 @@ pub fn reply(out: &mut Encoder<'_>, lines: &[String]) {
 
 fn lines(container: &Command) -> Vec<String> {
     let name = container.name.to_ascii_uppercase();
-    let mut lines = vec![format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")];
+    let mut lines = vec![format!(
+        "{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"
+    )];
     for command in container.subcommands {
-        let name = command.name.split_once('|').map_or(command.name, |(_, sub)| sub).to_ascii_uppercase();
-        lines.push(format!("{name} {}", describe::syntax(command.args)).trim_end().to_owned());
+        let name = command
+            .name
+            .split_once('|')
+            .map_or(command.name, |(_, sub)| sub)
+            .to_ascii_uppercase();
+        lines.push(
+            format!("{name} {}", describe::syntax(command.args))
+                .trim_end()
+                .to_owned(),
+        );
         lines.push(format!("    {}.", command.summary));
     }
     lines

@@ -17,7 +17,10 @@ const READY: Flags = Flags::LOADING.or(Flags::STALE);
 const ADMIN: Flags = Flags::ADMIN.or(READY);
 const WATCHFUL: Flags = ADMIN.or(Flags::NOSCRIPT);
 const CONTAINER: &str = "See the subcommands";
-const NAMES: &[ArgSpec] = &[ArgSpec { flags: &["optional", "multiple"], ..ArgSpec::new("command-name", "string") }];
+const NAMES: &[ArgSpec] = &[ArgSpec {
+    flags: &["optional", "multiple"],
+    ..ArgSpec::new("command-name", "string")
+}];
 
 type SessionHandler = fn(&mut SessionCtx<'_>) -> Next;
 
@@ -62,9 +65,9 @@ pub const FAMILY: &[Command] = &[
             row("command|docs", "Documents commands", "7.0.0", "O(N), N being the number of commands", -2, READY,
                 NAMES, command::docs),
             row("command|getkeys", "Names the keys of a command", "2.8.13", "O(N), N being the number of arguments",
-                -4, READY, &[], command::getkeys),
+                -3, READY, &[], command::getkeys),
             row("command|getkeysandflags", "Names the keys of a command and what it does with them", "7.0.0",
-                "O(N), N being the number of arguments", -4, READY, &[], command::getkeysandflags),
+                "O(N), N being the number of arguments", -3, READY, &[], command::getkeysandflags),
             row("command|help", "Lists the subcommands", "5.0.0", "O(1)", 2, READY, &[], help),
             row("command|info", "Describes commands", "2.8.13", "O(N), N being the number of commands", -2, READY,
                 NAMES, command::info),

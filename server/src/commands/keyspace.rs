@@ -36,7 +36,10 @@ pub struct KeyspaceCtx<'a> {
 
 const FLUSH_MODE: ArgSpec = ArgSpec::one_of(
     "flush-type",
-    &[ArgSpec::word("async", "ASYNC").since("4.0.0"), ArgSpec::word("sync", "SYNC").since("6.2.0")],
+    &[
+        ArgSpec::word("async", "ASYNC").since("4.0.0"),
+        ArgSpec::word("sync", "SYNC").since("6.2.0"),
+    ],
 )
 .optional();
 

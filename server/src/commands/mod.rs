@@ -294,7 +294,9 @@ impl Command {
     /// is no number or exceeds them.
     #[inline]
     pub fn for_each_key(&self, args: &Args<'_>, mut each: impl FnMut(usize, Intent)) -> bool {
-        self.keys.iter().all(|spec| spec.for_each_index(args, |index| each(index, spec.intent)))
+        self.keys
+            .iter()
+            .all(|spec| spec.for_each_index(args, |index| each(index, spec.intent)))
     }
 }
 
@@ -306,8 +308,11 @@ impl KeySpec {
         match self.find {
             Find::Range { last, step } => {
                 let argc = args.len();
-                let last =
-                    if last >= 0 { self.first + last as usize } else { argc.saturating_sub((-last) as usize) };
+                let last = if last >= 0 {
+                    self.first + last as usize
+                } else {
+                    argc.saturating_sub((-last) as usize)
+                };
                 let mut index = self.first;
                 while index <= last && index < argc {
                     each(index);
@@ -316,7 +321,9 @@ impl KeySpec {
             }
             Find::Count => {
                 let count = args.get(self.first).and_then(basalt_resp::parse_i64);
-                let Some(count) = count.and_then(|n| usize::try_from(n).ok()) else { return false };
+                let Some(count) = count.and_then(|n| usize::try_from(n).ok()) else {
+                    return false;
+                };
                 if count >= args.len() - self.first {
                     return false;
                 }

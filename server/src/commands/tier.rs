@@ -17,7 +17,10 @@ const ALL_KEYS: &[KeySpec] = &[KeySpec::rest(2, Intent::Exists, &["RO"])];
 const CONTAINER: &str = "See the subcommands";
 
 const fn ours(command: Command) -> Command {
-    Command { group: Group::Basalt, ..command }
+    Command {
+        group: Group::Basalt,
+        ..command
+    }
 }
 
 /// The commands.

@@ -14,10 +14,13 @@ use basalt_binlog::MANY_SLOTS;
 use basalt_resp::{Args, Encoder};
 use basalt_tiering::{Key, PinSet};
 
-use super::{Env, KeyList, Ran, begin, commit, commit_exclusive, count_dirty, count_lookups, step};
+use super::{
+    Env, KeyList, Ran, begin, commit, commit_exclusive, count_dirty, note_committed, step,
+};
 use crate::clients::flag;
 use crate::commands::keyspace::KeyspaceCtx;
 use crate::commands::{Handler, Stop};
+use crate::dispatch::Row;
 use crate::errors::Error;
 use crate::server::Server;
 use crate::session::{Multi, Next, Queued, SessionCtx};
@@ -60,7 +63,7 @@ pub fn keys_of<'a>(server: &Server, multi: &'a Multi, mut db: u32) -> Vec<Key<'a
         if queued.row.command.name == "select" {
             db = selected(server, &args).unwrap_or(db);
         }
-        if let Ok(list) = KeyList::of(server, queued.row, &args, db) {
+        if let Ok(list) = KeyList::wanted(server, queued.row, &args, db) {
             keys.extend_from_slice(list.as_slice());
         }
     }
@@ -109,17 +112,19 @@ fn in_locked_slots(
     slot: u16,
     out: &mut Vec<u8>,
 ) -> Ran {
+    let start = out.len();
     let (mut tx, _) = begin(server, keys, env.now, pins);
     for key in &keys[keys.len() - watched..] {
         // A look at a watched key that has expired deletes it, which trips the flag.
         let _ = tx.peek(key);
     }
     if env.session.watch.flag.load(Ordering::Acquire) {
-        if let Some(end) = commit(server, &tx, slot, env.effects, env.now) {
-            env.session.written_to = Some(end);
-        }
+        let committed = commit(server, &tx, slot, env.effects, env.now);
         drop(tx);
-        Encoder::new(out, env.session.proto).null_array();
+        match note_committed(env, committed) {
+            Ok(()) => Encoder::new(out, env.session.proto).null_array(),
+            Err(error) => refuse(env, out, &error),
+        }
         return Ran::Done;
     }
     if !keys.iter().all(|key| tx.is_resident(key)) {
@@ -128,27 +133,53 @@ fn in_locked_slots(
     Encoder::new(out, env.session.proto).array(multi.queue.len());
     env.session.in_exec = true;
     for queued in &multi.queue {
+        let reply = out.len();
         let args = queued.args.as_args();
         match queued.row.command.handler {
             Handler::Data(handler) => {
-                match KeyList::of(server, queued.row, &args, env.session.db) {
-                    Ok(list) => {
-                        if step(env, &mut tx, handler, &args, list.as_slice(), out) == Ran::Fault {
-                            refuse(env, out, &LATE_FAULT);
-                        }
-                    }
-                    Err(error) => refuse(env, out, &error),
-                }
+                data_locked(env, server, &mut tx, queued.row, handler, &args, out);
             }
             _ => other(env, server, queued, &args, out),
         }
+        count(env, queued, &out[reply..]);
     }
     env.session.in_exec = false;
-    if let Some(end) = commit(server, &tx, slot, env.effects, env.now) {
-        env.session.written_to = Some(end);
+    let committed = commit(server, &tx, slot, env.effects, env.now);
+    if let Err(error) = note_committed(env, committed) {
+        out.truncate(start);
+        refuse(env, out, &error);
     }
-    count_lookups(env, &tx);
     Ran::Done
+}
+
+fn data_locked(
+    env: &mut Env<'_>,
+    server: &Server,
+    tx: &mut basalt_tiering::Tx<'_>,
+    row: &Row,
+    handler: super::DataHandler,
+    args: &Args<'_>,
+    out: &mut Vec<u8>,
+) {
+    match KeyList::of(server, row, args, env.session.db) {
+        Ok(list) => {
+            if step(env, tx, row, handler, args, list.as_slice(), out) == Ran::Fault {
+                refuse(env, out, &LATE_FAULT);
+            }
+        }
+        Err(error) => refuse(env, out, &error),
+    }
+}
+
+/// Counts a queued command that has replied.
+fn count(env: &Env<'_>, queued: &Queued, reply: &[u8]) {
+    let stats = env.server.stats.worker(env.session.worker);
+    stats.commands.add(1);
+    let counters = stats.command(queued.row.id);
+    counters.calls.add(1);
+    if stats.count_if_error(reply) {
+        counters.failed.add(1);
+    }
 }
 
 /// The slot of a frame over these keys.
@@ -180,33 +211,40 @@ pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &m
         Ok(frozen) => frozen,
         Err(error) => return refuse(env, out, &Error::text(format!("ERR {error}"))),
     };
+    let start = out.len();
+    let mut committed = Ok(());
     Encoder::new(out, env.session.proto).array(multi.queue.len());
     env.session.in_exec = true;
     for queued in &multi.queue {
+        let reply = out.len();
         let args = queued.args.as_args();
         // A change of the map of databases stands alone in its frame: replay has to know for every effect
         // on which side of it it lies.
         let alone = matches!(queued.row.command.handler, Handler::Exclusive(_));
         if alone {
-            commit_still(env);
+            committed = committed.and(commit_still(env));
         }
         other(env, server, queued, &args, out);
         if alone {
-            commit_still(env);
+            committed = committed.and(commit_still(env));
         }
+        count(env, queued, &out[reply..]);
     }
     env.session.in_exec = false;
-    commit_still(env);
+    committed = committed.and(commit_still(env));
     drop(frozen);
+    if let Err(error) = committed {
+        out.truncate(start);
+        refuse(env, out, &error);
+    }
 }
 
 /// Appends what has gathered under the exclusive gate.
-fn commit_still(env: &mut Env<'_>) {
+fn commit_still(env: &mut Env<'_>) -> Result<(), Error> {
     count_dirty(env);
-    if let Some(end) = commit_exclusive(env.server, env.effects, env.now) {
-        env.session.written_to = Some(end);
-    }
+    let committed = commit_exclusive(env.server, env.effects, env.now);
     env.effects.clear();
+    note_committed(env, committed)
 }
 
 /// Runs one queued command of any kind, outside of slot locks except for a harmless one.
@@ -251,15 +289,19 @@ fn data_still(
     args: &Args<'_>,
     out: &mut Vec<u8>,
 ) {
-    let list = match KeyList::of(server, queued.row, args, env.session.db) {
-        Ok(list) => list,
+    let (row, db) = (queued.row, env.session.db);
+    let lists = KeyList::of(server, row, args, db)
+        .and_then(|list| Ok((list, KeyList::wanted(server, row, args, db)?)));
+    let (list, wanted) = match lists {
+        Ok(lists) => lists,
         Err(error) => return refuse(env, out, &error),
     };
+    let start = out.len();
     // Pinned before anything else, so that even a blind overwrite knows whether there is a cold copy: inside
     // a transaction DBSIZE could not wait for the spiller to find out.
     let mut pins = std::mem::take(&mut env.session.pins);
     loop {
-        if let Err(error) = server.store.pin_blocking(list.as_slice(), &mut pins) {
+        if let Err(error) = server.store.pin_blocking(wanted.as_slice(), &mut pins) {
             refuse(
                 env,
                 out,
@@ -268,18 +310,16 @@ fn data_still(
             break;
         }
         let (mut tx, slot) = begin(server, list.as_slice(), env.now, &pins);
-        let ran = step(env, &mut tx, handler, args, list.as_slice(), out);
+        let ran = step(env, &mut tx, row, handler, args, list.as_slice(), out);
         // Expired keys are logged here; the effects wait for the common frame, which the gate allows.
-        let expired = commit(
-            server,
-            &tx,
-            slot,
-            &crate::effects::Effects::default(),
-            env.now,
-        );
-        env.session.written_to = expired.or(env.session.written_to);
+        let nothing = crate::effects::Effects::default();
+        let expired = commit(server, &tx, slot, &nothing, env.now);
+        if let Err(error) = note_committed(env, expired) {
+            out.truncate(start);
+            refuse(env, out, &error);
+            break;
+        }
         if ran == Ran::Done {
-            count_lookups(env, &tx);
             break;
         }
     }
@@ -324,6 +364,10 @@ pub fn run_exclusive(
     out: &mut Vec<u8>,
 ) {
     env.effects.clear();
+    let start = out.len();
     keyspace(env, server, handler, args, out);
-    commit_still(env);
+    if let Err(error) = commit_still(env) {
+        out.truncate(start);
+        refuse(env, out, &error);
+    }
 }

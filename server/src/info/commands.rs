@@ -18,14 +18,30 @@ pub(super) fn commandstats(source: &Source<'_>, lines: &mut Lines) {
 
 pub(super) fn errorstats(source: &Source<'_>, lines: &mut Lines) {
     for (code, count) in source.server.stats.error_codes() {
-        lines.field(format_args!("errorstat_{code}"), format_args!("count={count}"));
+        lines.field(
+            format_args!("errorstat_{code}"),
+            format_args!("count={count}"),
+        );
     }
 }
 
 pub(super) fn latencystats(source: &Source<'_>, lines: &mut Lines) {
     for (name, distribution) in source.server.stats.latencies() {
-        let one = |percent: &f64| format!("p{percent}={:.3}", distribution.percentile(*percent) as f64 / 1000.0);
-        let all: Vec<String> = source.settings.latency_tracking_info_percentiles.iter().map(one).collect();
-        lines.field(format_args!("latency_percentiles_usec_{name}"), all.join(","));
+        let one = |percent: &f64| {
+            format!(
+                "p{percent}={:.3}",
+                distribution.percentile(*percent) as f64 / 1000.0
+            )
+        };
+        let all: Vec<String> = source
+            .settings
+            .latency_tracking_info_percentiles
+            .iter()
+            .map(one)
+            .collect();
+        lines.field(
+            format_args!("latency_percentiles_usec_{name}"),
+            all.join(","),
+        );
     }
 }

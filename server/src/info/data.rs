@@ -15,7 +15,10 @@ pub(super) fn keyspace(source: &Source<'_>, lines: &mut Lines) {
         };
         if keys > 0 {
             let expires = store.expires_count(ns);
-            lines.field(format_args!("db{db}"), format_args!("keys={keys},expires={expires},avg_ttl=0"));
+            lines.field(
+                format_args!("db{db}"),
+                format_args!("keys={keys},expires={expires},avg_ttl=0"),
+            );
         }
     }
 }

@@ -4,7 +4,11 @@ use super::{Lines, Source, allocator, human};
 
 pub(super) fn memory(source: &Source<'_>, lines: &mut Lines) {
     let store = &source.store;
-    let (used, resident, peak) = (store.used_memory_bytes, resident_bytes(), store.peak_memory_bytes.max(store.used_memory_bytes));
+    let (used, resident, peak) = (
+        store.used_memory_bytes,
+        resident_bytes(),
+        store.peak_memory_bytes.max(store.used_memory_bytes),
+    );
     let clients = source.server.clients.memory_bytes();
     let overhead = store.hot_table_bytes + store.cold.memory_bytes() + clients;
     let dataset = used.saturating_sub(overhead);
@@ -25,11 +29,20 @@ pub(super) fn memory(source: &Source<'_>, lines: &mut Lines) {
     lines.bytes("maxmemory", source.settings.maxmemory_bytes);
     lines.field("maxmemory_policy", source.settings.maxmemory_policy.name());
     lines.ratio("allocator_frag_ratio", figures.active, figures.allocated);
-    lines.field("allocator_frag_bytes", figures.active.saturating_sub(figures.allocated));
+    lines.field(
+        "allocator_frag_bytes",
+        figures.active.saturating_sub(figures.allocated),
+    );
     lines.ratio("allocator_rss_ratio", figures.resident, figures.active);
-    lines.field("allocator_rss_bytes", figures.resident as i64 - figures.active as i64);
+    lines.field(
+        "allocator_rss_bytes",
+        figures.resident as i64 - figures.active as i64,
+    );
     lines.ratio("rss_overhead_ratio", resident, figures.resident);
-    lines.field("rss_overhead_bytes", resident as i64 - figures.resident as i64);
+    lines.field(
+        "rss_overhead_bytes",
+        resident as i64 - figures.resident as i64,
+    );
     lines.ratio("mem_fragmentation_ratio", resident, used);
     lines.field("mem_fragmentation_bytes", resident as i64 - used as i64);
     lines.field("mem_not_counted_for_evict", 0);
@@ -67,7 +80,11 @@ fn percent(part: u64, whole: u64) -> String {
 /// Physical memory of the process.
 fn resident_bytes() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
+    let pages: u64 = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse().ok())
+        .unwrap_or(0);
     pages * sysconf(libc::_SC_PAGESIZE)
 }
 

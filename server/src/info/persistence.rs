@@ -9,7 +9,11 @@ pub(super) fn persistence(source: &Source<'_>, lines: &mut Lines) {
     let status = |ok: bool| if ok { "ok" } else { "err" };
     lines.field("loading", u8::from(server.is_loading()));
     lines.field("async_loading", 0);
-    for name in ["current_cow_peak", "current_cow_size", "current_cow_size_age"] {
+    for name in [
+        "current_cow_peak",
+        "current_cow_size",
+        "current_cow_size_age",
+    ] {
         lines.field(name, 0);
     }
     lines.field("current_fork_perc", "0.00");
@@ -25,7 +29,10 @@ pub(super) fn persistence(source: &Source<'_>, lines: &mut Lines) {
     lines.field("rdb_last_cow_size", 0);
     lines.field("rdb_last_load_keys_expired", 0);
     lines.field("rdb_last_load_keys_loaded", 0);
-    let log_ok = server.binlog.as_ref().is_none_or(|binlog| binlog.state() == LogState::Ok);
+    let log_ok = server
+        .binlog
+        .as_ref()
+        .is_none_or(|binlog| binlog.state() == LogState::Ok);
     lines.field("aof_enabled", u8::from(server.binlog.is_some()));
     lines.field("aof_rewrite_in_progress", 0);
     lines.field("aof_rewrite_scheduled", 0);
@@ -50,12 +57,18 @@ pub(super) fn persistence(source: &Source<'_>, lines: &mut Lines) {
 }
 
 pub(super) fn replication(source: &Source<'_>, lines: &mut Lines) {
-    let info = source.server.binlog.as_ref().map(basalt_binlog::Binlog::info);
+    let info = source
+        .server
+        .binlog
+        .as_ref()
+        .map(basalt_binlog::Binlog::info);
     let id = info.as_ref().map_or_else(
         || source.server.run_id.clone(),
         |info| String::from_utf8_lossy(&info.replication_id).into_owned(),
     );
-    let (first, end) = info.as_ref().map_or((0, 0), |info| (info.first.0, info.end.0));
+    let (first, end) = info
+        .as_ref()
+        .map_or((0, 0), |info| (info.first.0, info.end.0));
     lines.field("role", "master");
     lines.field("connected_slaves", 0);
     lines.field("master_failover_state", "no-failover");

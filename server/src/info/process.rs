@@ -3,12 +3,18 @@
 use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Lines, REDIS_VERSION, Source};
+use super::{Lines, Source};
+use crate::clients::{ClientInfo, flag};
+use crate::commands::{self, Flags};
+use crate::dispatch::{self, CommandId};
+use crate::server::REDIS_VERSION;
 
 pub(super) fn server(source: &Source<'_>, lines: &mut Lines) {
     let server = source.server;
     let uptime = server.started.elapsed().as_secs();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     lines.field("redis_version", REDIS_VERSION);
     lines.field("basalt_version", env!("CARGO_PKG_VERSION"));
     lines.field("redis_git_sha1", "00000000");
@@ -33,30 +39,57 @@ pub(super) fn server(source: &Source<'_>, lines: &mut Lines) {
     lines.field("lru_clock", now.as_secs() & 0x00FF_FFFF);
     let executable = std::env::current_exe().unwrap_or_default();
     lines.field("executable", executable.display());
-    lines.field("config_file", server.config.file().map_or_else(Default::default, |file| file.display().to_string()));
+    lines.field(
+        "config_file",
+        server
+            .config
+            .file()
+            .map_or_else(Default::default, |file| file.display().to_string()),
+    );
     lines.field("io_threads_active", u8::from(server.workers > 1));
     lines.field("basalt_workers", server.workers);
 }
 
 fn os() -> String {
-    let read = |name: &str| std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
-    format!("{} {} {}", read("ostype").trim(), read("osrelease").trim(), std::env::consts::ARCH)
+    let read = |name: &str| {
+        std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default()
+    };
+    format!(
+        "{} {} {}",
+        read("ostype").trim(),
+        read("osrelease").trim(),
+        std::env::consts::ARCH
+    )
 }
 
 pub(super) fn clients(source: &Source<'_>, lines: &mut Lines) {
     let clients = source.server.clients.all();
-    let most = |of: fn(&crate::clients::ClientInfo) -> usize| clients.iter().map(|c| of(c)).max().unwrap_or(0);
+    let most = |of: fn(&ClientInfo) -> usize| clients.iter().map(|c| of(c)).max().unwrap_or(0);
     lines.field("connected_clients", clients.len());
     lines.field("cluster_connections", 0);
     lines.field("maxclients", source.settings.maxclients);
-    lines.field("client_recent_max_input_buffer", most(|c| c.query_bytes.load(Ordering::Relaxed)));
-    lines.field("client_recent_max_output_buffer", most(|c| c.output_bytes.load(Ordering::Relaxed)));
-    let blocked = |c: &&std::sync::Arc<crate::clients::ClientInfo>| {
-        c.flags.load(Ordering::Relaxed) & crate::clients::flag::BLOCKED != 0
-    };
-    lines.field("blocked_clients", clients.iter().filter(blocked).count());
+    lines.field(
+        "client_recent_max_input_buffer",
+        most(|c| c.query_bytes.load(Ordering::Relaxed)),
+    );
+    lines.field(
+        "client_recent_max_output_buffer",
+        most(|c| c.output_bytes.load(Ordering::Relaxed)),
+    );
+    lines.field(
+        "blocked_clients",
+        clients.iter().filter(|client| is_blocked(client)).count(),
+    );
     lines.field("tracking_clients", 0);
     lines.field("clients_in_timeout_table", 0);
+}
+
+/// Waits for data in a blocking command. (A client that waits for the disk, or for this very text, does not.)
+fn is_blocked(client: &ClientInfo) -> bool {
+    let command = dispatch::name_of(CommandId(client.command.load(Ordering::Relaxed)));
+    let blocks = commands::lookup(command.as_bytes())
+        .is_some_and(|command| command.flags.has(Flags::BLOCKING));
+    blocks && client.flags.load(Ordering::Relaxed) & flag::BLOCKED != 0
 }
 
 /// User and system time of `who`, in seconds.

@@ -8,7 +8,11 @@ const REDIS: &str = include_str!("redis-7.0-info.txt");
 #[test]
 fn sections_are_chosen_as_in_redis() {
     let names = |words: &[&str]| -> Vec<&str> {
-        Wanted::parse(words.iter().map(|word| word.as_bytes())).0.iter().map(|at| SECTIONS[*at].0).collect()
+        Wanted::parse(words.iter().map(|word| word.as_bytes()))
+            .0
+            .iter()
+            .map(|at| SECTIONS[*at].0)
+            .collect()
     };
     assert_eq!(names(&["CPU", "server"]), ["Server", "CPU"]);
     assert_eq!(names(&["nosuch"]), [""; 0]);
@@ -20,7 +24,12 @@ fn sections_are_chosen_as_in_redis() {
 
 #[test]
 fn bytes_are_shown_as_redis_shows_them() {
-    let cases = [(0, "0B"), (1023, "1023B"), (941_160, "919.10K"), (25_276_502_016, "23.54G")];
+    let cases = [
+        (0, "0B"),
+        (1023, "1023B"),
+        (941_160, "919.10K"),
+        (25_276_502_016, "23.54G"),
+    ];
     for (bytes, shown) in cases {
         assert_eq!(human(bytes), shown);
     }

@@ -27,18 +27,27 @@ pub(crate) fn figures(stats: &StoreStats) -> Vec<(&'static str, u64)> {
         ("spill_batches", stats.spill_batches),
         ("spill_errors", stats.spill_errors),
         ("checkpoints", stats.checkpoints),
-        ("last_checkpoint_unix_ms", stats.last_checkpoint.map_or(0, |at| at.0)),
+        (
+            "last_checkpoint_unix_ms",
+            stats.last_checkpoint.map_or(0, |at| at.0),
+        ),
         ("replay_offset", stats.replay_offset.0),
         ("persisted_offset", stats.persisted_offset.0),
         ("eviction_threshold", u64::from(stats.eviction_threshold)),
         ("cold_disk_bytes", cold.disk_bytes),
         ("cold_live_bytes_estimate", cold.live_bytes_estimate),
-        ("cold_pending_compaction_bytes", cold.pending_compaction_bytes),
+        (
+            "cold_pending_compaction_bytes",
+            cold.pending_compaction_bytes,
+        ),
         ("cold_running_flushes", cold.running_flushes),
         ("cold_running_compactions", cold.running_compactions),
         ("cold_memtable_bytes", cold.memtable_bytes),
         ("cold_block_cache_bytes", cold.block_cache_bytes),
-        ("cold_block_cache_capacity_bytes", cold.block_cache_capacity_bytes),
+        (
+            "cold_block_cache_capacity_bytes",
+            cold.block_cache_capacity_bytes,
+        ),
         ("cold_flush_write_bytes", cold.flush_write_bytes),
         ("cold_compaction_read_bytes", cold.compaction_read_bytes),
         ("cold_compaction_write_bytes", cold.compaction_write_bytes),
@@ -101,6 +110,14 @@ pub(super) fn binlog(source: &Source<'_>, lines: &mut Lines) {
     for (name, value) in log_figures(&info) {
         lines.field(name, value);
     }
-    lines.field("binlog_frames_per_sync", format_args!("{:.2}", info.frames_per_sync));
-    lines.field("binlog_last_error", info.last_error.unwrap_or_default().replace(['\r', '\n'], " "));
+    lines.field(
+        "binlog_frames_per_sync",
+        format_args!("{:.2}", info.frames_per_sync),
+    );
+    lines.field(
+        "binlog_last_error",
+        info.last_error
+            .unwrap_or_default()
+            .replace(['\r', '\n'], " "),
+    );
 }

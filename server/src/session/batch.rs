@@ -7,14 +7,14 @@ use std::cell::RefMut;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use basalt_resp::{Args, Encoder, OwnedArgs};
 use basalt_tiering::UnixMs;
 
 use super::run::Connection;
-use super::{Multi, Next, ReplyMode, SessionCtx};
+use super::{Next, ReplyMode, SessionCtx};
 use crate::clients::flag;
 use crate::commands::keyspace::KeyspaceCtx;
 use crate::commands::{Flags, Handler, Outcome, Stop};
@@ -250,6 +250,7 @@ impl<'a> Batch<'a> {
             }
             Verdict::Hold => Flow::Stopped(Step::Held),
             Verdict::AwaitRoom => Flow::Stopped(Step::Room),
+            Verdict::Refuse(None, _) if dispatch::is_http(&args) => self.close_http(),
             Verdict::Refuse(row, error) => {
                 self.refuse(row, &error, start);
                 Flow::Finished
@@ -406,19 +407,14 @@ impl<'a> Batch<'a> {
             conn.session.multi = Some(multi);
             return Flow::Stopped(Step::Fault(row));
         }
-        self.end_exec(&multi);
+        self.end_exec();
         Flow::Finished
     }
 
-    fn end_exec(&mut self, multi: &Multi) {
+    fn end_exec(&mut self) {
         let conn = &mut *self.conn;
         conn.session.end_multi();
         conn.session.unwatch(&conn.server);
-        let stats = self.worker.stats();
-        stats.commands.add(multi.queue.len() as u64);
-        for queued in &multi.queue {
-            stats.command(queued.row.id).calls.add(1);
-        }
     }
 
     /// Runs the current command; the caller holds the exclusive gate.
@@ -446,7 +442,7 @@ impl<'a> Batch<'a> {
             transaction::run_still(&mut env, &server, &multi, &mut conn.output.bytes);
             let flags = conn.session.info.flags.load(Ordering::Relaxed);
             conn.closing |= flags & flag::CLOSE_AFTER_REPLY != 0;
-            self.end_exec(&multi);
+            self.end_exec();
         }
         self.finish(row, start);
         self.note_activity();
@@ -492,11 +488,12 @@ impl<'a> Batch<'a> {
     #[cold]
     fn refuse(&mut self, row: Option<&'static Row>, error: &Error, start: usize) {
         let is_exec = row.is_some_and(|row| row.command.name == "exec");
-        if is_exec && self.conn.session.multi.is_some() {
+        if is_exec {
             let conn = &mut *self.conn;
             conn.session.end_multi();
             conn.session.unwatch(&conn.server);
-            let text = format!("EXECABORT Transaction discarded because of: {}", error.0);
+            let why = error.0.strip_prefix("ERR ").unwrap_or(&error.0);
+            let text = format!("EXECABORT Transaction discarded because of: {why}");
             self.reply_error(&Error::text(text));
         } else {
             if let Some(multi) = &mut self.conn.session.multi {
@@ -510,6 +507,25 @@ impl<'a> Batch<'a> {
             stats.command(row.id).rejected.add(1);
         }
         self.consume(start);
+    }
+
+    /// Closes a connection on which somebody speaks HTTP, before its body is taken for commands.
+    #[cold]
+    fn close_http(&mut self) -> Flow {
+        const WARNING_INTERVAL_MS: u64 = 60_000;
+        static WARNED_MS: AtomicU64 = AtomicU64::new(0);
+        let now_ms = self.clock.now().0;
+        let warned_ms = WARNED_MS.load(Ordering::Relaxed);
+        if now_ms.saturating_sub(warned_ms) >= WARNING_INTERVAL_MS {
+            WARNED_MS.store(now_ms, Ordering::Relaxed);
+            tracing::warn!(
+                addr = self.conn.session.info.addr,
+                "closed: a client sent POST or Host:, as a browser does that is misused to reach this server \
+                 (cross-protocol scripting)"
+            );
+        }
+        self.conn.closing = true;
+        Flow::Close
     }
 
     /// Ends the current command: counters, slow log, CLIENT REPLY.
@@ -527,14 +543,8 @@ impl<'a> Batch<'a> {
         if nanos >= self.spike_nanos {
             self.note_spike(row, nanos);
         }
-        let reply = &self.conn.output.bytes[start..];
-        if reply.first() == Some(&b'-') {
+        if stats.count_if_error(&self.conn.output.bytes[start..]) {
             counters.failed.add(1);
-            let line = reply[1..]
-                .split(|byte| *byte == b'\r')
-                .next()
-                .unwrap_or_default();
-            stats.count_error(&String::from_utf8_lossy(line));
         }
         if self.slowlog_micros >= 0 && nanos / 1000 >= self.slowlog_micros as u64 {
             self.log_slow(row, nanos / 1000);
@@ -544,8 +554,15 @@ impl<'a> Batch<'a> {
 
     #[cold]
     fn note_spike(&self, row: &'static Row, nanos: u64) {
-        let event = if row.command.flags.has(Flags::FAST) { "fast-command" } else { "command" };
-        self.conn.server.latency.record(event, nanos / 1_000_000, self.clock.now());
+        let event = if row.command.flags.has(Flags::FAST) {
+            "fast-command"
+        } else {
+            "command"
+        };
+        self.conn
+            .server
+            .latency
+            .record(event, nanos / 1_000_000, self.clock.now());
     }
 
     #[cold]

@@ -8,6 +8,9 @@ use basalt_tiering::{Key, PinSet};
 use super::batch::Batch;
 use super::run::Connection;
 use super::{Multi, Session};
+use crate::args::database;
+use crate::commands::Intent;
+use crate::commands::keys::second_database;
 use crate::dispatch::{self, Row};
 use crate::errors::Error;
 use crate::exec::KeyList;
@@ -56,9 +59,10 @@ fn pin(
         Some(multi) => server
             .store
             .pin(&transaction::keys_of(server, multi, db), pins),
-        None => server
-            .store
-            .pin(KeyList::of(server, row, args, db).ok()?.as_slice(), pins),
+        None => server.store.pin(
+            KeyList::wanted(server, row, args, db).ok()?.as_slice(),
+            pins,
+        ),
     }
 }
 
@@ -106,20 +110,24 @@ fn collect<'a>(
     if !row.command.fits(args.len()) {
         return;
     }
+    let databases = server.config.peek().databases;
     if row.command.name == "select"
-        && let Some(selected) = args
-            .get(1)
-            .and_then(|db| std::str::from_utf8(db).ok()?.parse().ok())
+        && let Some(Ok(selected)) = args.get(1).map(|db| database(db, databases))
     {
         *db = selected;
         return;
     }
+    let other = second_database(row.command, &args, *db).filter(|db| *db < databases);
     let base = command.as_ptr() as usize;
-    row.command.for_each_key(&args, |index, _| {
+    row.command.for_each_key(&args, |index, intent| {
         // The same bytes again, but borrowed from the input and not from the ranges.
         if let Some(arg) = args.get(index) {
             let at = arg.as_ptr() as usize - base;
-            keys.push(server.store.key(*db, &command[at..at + arg.len()]));
+            let bytes = &command[at..at + arg.len()];
+            if intent != Intent::Overwrite {
+                keys.push(server.store.key(*db, bytes));
+            }
+            keys.extend(other.map(|db| server.store.key(db, bytes)));
         }
     });
 }

@@ -255,7 +255,7 @@ impl<'s> Applier<'s> {
     }
 
     fn effect(&mut self, effect: &Effect<'_>) -> anyhow::Result<()> {
-        let Some(row) = dispatch::find(effect.args) else {
+        let Some(row) = dispatch::find_declared(effect.args) else {
             bail!(
                 "the log at offset {} holds an unknown command: {:?}",
                 effect.place.end,

@@ -118,7 +118,8 @@ pub(super) fn kill(ctx: &mut SessionCtx<'_>) -> Next {
     let me = ctx.session.info.id;
     let (mut killed, mut suicide) = (0, false);
     for client in ctx.server.clients.all() {
-        if !filter.fits(&client, me, ctx.now) {
+        // Of one who was killed only the end of its task is still to come.
+        if client.is_killed() || !filter.fits(&client, me, ctx.now) {
             continue;
         }
         killed += 1;

@@ -35,7 +35,10 @@ fn named(name: &[u8]) -> Option<&'static Command> {
     if container.len() == name.len() {
         return Some(command);
     }
-    command.subcommands.iter().find(|sub| sub.name.as_bytes().eq_ignore_ascii_case(name))
+    command
+        .subcommands
+        .iter()
+        .find(|sub| sub.name.as_bytes().eq_ignore_ascii_case(name))
 }
 
 pub(super) fn info(ctx: &mut SessionCtx<'_>) -> Next {
@@ -78,12 +81,18 @@ fn info_of(out: &mut Encoder<'_>, command: &Command) {
     out.integer(step as i64);
     let categories = describe::categories(command);
     out.set(categories.len());
-    categories.iter().for_each(|category| out.simple(format!("@{category}")));
+    categories
+        .iter()
+        .for_each(|category| out.simple(format!("@{category}")));
     // Tips: none are given.
     out.set(0);
     out.set(command.keys.len());
     command.keys.iter().for_each(|spec| key_spec(out, spec));
-    out.set(command.subcommands.len());
+    // An empty set, but an array of subcommands: so Redis has it.
+    match command.subcommands.len() {
+        0 => out.set(0),
+        count => out.array(count),
+    }
     command.subcommands.iter().for_each(|sub| info_of(out, sub));
 }
 
@@ -97,9 +106,21 @@ fn key_spec(out: &mut Encoder<'_>, spec: &KeySpec) {
     out.bulk("find_keys");
     match spec.find {
         Find::Range { last, step } => {
-            search(out, "range", &[("lastkey", i64::from(last)), ("keystep", step as i64), ("limit", 0)]);
+            search(
+                out,
+                "range",
+                &[
+                    ("lastkey", i64::from(last)),
+                    ("keystep", step as i64),
+                    ("limit", 0),
+                ],
+            );
         }
-        Find::Count => search(out, "keynum", &[("keynumidx", 0), ("firstkey", 1), ("keystep", 1)]),
+        Find::Count => search(
+            out,
+            "keynum",
+            &[("keynumidx", 0), ("firstkey", 1), ("keystep", 1)],
+        ),
     }
 }
 
@@ -118,7 +139,9 @@ fn search(out: &mut Encoder<'_>, kind: &str, numbers: &[(&str, i64)]) {
 /// A pair of COMMAND DOCS: name and description.
 fn docs_of(out: &mut Encoder<'_>, command: &Command) {
     out.bulk(command.name);
-    out.map(4 + usize::from(!command.args.is_empty()) + usize::from(!command.subcommands.is_empty()));
+    out.map(
+        4 + usize::from(!command.args.is_empty()) + usize::from(!command.subcommands.is_empty()),
+    );
     for (name, text) in [
         ("summary", command.summary),
         ("since", command.since),
@@ -147,8 +170,14 @@ fn arguments(out: &mut Encoder<'_>, args: &[ArgSpec], next_key: &mut usize, spec
             *next_key += 1;
             (*next_key - 1).min(specs - 1)
         });
-        let optional = [arg.token.is_some(), arg.since.is_some(), !arg.flags.is_empty(), !arg.args.is_empty()];
-        let pairs = 2 + optional.iter().filter(|there| **there).count() + usize::from(key_spec.is_some());
+        let optional = [
+            arg.token.is_some(),
+            arg.since.is_some(),
+            !arg.flags.is_empty(),
+            !arg.args.is_empty(),
+        ];
+        let pairs =
+            2 + optional.iter().filter(|there| **there).count() + usize::from(key_spec.is_some());
         out.map(pairs);
         pair(out, "name", arg.name);
         pair(out, "type", arg.kind);
@@ -193,8 +222,12 @@ impl Filter<'_> {
         match self {
             Filter::All => true,
             Filter::Nothing => false,
-            Filter::Category(wanted) => describe::categories(command).iter().any(|name| args::is(wanted, name)),
-            Filter::Pattern(pattern) => glob::matches(pattern, command.name.as_bytes(), Case::Ignored),
+            Filter::Category(wanted) => describe::categories(command)
+                .iter()
+                .any(|name| args::is(wanted, name)),
+            Filter::Pattern(pattern) => {
+                glob::matches(pattern, command.name.as_bytes(), Case::Ignored)
+            }
         }
     }
 }
@@ -216,8 +249,12 @@ pub(super) fn list(ctx: &mut SessionCtx<'_>) -> Next {
         }
         _ => return errors::SYNTAX.into(),
     };
-    let with_subcommands = all().flat_map(|command| std::iter::once(command).chain(command.subcommands));
-    let names: Vec<&str> = with_subcommands.filter(|c| filter.passes(c)).map(|c| c.name).collect();
+    let with_subcommands =
+        all().flat_map(|command| std::iter::once(command).chain(command.subcommands));
+    let names: Vec<&str> = with_subcommands
+        .filter(|c| filter.passes(c))
+        .map(|c| c.name)
+        .collect();
     ctx.out.array(names.len());
     names.iter().for_each(|name| ctx.out.bulk(name));
     Next::Done
@@ -265,7 +302,10 @@ fn keys<'a>(ctx: &SessionCtx<'a>) -> Result<Vec<KeyWithFlags<'a>>, Error> {
     let mut keys = Vec::new();
     for spec in command.keys {
         let fits = spec.for_each_index(&call, |index| {
-            keys.push((call.get(index).unwrap_or_default(), describe::key_flags(command, spec, &call)));
+            keys.push((
+                call.get(index).unwrap_or_default(),
+                describe::key_flags(command, spec, &call),
+            ));
         });
         if !fits {
             return Err(INVALID_ARGUMENTS);

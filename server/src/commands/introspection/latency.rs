@@ -13,7 +13,8 @@ pub(super) fn latest(ctx: &mut SessionCtx<'_>) -> Next {
         let last = event.spikes.back();
         ctx.out.array(4);
         ctx.out.bulk(name);
-        ctx.out.integer(last.map_or(0, |spike| spike.unix_seconds as i64));
+        ctx.out
+            .integer(last.map_or(0, |spike| spike.unix_seconds as i64));
         ctx.out.integer(last.map_or(0, |spike| spike.ms as i64));
         ctx.out.integer(event.max_ms as i64);
     }
@@ -23,7 +24,9 @@ pub(super) fn latest(ctx: &mut SessionCtx<'_>) -> Next {
 pub(super) fn history(ctx: &mut SessionCtx<'_>) -> Next {
     let wanted = ctx.args.get(2).unwrap_or_default().to_ascii_lowercase();
     let events = ctx.server.latency.events();
-    let event = events.into_iter().find(|(name, _)| name.as_bytes() == wanted);
+    let event = events
+        .into_iter()
+        .find(|(name, _)| name.as_bytes() == wanted);
     let spikes = event.map(|(_, event)| event.spikes).unwrap_or_default();
     ctx.out.array(spikes.len());
     for spike in spikes {
@@ -47,13 +50,20 @@ pub(super) fn doctor(ctx: &mut SessionCtx<'_>) -> Next {
     if threshold_ms == 0 {
         text.push_str("Latency is not watched. CONFIG SET latency-monitor-threshold <milliseconds> begins it.\n");
     } else if events.is_empty() {
-        let _ = writeln!(text, "Nothing took {threshold_ms} milliseconds or more since the watch began.");
+        let _ = writeln!(
+            text,
+            "Nothing took {threshold_ms} milliseconds or more since the watch began."
+        );
     }
     for (name, event) in events {
         let sum: u64 = event.spikes.iter().map(|spike| spike.ms).sum();
         let count = event.spikes.len();
         let mean = sum / count.max(1) as u64;
-        let _ = writeln!(text, "{name}: {count} spikes, {mean} ms on average, {} ms at worst.", event.max_ms);
+        let _ = writeln!(
+            text,
+            "{name}: {count} spikes, {mean} ms on average, {} ms at worst.",
+            event.max_ms
+        );
     }
     ctx.out.verbatim(*b"txt", text);
     Next::Done
@@ -69,8 +79,13 @@ pub(super) fn histogram(ctx: &mut SessionCtx<'_>) -> Next {
         };
         wanted.is_empty() || wanted.iter().any(names)
     };
-    let found: Vec<(&str, Distribution)> =
-        ctx.server.stats.latencies().into_iter().filter(|(name, _)| is_wanted(name)).collect();
+    let found: Vec<(&str, Distribution)> = ctx
+        .server
+        .stats
+        .latencies()
+        .into_iter()
+        .filter(|(name, _)| is_wanted(name))
+        .collect();
     ctx.out.map(found.len());
     for (name, distribution) in found {
         let steps = distribution.cumulative_by_power();

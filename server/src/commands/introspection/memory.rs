@@ -14,7 +14,11 @@ use crate::session::{Next, SessionCtx};
 pub(super) fn usage(ctx: &mut SessionCtx<'_>) -> Next {
     let samples = match ctx.args.len() {
         3 => Ok(0),
-        5 if ctx.args.get(3).is_some_and(|word| args::is(word, "SAMPLES")) => {
+        5 if ctx
+            .args
+            .get(3)
+            .is_some_and(|word| args::is(word, "SAMPLES")) =>
+        {
             args::integer(ctx.args.get(4).unwrap_or_default())
         }
         _ => return errors::SYNTAX.into(),
@@ -26,11 +30,13 @@ pub(super) fn usage(ctx: &mut SessionCtx<'_>) -> Next {
     }
     let (server, db) = (Arc::clone(ctx.server), ctx.session.db);
     let key = ctx.args.get(2).unwrap_or_default().to_vec();
-    Next::work(move |out| match server.store.memory_usage(&server.store.key(db, &key)) {
-        Ok(Some(bytes)) => out.integer(bytes as i64),
-        Ok(None) => out.null(),
-        Err(error) => out.error(errors::store_failed(&error).0.as_bytes()),
-    })
+    Next::work(
+        move |out| match server.store.memory_usage(&server.store.key(db, &key)) {
+            Ok(Some(bytes)) => out.integer(bytes as i64),
+            Ok(None) => out.null(),
+            Err(error) => out.error(errors::store_failed(&error).0.as_bytes()),
+        },
+    )
 }
 
 pub(super) fn purge(_: &mut SessionCtx<'_>) -> Next {
@@ -64,9 +70,15 @@ fn diagnosis(server: &Server) -> String {
         text.push_str(" * Fragmentation: the process holds over 140 % of what is allocated. MEMORY PURGE may help.\n");
     }
     if stats.maxmemory_bytes > 0 && stats.used_memory_bytes > stats.maxmemory_bytes {
-        text.push_str(" * Budget: more than maxmemory is in use; the disk may be too slow for the writes.\n");
+        text.push_str(
+            " * Budget: more than maxmemory is in use; the disk may be too slow for the writes.\n",
+        );
     }
-    if text.is_empty() { "Nothing is wrong with the use of memory.\n".to_owned() } else { text }
+    if text.is_empty() {
+        "Nothing is wrong with the use of memory.\n".to_owned()
+    } else {
+        text
+    }
 }
 
 pub(super) fn stats(ctx: &mut SessionCtx<'_>) -> Next {
@@ -84,7 +96,8 @@ fn write_stats(out: &mut Encoder<'_>, server: &Server) {
     let stats = server.store.stats();
     let allocator = allocator::figures();
     let (used, resident) = (stats.used_memory_bytes, stats.resident_memory_bytes);
-    let overhead = stats.hot_table_bytes + stats.cold.memory_bytes() + server.clients.memory_bytes();
+    let overhead =
+        stats.hot_table_bytes + stats.cold.memory_bytes() + server.clients.memory_bytes();
     let dataset = used.saturating_sub(overhead);
     let keys = stats.hot_entries + stats.cold_only_keys;
     let ratio = |a: u64, b: u64| Ratio(a as f64 / b.max(1) as f64);
@@ -101,19 +114,43 @@ fn write_stats(out: &mut Encoder<'_>, server: &Server) {
         ("functions.caches", Bytes(0)),
         ("overhead.total", Bytes(overhead)),
         ("keys.count", Bytes(keys)),
-        ("keys.bytes-per-key", Bytes(dataset / stats.hot_entries.max(1))),
+        (
+            "keys.bytes-per-key",
+            Bytes(dataset / stats.hot_entries.max(1)),
+        ),
         ("dataset.bytes", Bytes(dataset)),
-        ("dataset.percentage", Ratio(dataset as f64 * 100.0 / used.max(1) as f64)),
-        ("peak.percentage", Ratio(used as f64 * 100.0 / stats.peak_memory_bytes.max(1) as f64)),
+        (
+            "dataset.percentage",
+            Ratio(dataset as f64 * 100.0 / used.max(1) as f64),
+        ),
+        (
+            "peak.percentage",
+            Ratio(used as f64 * 100.0 / stats.peak_memory_bytes.max(1) as f64),
+        ),
         ("allocator.allocated", Bytes(allocator.allocated)),
         ("allocator.active", Bytes(allocator.active)),
         ("allocator.resident", Bytes(allocator.resident)),
-        ("allocator-fragmentation.ratio", ratio(allocator.active, allocator.allocated)),
-        ("allocator-fragmentation.bytes", Bytes(allocator.active.saturating_sub(allocator.allocated))),
-        ("allocator-rss.ratio", ratio(allocator.resident, allocator.active)),
-        ("allocator-rss.bytes", Bytes(allocator.resident.saturating_sub(allocator.active))),
+        (
+            "allocator-fragmentation.ratio",
+            ratio(allocator.active, allocator.allocated),
+        ),
+        (
+            "allocator-fragmentation.bytes",
+            Bytes(allocator.active.saturating_sub(allocator.allocated)),
+        ),
+        (
+            "allocator-rss.ratio",
+            ratio(allocator.resident, allocator.active),
+        ),
+        (
+            "allocator-rss.bytes",
+            Bytes(allocator.resident.saturating_sub(allocator.active)),
+        ),
         ("rss-overhead.ratio", ratio(resident, allocator.resident)),
-        ("rss-overhead.bytes", Bytes(resident.saturating_sub(allocator.resident))),
+        (
+            "rss-overhead.bytes",
+            Bytes(resident.saturating_sub(allocator.resident)),
+        ),
         ("fragmentation", ratio(resident, used)),
         ("fragmentation.bytes", Bytes(resident.saturating_sub(used))),
         ("cold.memtables", Bytes(stats.cold.memtable_bytes)),

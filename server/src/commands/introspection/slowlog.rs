@@ -5,12 +5,14 @@ use crate::errors::Error;
 use crate::session::{Next, SessionCtx};
 
 const BAD_COUNT: Error = Error::new("ERR count should be greater than or equal to -1");
+const TOO_MANY: Error =
+    Error::new("ERR unknown subcommand or wrong number of arguments for 'get'. Try SLOWLOG HELP.");
 const DEFAULT_COUNT: usize = 10;
 
 pub(super) fn get(ctx: &mut SessionCtx<'_>) -> Next {
     let count = match ctx.args.get(2) {
         None => DEFAULT_COUNT,
-        Some(_) if ctx.args.len() > 3 => return crate::errors::SYNTAX.into(),
+        Some(_) if ctx.args.len() > 3 => return TOO_MANY.into(),
         Some(text) => match args::integer(text) {
             Ok(-1) => usize::MAX,
             Ok(count) if count >= 0 => count as usize,

@@ -16,7 +16,9 @@ const INVALID_SECOND_DB: Error = Error::new("ERR invalid second DB index");
 /// back behind the scenes.
 fn check_mode(ctx: &KeyspaceCtx<'_>) -> Result<(), Error> {
     match ctx.args.get(1) {
-        Some(mode) if ctx.args.len() > 2 || !(args::is(mode, "ASYNC") || args::is(mode, "SYNC")) => {
+        Some(mode)
+            if ctx.args.len() > 2 || !(args::is(mode, "ASYNC") || args::is(mode, "SYNC")) =>
+        {
             Err(errors::SYNTAX)
         }
         _ => Ok(()),
@@ -25,7 +27,8 @@ fn check_mode(ctx: &KeyspaceCtx<'_>) -> Result<(), Error> {
 
 pub(super) fn flushdb(ctx: &mut KeyspaceCtx<'_>) -> Outcome {
     check_mode(ctx)?;
-    ctx.effects.map_change(ctx.db, &[b"FLUSHDB"], MapChange::Flush(vec![ctx.db]));
+    ctx.effects
+        .map_change(ctx.db, &[b"FLUSHDB"], MapChange::Flush(vec![ctx.db]));
     ctx.out.ok();
     Ok(())
 }
@@ -33,7 +36,8 @@ pub(super) fn flushdb(ctx: &mut KeyspaceCtx<'_>) -> Outcome {
 pub(super) fn flushall(ctx: &mut KeyspaceCtx<'_>) -> Outcome {
     check_mode(ctx)?;
     let all = (0..ctx.server.config.peek().databases).collect();
-    ctx.effects.map_change(ctx.db, &[b"FLUSHALL"], MapChange::Flush(all));
+    ctx.effects
+        .map_change(ctx.db, &[b"FLUSHALL"], MapChange::Flush(all));
     ctx.out.ok();
     Ok(())
 }
@@ -45,12 +49,22 @@ pub(super) fn swapdb(ctx: &mut KeyspaceCtx<'_>) -> Outcome {
         args::int32(text).map_err(|_| invalid)
     };
     let (a, b) = (number(1, INVALID_FIRST_DB)?, number(2, INVALID_SECOND_DB)?);
-    let known = |db: i32| u32::try_from(db).ok().filter(|db| *db < databases).ok_or(errors::DB_OUT_OF_RANGE);
+    let known = |db: i32| {
+        u32::try_from(db)
+            .ok()
+            .filter(|db| *db < databases)
+            .ok_or(errors::DB_OUT_OF_RANGE)
+    };
     let (a, b) = (known(a)?, known(b)?);
     if a != b {
         let (mut first, mut second) = (itoa::Buffer::new(), itoa::Buffer::new());
-        let words: [&[u8]; 3] = [b"SWAPDB", first.format(a).as_bytes(), second.format(b).as_bytes()];
-        ctx.effects.map_change(ctx.db, &words, MapChange::Swap(a, b));
+        let words: [&[u8]; 3] = [
+            b"SWAPDB",
+            first.format(a).as_bytes(),
+            second.format(b).as_bytes(),
+        ];
+        ctx.effects
+            .map_change(ctx.db, &words, MapChange::Swap(a, b));
     }
     ctx.out.ok();
     Ok(())

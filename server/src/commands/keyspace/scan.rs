@@ -70,13 +70,20 @@ struct Options<'a> {
 
 impl<'a> Options<'a> {
     fn parse(mut words: Cursor<'a>) -> Result<Self, Error> {
-        let mut options = Options { pattern: None, count: DEFAULT_COUNT, kind: None };
+        let mut options = Options {
+            pattern: None,
+            count: DEFAULT_COUNT,
+            kind: None,
+        };
         while let Some(word) = words.next() {
             if args::is(word, "MATCH") {
                 options.pattern = pattern(words.value()?);
             } else if args::is(word, "COUNT") {
                 let count = args::integer(words.value()?)?;
-                options.count = usize::try_from(count).ok().filter(|n| *n > 0).ok_or(errors::SYNTAX)?;
+                options.count = usize::try_from(count)
+                    .ok()
+                    .filter(|n| *n > 0)
+                    .ok_or(errors::SYNTAX)?;
             } else if args::is(word, "TYPE") {
                 options.kind = Some(words.value()?);
             } else {
@@ -87,17 +94,12 @@ impl<'a> Options<'a> {
     }
 }
 
-/// A cursor as a client gives it back: what C's `strtoul` reads, without blanks around it.
+/// A cursor as a client gives it back: an unsigned number and nothing else.
 fn cursor(text: &[u8]) -> Result<u64, Error> {
-    let text = std::str::from_utf8(text).map_err(|_| INVALID_CURSOR)?;
-    if text.is_empty() {
-        return Ok(0);
-    }
-    match text.strip_prefix('-') {
-        Some(digits) if !digits.starts_with('+') => digits.parse().map(u64::wrapping_neg),
-        _ => text.parse(),
-    }
-    .map_err(|_| INVALID_CURSOR)
+    std::str::from_utf8(text)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or(INVALID_CURSOR)
 }
 
 pub(super) fn scan(ctx: &mut KeyspaceCtx<'_>) -> Outcome {
@@ -105,12 +107,17 @@ pub(super) fn scan(ctx: &mut KeyspaceCtx<'_>) -> Outcome {
     let options = Options::parse(Cursor::at(ctx.args, 2))?;
     let ns = ctx.server.store.namespace(ctx.db);
     let mut found: Vec<Vec<u8>> = Vec::new();
-    let next = ctx.server.store.scan(ns, from, options.count, &mut |key, kind| {
-        let of_kind = options.kind.is_none_or(|name| args::is(name, type_name(kind)));
-        if of_kind && passes(options.pattern, key) {
-            found.push(key.to_vec());
-        }
-    });
+    let next = ctx
+        .server
+        .store
+        .scan(ns, from, options.count, &mut |key, kind| {
+            let of_kind = options
+                .kind
+                .is_none_or(|name| args::is(name, type_name(kind)));
+            if of_kind && passes(options.pattern, key) {
+                found.push(key.to_vec());
+            }
+        });
     let next = next.map_err(|error| failed(&error))?;
     ctx.out.array(2);
     ctx.out.bulk(next.to_string());
@@ -123,14 +130,18 @@ pub(super) fn scan(ctx: &mut KeyspaceCtx<'_>) -> Outcome {
 
 pub(super) fn randomkey(ctx: &mut KeyspaceCtx<'_>) -> Outcome {
     let store = &ctx.server.store;
-    let key = store.random_key(store.namespace(ctx.db)).map_err(|error| failed(&error))?;
+    let key = store
+        .random_key(store.namespace(ctx.db))
+        .map_err(|error| failed(&error))?;
     ctx.out.bulk_or_null(key);
     Ok(())
 }
 
 pub(super) fn dbsize(ctx: &mut KeyspaceCtx<'_>) -> Outcome {
     let store = &ctx.server.store;
-    let size = store.dbsize(store.namespace(ctx.db)).map_err(|error| failed(&error))?;
+    let size = store
+        .dbsize(store.namespace(ctx.db))
+        .map_err(|error| failed(&error))?;
     ctx.out.integer(size as i64);
     Ok(())
 }
@@ -140,16 +151,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cursors_are_read_as_redis_reads_them() {
-        // The answers of a redis-server 7.0 to the same cursors.
+    fn cursors_are_unsigned_numbers() {
+        // What Redis 8 takes, which no longer reads "" as 0 and -1 as the largest number, as 7.0 did.
         for (text, expected) in [
             ("0", Some(0)),
             ("18446744073709551615", Some(u64::MAX)),
             ("18446744073709551616", None),
-            ("-1", Some(u64::MAX)),
+            ("-1", None),
             ("x", None),
             (" 1", None),
-            ("", Some(0)),
+            ("", None),
             ("1 ", None),
             ("+1", Some(1)),
         ] {

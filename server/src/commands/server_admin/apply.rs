@@ -18,11 +18,19 @@ pub fn retention(settings: &Settings) -> Retention {
 
 /// Applies what changed. A topic that is missing here is read from the settings at each use.
 pub(super) fn apply(server: &Server, settings: &Settings, topics: &[Topic]) {
-    let store_topics =
-        [Topic::Memory, Topic::Frequency, Topic::Expiry, Topic::Checkpoint, Topic::Disk, Topic::Warmup];
+    let store_topics = [
+        Topic::Memory,
+        Topic::Frequency,
+        Topic::Expiry,
+        Topic::Checkpoint,
+        Topic::Disk,
+        Topic::Warmup,
+    ];
     if topics.iter().any(|topic| store_topics.contains(topic)) {
         let active_expire = server.store.limits().active_expire;
-        server.store.reconfigure(store_limits(settings, active_expire));
+        server
+            .store
+            .reconfigure(store_limits(settings, active_expire));
     }
     if let Some(binlog) = &server.binlog {
         if topics.contains(&Topic::Fsync) {

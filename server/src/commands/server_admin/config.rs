@@ -22,10 +22,20 @@ pub(super) fn get(ctx: &mut SessionCtx<'_>) -> Next {
 
 /// Where a client connects from, as `local` in the configuration means it.
 pub(super) fn origin(client: &ClientInfo) -> Origin {
-    let host = client.addr.rsplit_once(':').map_or("", |(host, _)| host).trim_matches(['[', ']']);
-    let is_loopback = host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    let host = client
+        .addr
+        .rsplit_once(':')
+        .map_or("", |(host, _)| host)
+        .trim_matches(['[', ']']);
+    let is_loopback = host
+        .parse::<std::net::IpAddr>()
+        .is_ok_and(|ip| ip.is_loopback());
     let is_unix = client.flags.load(Ordering::Relaxed) & flag::UNIX != 0;
-    if is_unix || is_loopback { Origin::Local } else { Origin::Remote }
+    if is_unix || is_loopback {
+        Origin::Local
+    } else {
+        Origin::Remote
+    }
 }
 
 /// New limits may make the caches shrink at once, so this is done on a thread of its own.
@@ -36,15 +46,24 @@ pub(super) fn set(ctx: &mut SessionCtx<'_>) -> Next {
     let words: Vec<Vec<u8>> = ctx.args.iter().skip(2).map(<[u8]>::to_vec).collect();
     let (server, origin) = (Arc::clone(ctx.server), origin(&ctx.session.info));
     Next::work(move |out| {
-        let pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (&pair[0][..], &pair[1][..])).collect();
-        let set = server.config.set_and_apply(&pairs, origin, |_, new, topics| {
-            apply::apply(&server, new, topics);
-            Ok(())
-        });
+        let pairs: Vec<(&[u8], &[u8])> = words
+            .chunks_exact(2)
+            .map(|pair| (&pair[0][..], &pair[1][..]))
+            .collect();
+        let set = server
+            .config
+            .set_and_apply(&pairs, origin, |_, new, topics| {
+                apply::apply(&server, new, topics);
+                Ok(())
+            });
         match set {
             Ok(_) => {
                 for (name, value) in pairs {
-                    let value = if Config::is_secret(name) { b"(redacted)" } else { value };
+                    let value = if Config::is_secret(name) {
+                        b"(redacted)"
+                    } else {
+                        value
+                    };
                     tracing::info!(
                         "CONFIG SET {} {}",
                         String::from_utf8_lossy(name),

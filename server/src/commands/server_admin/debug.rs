@@ -102,15 +102,26 @@ impl Reach {
 }
 
 fn pin(server: &Server, key: &basalt_tiering::Key<'_>, pins: &mut PinSet) -> Result<(), Error> {
-    server.store.pin_blocking(&[*key], pins).map_err(|error| errors::store_failed(&error))
+    server
+        .store
+        .pin_blocking(&[*key], pins)
+        .map_err(|error| errors::store_failed(&error))
 }
 
 pub(super) fn debug(ctx: &mut SessionCtx<'_>) -> Next {
-    if !ctx.server.config.peek().enable_debug_command.allows(origin(&ctx.session.info)) {
+    if !ctx
+        .server
+        .config
+        .peek()
+        .enable_debug_command
+        .allows(origin(&ctx.session.info))
+    {
         return NOT_ALLOWED.into();
     }
     let name = ctx.args.get(1).unwrap_or_default().to_ascii_uppercase();
-    let (argc, at) = (ctx.args.len(), |index: usize| ctx.args.get(index).unwrap_or_default());
+    let (argc, at) = (ctx.args.len(), |index: usize| {
+        ctx.args.get(index).unwrap_or_default()
+    });
     match (&name[..], argc) {
         (b"HELP", 2) => {
             let lines: Vec<String> = HELP.iter().map(|line| (*line).to_owned()).collect();
@@ -126,18 +137,23 @@ pub(super) fn debug(ctx: &mut SessionCtx<'_>) -> Next {
             ctx.server.store.reconfigure(limits);
             ctx.out.ok();
         }
-        (b"ERROR", 3) => return Error::text(String::from_utf8_lossy(at(2)).replace(['\r', '\n'], " ")).into(),
+        (b"ERROR", 3) => {
+            return Error::text(String::from_utf8_lossy(at(2)).replace(['\r', '\n'], " ")).into();
+        }
         (b"LOG", 3) => {
             tracing::warn!("DEBUG LOG: {}", String::from_utf8_lossy(at(2)));
             ctx.out.ok();
         }
         (b"STRINGMATCH-LEN", 4) => {
-            ctx.out.integer(i64::from(glob::matches(at(2), at(3), Case::Matters)));
+            ctx.out
+                .integer(i64::from(glob::matches(at(2), at(3), Case::Matters)));
         }
         _ if NO_OPS.iter().any(|no_op| no_op.as_bytes() == name) => ctx.out.ok(),
         _ => {
             let given = String::from_utf8_lossy(at(1));
-            let text = format!("ERR unknown subcommand or wrong number of arguments for '{given}'. Try DEBUG HELP.");
+            let text = format!(
+                "ERR unknown subcommand or wrong number of arguments for '{given}'. Try DEBUG HELP."
+            );
             return Error::text(text).into();
         }
     }
@@ -145,7 +161,10 @@ pub(super) fn debug(ctx: &mut SessionCtx<'_>) -> Next {
 }
 
 fn reach(ctx: &SessionCtx<'_>) -> Reach {
-    Reach { server: Arc::clone(ctx.server), still: ctx.session.in_exec }
+    Reach {
+        server: Arc::clone(ctx.server),
+        still: ctx.session.in_exec,
+    }
 }
 
 /// Like C's `strtod`, what is no number is zero.
@@ -181,12 +200,23 @@ fn look(ctx: &SessionCtx<'_>, name: &[u8]) -> Next {
     })
 }
 
-fn digests_of_values(reach: &Reach, db: u32, owned: &OwnedArgs, out: &mut Encoder<'_>) -> Result<(), Error> {
+fn digests_of_values(
+    reach: &Reach,
+    db: u32,
+    owned: &OwnedArgs,
+    out: &mut Encoder<'_>,
+) -> Result<(), Error> {
     let args = owned.as_args();
-    let digests: Result<Vec<_>, Error> = args.iter().skip(2).map(|key| digest::value(reach, db, key)).collect();
+    let digests: Result<Vec<_>, Error> = args
+        .iter()
+        .skip(2)
+        .map(|key| digest::value(reach, db, key))
+        .collect();
     let digests = digests?;
     out.array(digests.len());
-    digests.into_iter().for_each(|digest| out.simple(digest.hex()));
+    digests
+        .into_iter()
+        .for_each(|digest| out.simple(digest.hex()));
     Ok(())
 }
 
@@ -214,7 +244,11 @@ fn reload(ctx: &SessionCtx<'_>) -> Next {
     Next::work(move |out| {
         let spilled = server.store.checkpoint().and_then(|()| {
             // Without tiering what is in memory has to stay there.
-            if server.config.peek().tiering { server.store.spill_all().map(drop) } else { Ok(()) }
+            if server.config.peek().tiering {
+                server.store.spill_all().map(drop)
+            } else {
+                Ok(())
+            }
         });
         match spilled {
             Ok(()) => out.ok(),
@@ -226,7 +260,10 @@ fn reload(ctx: &SessionCtx<'_>) -> Next {
 fn populate(ctx: &SessionCtx<'_>) -> Next {
     let positive = |index: usize| match ctx.args.get(index) {
         None => Ok(0),
-        Some(text) => args::integer(text).ok().and_then(|n| u64::try_from(n).ok()).ok_or(NOT_POSITIVE),
+        Some(text) => args::integer(text)
+            .ok()
+            .and_then(|n| u64::try_from(n).ok())
+            .ok_or(NOT_POSITIVE),
     };
     let (count, size) = match (positive(2), positive(4)) {
         (Ok(count), Ok(size)) => (count, size as usize),
@@ -283,7 +320,9 @@ fn await_room(server: &Server) -> Result<(), Error> {
     loop {
         match server.store.admit_write() {
             Admission::Go => return Ok(()),
-            Admission::Wait if begun.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(1)),
+            Admission::Wait if begun.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(1))
+            }
             Admission::Wait | Admission::OutOfMemory => return Err(errors::OUT_OF_MEMORY),
         }
     }

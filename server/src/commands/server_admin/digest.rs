@@ -1,8 +1,8 @@
 //! DEBUG DIGEST and DIGEST-VALUE: twenty bytes that say whether two data sets are the same, computed as Redis
 //! does, so that the result can be held against a redis-server's.
 //!
-//! SHA-1 of each part is mixed into the digest of its key; the digests of keys are combined by exclusive or,
-//! which does not care in what order they come.
+//! SHA-1 of each part is mixed into the digest of its key; the digests of keys, hashed again, are combined by
+//! exclusive or, which does not care in what order they come.
 
 use basalt_tiering::Kind;
 use sha1::{Digest as _, Sha1};
@@ -18,17 +18,17 @@ pub(super) struct Digest([u8; 20]);
 impl Digest {
     /// Parts may come in any order.
     fn xor(&mut self, part: &[u8]) {
-        self.combine(Digest(Sha1::digest(part).into()));
+        let hash = Sha1::digest(part);
+        self.0
+            .iter_mut()
+            .zip(hash)
+            .for_each(|(byte, other)| *byte ^= other);
     }
 
     /// The order of the parts matters.
     fn mix(&mut self, part: &[u8]) {
         self.xor(part);
         self.0 = Sha1::digest(self.0).into();
-    }
-
-    fn combine(&mut self, other: Digest) {
-        self.0.iter_mut().zip(other.0).for_each(|(byte, other)| *byte ^= other);
     }
 
     pub(super) fn hex(self) -> String {
@@ -58,8 +58,10 @@ pub(super) fn dataset(reach: &Reach) -> Result<Digest, Error> {
     let mut total = Digest::default();
     for db in 0..reach.server.config.peek().databases {
         let mut keys: Vec<Vec<u8>> = Vec::new();
-        for_each_key(store, store.namespace(db), &mut |key, _| keys.push(key.to_vec()))
-            .map_err(|error| errors::store_failed(&error))?;
+        for_each_key(store, store.namespace(db), &mut |key, _| {
+            keys.push(key.to_vec())
+        })
+        .map_err(|error| errors::store_failed(&error))?;
         if keys.is_empty() {
             continue;
         }
@@ -69,7 +71,7 @@ pub(super) fn dataset(reach: &Reach) -> Result<Digest, Error> {
             let mut one = Digest::default();
             one.mix(&key);
             if add_value(reach, db, &key, &mut one)? {
-                total.combine(one);
+                total.xor(&one.0);
             }
         }
     }
@@ -84,7 +86,9 @@ pub(super) fn value(reach: &Reach, db: u32, key: &[u8]) -> Result<Digest, Error>
 }
 
 fn add_value(reach: &Reach, db: u32, key: &[u8], digest: &mut Digest) -> Result<bool, Error> {
-    let found = reach.read(db, key, |value| digest.value(value.kind, value.bytes, value.expiry.is_some()))?;
+    let found = reach.read(db, key, |value| {
+        digest.value(value.kind, value.bytes, value.expiry.is_some())
+    })?;
     Ok(found.is_some())
 }
 
@@ -100,7 +104,25 @@ mod tests {
             digest.value(Kind::String, bytes, expires);
             digest.hex()
         };
-        assert_eq!(digest(b"1", true), "5279988c5d1911f474bcbbf2f0a87012d40f8459");
-        assert_eq!(digest(b"12", false), "655ac46b180ad2f61a3cee25f0b1780fa2ec879a");
+        assert_eq!(
+            digest(b"1", true),
+            "5279988c5d1911f474bcbbf2f0a87012d40f8459"
+        );
+        assert_eq!(
+            digest(b"12", false),
+            "655ac46b180ad2f61a3cee25f0b1780fa2ec879a"
+        );
+    }
+
+    #[test]
+    fn keys_are_combined_as_in_redis() {
+        // From DEBUG DIGEST of a redis-server 7.0 that holds `a` = `1` in database 0.
+        let mut total = Digest::default();
+        total.mix(&0u32.to_be_bytes());
+        let mut one = Digest::default();
+        one.mix(b"a");
+        one.value(Kind::String, b"1", false);
+        total.xor(&one.0);
+        assert_eq!(total.hex(), "943d800368fb9c0e951138f1bc0e313ac769d91f");
     }
 }

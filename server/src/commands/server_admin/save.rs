@@ -32,7 +32,10 @@ pub(super) fn bgsave(ctx: &mut SessionCtx<'_>) -> Next {
     }
     // A failure is logged and shown by INFO, as the client has long been answered.
     let work = move || drop(server.saves.run(&server));
-    if let Err(error) = std::thread::Builder::new().name("bgsave".into()).spawn(work) {
+    if let Err(error) = std::thread::Builder::new()
+        .name("bgsave".into())
+        .spawn(work)
+    {
         return Error::text(format!("ERR no thread for the checkpoint: {error}")).into();
     }
     ctx.out.simple("Background saving started");
@@ -43,9 +46,15 @@ pub(super) fn bgsave(ctx: &mut SessionCtx<'_>) -> Next {
 /// one before it can be compressed and, once retention allows it, go.
 pub(super) fn bgrewriteaof(ctx: &mut SessionCtx<'_>) -> Next {
     let server = Arc::clone(ctx.server);
-    Next::work(move |out| match server.binlog.as_ref().map_or(Ok(()), |binlog| binlog.rotate()) {
-        Ok(()) => out.simple("Background append only file rewriting started"),
-        Err(error) => out.error(errors::store_failed(&error).0.as_bytes()),
+    Next::work(move |out| {
+        match server
+            .binlog
+            .as_ref()
+            .map_or(Ok(()), |binlog| binlog.rotate())
+        {
+            Ok(()) => out.simple("Background append only file rewriting started"),
+            Err(error) => out.error(errors::store_failed(&error).0.as_bytes()),
+        }
     })
 }
 

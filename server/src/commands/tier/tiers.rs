@@ -62,7 +62,11 @@ fn with_keys(
     let owned: OwnedArgs = ctx.args.to_owned_args();
     Next::work(move |out| {
         let args = owned.as_args();
-        let keys: Vec<Key<'_>> = args.iter().skip(2).map(|key| server.store.key(db, key)).collect();
+        let keys: Vec<Key<'_>> = args
+            .iter()
+            .skip(2)
+            .map(|key| server.store.key(db, key))
+            .collect();
         match work(&server, &keys) {
             Ok(count) => out.integer(count as i64),
             Err(error) => out.error(errors::store_failed(&error).0.as_bytes()),
@@ -76,7 +80,9 @@ pub(super) fn spill(ctx: &mut SessionCtx<'_>) -> Next {
     }
     let all = ctx.args.len() == 3 && ctx.args.get(2).is_some_and(|word| args::is(word, "ALL"));
     if all {
-        return with_keys(ctx, |server, _| server.store.spill_all().map(|count| count as usize));
+        return with_keys(ctx, |server, _| {
+            server.store.spill_all().map(|count| count as usize)
+        });
     }
     with_keys(ctx, |server, keys| server.store.spill(keys))
 }
