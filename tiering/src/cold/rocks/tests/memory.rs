@@ -8,7 +8,10 @@ const KEYS: u64 = 2_000_000;
 fn allocated_bytes() -> u64 {
     tikv_jemalloc_ctl::epoch::advance().unwrap();
     let bytes = tikv_jemalloc_ctl::stats::allocated::read().unwrap();
-    assert!(bytes > 1 << 16, "jemalloc is not the allocator of this process");
+    assert!(
+        bytes > 1 << 16,
+        "jemalloc is not the allocator of this process"
+    );
     bytes as u64
 }
 
