@@ -28,8 +28,8 @@ pub static MALLOC_CONF: &[u8] = b"dirty_decay_ms:0,muzzy_decay_ms:0\0";
 
 static ALONE: Mutex<()> = Mutex::new(());
 
-const ROOM_BYTES: u64 = 8 << 20;
-const VALUE_BYTES: usize = 1000;
+const ROOM_BYTES: u64 = 32 << 20;
+const VALUE_BYTES: usize = 4000;
 const KEYS: u64 = 12_000;
 
 /// What became of writing twice as much as there is room for.
@@ -56,10 +56,7 @@ fn overfill(policy: Policy, durable: bool) -> Outcome {
     let mut options = options(dir.path());
     (options.tiering, options.durable) = (false, durable);
     let driver = Driver::fresh(options);
-    let stats = driver.store.stats();
-    let held = stats
-        .used_memory_bytes
-        .max(stats.resident_memory_bytes * 100 / 112);
+    let held = driver.store.stats().used_memory_bytes;
     driver.limit(|limits| (limits.maxmemory, limits.policy) = (held + ROOM_BYTES, policy));
     let value = [b'v'; VALUE_BYTES];
     let mut refused = 0;
@@ -165,7 +162,7 @@ fn volatile_policies_evict_only_keys_with_an_expiry_and_then_refuse() {
             assert_eq!(left + outcome.evicted as u64 + outcome.refused, KEYS);
             let lasting = outcome.left.iter().filter(|n| !volatile(**n)).count();
             assert!(
-                lasting > 2500,
+                lasting > 1500,
                 "only {lasting} keys without an expiry are left: {policy:?}"
             );
         }
