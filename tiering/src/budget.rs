@@ -91,12 +91,14 @@ pub enum Admission {
     OutOfMemory = 2,
 }
 
-/// Above this share of the budget (in percent) the housekeeper frees memory …
-const HIGH_PERCENT: u64 = 96;
-/// … down to this share.
-const LOW_PERCENT: u64 = 93;
-/// Reads promote freely below this share.
-const ROOMY_PERCENT: u64 = 88;
+/// Kept free for what comes and goes unasked (compactions, buffers): this share of the budget, in percent …
+const HEADROOM_PERCENT: u64 = 4;
+/// … but at least this much, if that is at most a quarter of the budget.
+const HEADROOM_BYTES: u64 = 24 << 20;
+/// Once memory is freed, this much more than necessary, in percent of the budget.
+const SLACK_PERCENT: u64 = 3;
+/// Reads promote freely while this much more is free, in percent of the budget.
+const ROOMY_PERCENT: u64 = 5;
 /// What the allocator holds from the system may be this share of the budget; beyond it freed pages are returned
 /// at once, and what fragmentation keeps is taken off the budget.
 const RESIDENT_PERCENT: u64 = 106;
@@ -277,20 +279,23 @@ impl Budget {
     pub(crate) fn excess(&self) -> u64 {
         let max = self.max.load(Relaxed);
         let charged = self.charged();
-        if max == 0 || charged <= self.mark(HIGH_PERCENT) {
+        if max == 0 || charged <= max - self.headroom() {
             return 0;
         }
-        charged - self.mark(LOW_PERCENT)
+        charged - self.low_mark()
     }
 
-    fn mark(&self, percent: u64) -> u64 {
-        // Memory-only mode evicts at the limit itself, as Redis does.
-        let percent = if self.tiering {
-            percent
-        } else {
-            percent.max(100)
-        };
-        self.max.load(Relaxed) / 100 * percent
+    /// Memory-only mode has none: it evicts at the limit itself, as Redis does.
+    fn headroom(&self) -> u64 {
+        let max = self.max.load(Relaxed);
+        if self.tiering { (max / 100 * HEADROOM_PERCENT).max(HEADROOM_BYTES.min(max / 4)) } else { 0 }
+    }
+
+    /// Memory is freed down to this.
+    fn low_mark(&self) -> u64 {
+        let max = self.max.load(Relaxed);
+        let slack = if self.tiering { max / 100 * SLACK_PERCENT } else { 0 };
+        max - self.headroom() - slack
     }
 
     /// Notes whether the last round could free anything.
@@ -315,7 +320,8 @@ impl Budget {
     /// Sets the admission after a sample or a round, and wakes the writers that wait.
     pub(crate) fn judge(&self) {
         let max = self.max.load(Relaxed);
-        let over = max != 0 && self.charged() > max;
+        // Writers stop half-way into the headroom.
+        let over = max != 0 && self.charged() > max - self.headroom() / 2;
         let frees_nothing = *self.policy.lock() == Policy::NoEviction;
         let admission = if self.tiering {
             match (self.disk_full.load(Relaxed), over, self.is_exhausted()) {
@@ -357,7 +363,7 @@ impl Budget {
     /// Time until the next look at the allocator: the nearer the limit, the sooner.
     pub(crate) fn pause(&self) -> Duration {
         let max = self.max.load(Relaxed);
-        let near = max != 0 && self.charged() > self.mark(80);
+        let near = max != 0 && self.charged() > max / 100 * 80;
         Duration::from_millis(if near { 2 } else { 20 })
     }
 
@@ -370,6 +376,15 @@ impl Budget {
         *urgent = false;
     }
 
+    /// The part of the log that recovery may replay into memory without exceeding the budget.
+    pub(crate) fn replay_bytes(&self) -> u64 {
+        const LEAST: u64 = 16 << 20;
+        match self.max.load(Relaxed) {
+            0 => u64::MAX,
+            max => (max / 4).max(LEAST),
+        }
+    }
+
     /// Whether a cold key with this counter, touched so often lately, is kept in memory when read.
     pub(crate) fn admits(&self, counter: u8, touches: u8) -> bool {
         self.is_roomy() || (touches >= 2 && counter >= self.threshold.load(Relaxed))
@@ -378,7 +393,7 @@ impl Budget {
     /// True while reads promote freely.
     pub(crate) fn is_roomy(&self) -> bool {
         let max = self.max.load(Relaxed);
-        max == 0 || self.charged() < max / 100 * ROOMY_PERCENT
+        max == 0 || self.charged() < self.low_mark() - max / 100 * ROOMY_PERCENT
     }
 
     /// LFU counter at which entries were last let go.

@@ -381,12 +381,13 @@ impl Inner {
     /// Cleans what is due and checkpoints when the replay offset is to move.
     fn continue_checkpoint(&self) -> Result<(), StoreError> {
         let limits = self.limits();
+        let replay_limit_bytes = limits.replay_limit_bytes.min(self.budget.replay_bytes());
         let end = self.host().log_end();
         let now = UnixMs::now();
         let by_time = self
             .checkpointer
             .note_end(now, end, limits.checkpoint_interval_ms);
-        let by_bytes = Offset(end.0.saturating_sub(limits.replay_limit_bytes / 2));
+        let by_bytes = Offset(end.0.saturating_sub(replay_limit_bytes / 2));
         let target = by_time.max(by_bytes);
         let persisted = self.checkpointer.persisted();
         if target <= persisted && end == persisted {
@@ -395,7 +396,7 @@ impl Inner {
         self.clean(target)?;
         let since_flush = self.checkpointer.last_flush.lock().0.elapsed();
         let behind = end.0 - persisted.0.min(end.0);
-        if since_flush >= interval(self) || behind > limits.replay_limit_bytes * 3 / 4 {
+        if since_flush >= interval(self) || behind > replay_limit_bytes * 3 / 4 {
             self.persist()?;
         }
         Ok(())

@@ -28,16 +28,17 @@ impl Inner {
         self.host().with_gate(&mut || {
             while freed < bytes.min(PORTION) {
                 match self.evict_one(limits.policy, limits.samples.max(1)) {
-                    0 => break,
-                    size => freed += size,
+                    None => break,
+                    Some(size) => freed += size,
                 }
             }
         });
         freed
     }
 
-    /// Deletes the best victim of a sample; returns its size.
-    fn evict_one(&self, policy: Policy, samples: usize) -> u64 {
+    /// Deletes the best victim of a sample; returns its size (zero if someone else deleted it first), or
+    /// `None` if there is no key that may go.
+    fn evict_one(&self, policy: Policy, samples: usize) -> Option<u64> {
         let start = fast_random_u64() as usize % SLOTS;
         let mut tried = 0;
         let mut best: Option<(u64, Slot, KeyHash)> = None;
@@ -69,7 +70,7 @@ impl Inner {
                 }
             }
         }
-        best.map_or(0, |(_, slot, hash)| self.evict_entry(slot, hash))
+        best.map(|(_, slot, hash)| self.evict_entry(slot, hash))
     }
 
     /// What goes first has the least rank.

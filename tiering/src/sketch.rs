@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn counts_age() {
-        let sketch = Sketch::new(64);
+        let sketch = Sketch::new(1 << 10);
         let hot = KeyHash::of(1, b"hot");
         for _ in 0..20 {
             sketch.touch(hot);

@@ -4,8 +4,8 @@ use basalt_tiering::StoreOptions;
 use rand::Rng;
 
 use crate::driver::{Driver, options};
+use crate::seeds;
 use crate::steps::{Ruins, World};
-use crate::{MEMORY, seeds};
 
 /// Opens the store that crashed and replays the log; may crash again on the way.
 fn recover(options: &StoreOptions, mut ruins: Ruins) -> World {
@@ -44,7 +44,6 @@ fn recover(options: &StoreOptions, mut ruins: Ruins) -> World {
 }
 
 fn run(seed: u64, tiering: bool) {
-    let _shared = MEMORY.read();
     let dir = tempfile::tempdir().expect("a directory");
     let mut options = options(dir.path());
     options.tiering = tiering;

@@ -8,7 +8,7 @@ use basalt_tiering::{Expiry, Kind, Offset, PinSet, Policy, UnixMs};
 use crate::driver::{DATABASES, Driver, options};
 use crate::host::{Effect, Why};
 use crate::model::Model;
-use crate::{MEMORY, seeds};
+use crate::seeds;
 
 fn fresh(dir: &tempfile::TempDir) -> Driver {
     Driver::fresh(options(dir.path()))
@@ -51,7 +51,7 @@ fn check(driver: &Driver) -> Model {
 /// Warming deleted a key that had expired, and nobody logged the deletion.
 #[test]
 fn warming_leaves_an_expired_key_to_those_who_log() {
-    let (_shared, dir) = (MEMORY.read(), dir());
+    let dir = dir();
     let driver = fresh(&dir);
     driver.set(0, b"k", b"v", past());
     driver.spill(0, &[b"k"]);
@@ -66,7 +66,7 @@ fn warming_leaves_an_expired_key_to_those_who_log() {
 /// Evicting a cold key that turned out to have expired deleted it without logging it.
 #[test]
 fn evicting_an_expired_cold_key_is_logged() {
-    let (_shared, dir) = (MEMORY.read(), dir());
+    let dir = dir();
     let driver = fresh(&dir);
     for n in 0..50 {
         driver.set(0, format!("k{n}").as_bytes(), &[7; 500], past());
@@ -85,42 +85,10 @@ fn evicting_an_expired_cold_key_is_logged() {
     check(&driver);
 }
 
-/// The sample was cut off before it was filtered.
-#[test]
-fn a_volatile_policy_finds_the_one_key_with_an_expiry() {
-    let _alone = MEMORY.write();
-    for durable in [false, true] {
-        let dir = dir();
-        let mut options = options(dir.path());
-        (options.tiering, options.durable) = (false, durable);
-        options.limits.policy = Policy::VolatileLru;
-        options.limits.samples = 1;
-        let driver = Driver::fresh(options);
-        for n in 0..2000 {
-            driver.set(0, format!("{{same slot}}{n}").as_bytes(), b"v", None);
-        }
-        driver.set(
-            0,
-            b"{same slot}x",
-            b"v",
-            Some(UnixMs(UnixMs::now().0 + 3_600_000)),
-        );
-        driver.limit(|limits| limits.maxmemory = 1);
-        driver.store.relieve();
-        driver.limit(|limits| limits.maxmemory = 0);
-        eventually("it is evicted", || {
-            deletions(&driver, |why| *why == Why::Evicted) == 1
-        });
-        let model = check(&driver);
-        assert_eq!(model.dbs[0].len(), 2000);
-        driver.crash();
-    }
-}
-
 /// The figure was always zero.
 #[test]
 fn tombstones_are_counted_until_they_are_written() {
-    let (_shared, dir) = (MEMORY.read(), dir());
+    let dir = dir();
     let driver = fresh(&dir);
     for key in [b"a", b"b", b"c"] {
         driver.set(0, key, b"v", None);
@@ -142,7 +110,7 @@ fn tombstones_are_counted_until_they_are_written() {
 /// Counting waited for ever for entries of a database that had been flushed.
 #[test]
 fn dbsize_ends_when_its_database_is_flushed() {
-    let (_shared, dir) = (MEMORY.read(), dir());
+    let dir = dir();
     for seed in seeds(20) {
         let driver = Driver::fresh(options(&dir.path().join(seed.to_string())));
         driver.set(0, b"{t}cold", b"v", None);
@@ -167,7 +135,7 @@ fn dbsize_ends_when_its_database_is_flushed() {
 /// is short while recovery replays) holds the first, and the second is still applied, each once.
 #[test]
 fn a_spill_inside_a_replayed_frame_splits_it_exactly() {
-    let (_shared, dir) = (MEMORY.read(), dir());
+    let dir = dir();
     let log = crate::host::Log::new();
     let ends = [Offset(1010), Offset(1020)];
     let last = Effect::Append(0, b"k".to_vec(), b"12".to_vec());
@@ -204,7 +172,7 @@ fn a_spill_inside_a_replayed_frame_splits_it_exactly() {
 
 #[test]
 fn what_has_expired_is_deleted_in_both_tiers_without_being_asked_for() {
-    let (_shared, dir) = (MEMORY.read(), dir());
+    let dir = dir();
     let driver = fresh(&dir);
     let soon = || Some(UnixMs(UnixMs::now().0 + 100));
     for n in 0..100 {
@@ -224,7 +192,7 @@ fn what_has_expired_is_deleted_in_both_tiers_without_being_asked_for() {
 
 #[test]
 fn a_replica_hides_what_has_expired_and_deletes_nothing() {
-    let (_shared, dir) = (MEMORY.read(), dir());
+    let dir = dir();
     let driver = fresh(&dir);
     driver.host.master.store(false, SeqCst);
     driver.limit(|limits| limits.active_expire = true);
@@ -245,7 +213,7 @@ fn a_replica_hides_what_has_expired_and_deletes_nothing() {
 
 #[test]
 fn a_watch_is_tripped_by_writes_expiry_flush_and_swap() {
-    let (_shared, dir) = (MEMORY.read(), dir());
+    let dir = dir();
     let driver = fresh(&dir);
     let trips = |act: &dyn Fn(&Driver)| {
         let flag = std::sync::Arc::default();
@@ -277,7 +245,7 @@ fn a_watch_is_tripped_by_writes_expiry_flush_and_swap() {
 /// A write between two looks of one command's pins.
 #[test]
 fn a_pin_is_void_once_its_key_was_written() {
-    let (_shared, dir) = (MEMORY.read(), dir());
+    let dir = dir();
     let driver = fresh(&dir);
     driver.set(0, b"k", b"old", None);
     driver.spill(0, &[b"k"]);

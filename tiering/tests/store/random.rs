@@ -3,11 +3,10 @@
 use basalt_tiering::StoreOptions;
 
 use crate::driver::{Driver, options};
+use crate::seeds;
 use crate::steps::World;
-use crate::{MEMORY, seeds};
 
 fn run(seed: u64, change: impl FnOnce(&mut StoreOptions)) {
-    let _shared = MEMORY.read();
     let dir = tempfile::tempdir().expect("a directory");
     let mut options = options(dir.path());
     change(&mut options);

@@ -13,7 +13,7 @@ use rand::{Rng, SeedableRng};
 use crate::driver::{DATABASES, Driver, options};
 use crate::host::{Effect, Why};
 use crate::model::Model;
-use crate::{MEMORY, seeds};
+use crate::seeds;
 
 const WRITERS: usize = 3;
 const KEYS: usize = 8;
@@ -92,7 +92,7 @@ fn work(driver: &Driver, writer: usize, seed: u64) {
                 );
             }
         }
-        if count % 7 == 0 {
+        if count.is_multiple_of(7) {
             pins.clear();
         }
     }
@@ -139,7 +139,6 @@ fn flusher(driver: &Driver, over: &AtomicBool) {
 }
 
 fn run(seed: u64) {
-    let _shared = MEMORY.read();
     let dir = tempfile::tempdir().expect("a directory");
     let mut options = options(dir.path());
     options.limits.checkpoint_interval_ms = 20;
