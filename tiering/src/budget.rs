@@ -288,13 +288,21 @@ impl Budget {
     /// Memory-only mode has none: it evicts at the limit itself, as Redis does.
     fn headroom(&self) -> u64 {
         let max = self.max.load(Relaxed);
-        if self.tiering { (max / 100 * HEADROOM_PERCENT).max(HEADROOM_BYTES.min(max / 4)) } else { 0 }
+        if self.tiering {
+            (max / 100 * HEADROOM_PERCENT).max(HEADROOM_BYTES.min(max / 4))
+        } else {
+            0
+        }
     }
 
     /// Memory is freed down to this.
     fn low_mark(&self) -> u64 {
         let max = self.max.load(Relaxed);
-        let slack = if self.tiering { max / 100 * SLACK_PERCENT } else { 0 };
+        let slack = if self.tiering {
+            max / 100 * SLACK_PERCENT
+        } else {
+            0
+        };
         max - self.headroom() - slack
     }
 

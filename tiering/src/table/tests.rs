@@ -106,13 +106,8 @@ proptest! {
             }
         }
         for key in &stay {
-<<<<<<< HEAD
-            let name = format!("s{key}");
-            prop_assert!(seen.contains(name.as_bytes()), "{} is missing", name);
-=======
             let key = format!("s{key}");
             prop_assert!(seen.contains(key.as_bytes()));
->>>>>>> storetests
         }
     }
 }

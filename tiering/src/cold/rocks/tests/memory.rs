@@ -7,16 +7,12 @@ const KEYS: u64 = 2_000_000;
 /// Bytes the allocator has handed out, which is what filters and indexes truly take.
 fn allocated_bytes() -> u64 {
     tikv_jemalloc_ctl::epoch::advance().unwrap();
-<<<<<<< HEAD
-    tikv_jemalloc_ctl::stats::allocated::read().unwrap() as u64
-=======
     let bytes = tikv_jemalloc_ctl::stats::allocated::read().unwrap();
     assert!(
         bytes > 1 << 16,
         "jemalloc is not the allocator of this process"
     );
     bytes as u64
->>>>>>> storetests
 }
 
 fn name(i: u64) -> String {
