@@ -94,7 +94,7 @@ pub enum Admission {
 /// Kept free for what comes and goes unasked (compactions, buffers): this share of the budget, in percent …
 const HEADROOM_PERCENT: u64 = 4;
 /// … but at least this much, if that is at most a quarter of the budget.
-const HEADROOM_BYTES: u64 = 24 << 20;
+const HEADROOM_BYTES: u64 = 36 << 20;
 /// Once memory is freed, this much more than necessary, in percent of the budget.
 const SLACK_PERCENT: u64 = 3;
 /// Reads promote freely while this much more is free, in percent of the budget.
