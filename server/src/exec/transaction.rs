@@ -352,7 +352,7 @@ pub fn keyspace(
 }
 
 fn refuse(env: &Env<'_>, out: &mut Vec<u8>, error: &Error) {
-    Encoder::new(out, env.session.proto).error(error.0.as_bytes());
+    Encoder::new(out, env.session.proto).error(error.as_bytes());
 }
 
 /// Runs a command that needs the whole keyspace still. The caller holds the exclusive gate.
