@@ -13,7 +13,7 @@
 //! 4. If the append fails although the log was asked before, the client is told so, and the server refuses
 //!    writes from then on: what is in memory is ahead of the log (`Server::unlogged`).
 //!
-//! Callers: the session loop ([`data`], [`transaction::run`]), `startup` (replay), and background roles that
+//! Callers: the session loop ([`data`], [`transaction::run_locked`]), `startup` (replay), and background roles that
 //! change keys ([`change`]).
 
 use std::sync::atomic::Ordering;

@@ -10,8 +10,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use tikv_jemalloc_ctl::{epoch, stats};
 
 use crate::store::{Inner, StoreLimits};
@@ -96,8 +97,13 @@ const HIGH_PERCENT: u64 = 96;
 const LOW_PERCENT: u64 = 93;
 /// Reads promote freely below this share.
 const ROOMY_PERCENT: u64 = 88;
-/// What the allocator holds from the system may exceed the budget by this much before it counts.
-const RESIDENT_PERCENT: u64 = 112;
+/// What the allocator holds from the system may be this share of the budget; beyond it freed pages are returned
+/// at once, and what fragmentation keeps is taken off the budget.
+const RESIDENT_PERCENT: u64 = 106;
+/// Between two returns of freed pages.
+const PURGE_EVERY_MS: u64 = 200;
+/// How long "nothing can be freed" is believed.
+const EXHAUSTED_MS: u64 = 50;
 /// Share of the machine's memory that is the budget if none is given.
 const DEFAULT_PERCENT: u64 = 60;
 
@@ -112,10 +118,17 @@ pub(crate) struct Budget {
     admission: AtomicU8,
     /// LFU counter at which entries were last let go.
     threshold: AtomicU8,
-    /// The last round found nothing it may free.
-    exhausted: AtomicBool,
+    /// Until then (ms of `born`) nothing more can be freed, as far as the reliever knows.
+    exhausted_until_ms: AtomicU64,
+    /// What fragmentation takes off the budget, bytes.
+    margin: AtomicU64,
+    last_purge_ms: AtomicU64,
+    born: Instant,
     disk_full: AtomicBool,
     waiters: Mutex<Vec<Waker>>,
+    /// Set to have the next look at the allocator at once.
+    urgent: Mutex<bool>,
+    urgency: Condvar,
     policy: Mutex<Policy>,
 }
 
@@ -177,9 +190,14 @@ impl Budget {
             peak: AtomicU64::new(0),
             admission: AtomicU8::new(Admission::Go as u8),
             threshold: AtomicU8::new(0),
-            exhausted: AtomicBool::new(false),
+            exhausted_until_ms: AtomicU64::new(0),
+            margin: AtomicU64::new(0),
+            last_purge_ms: AtomicU64::new(0),
+            born: Instant::now(),
             disk_full: AtomicBool::new(false),
             waiters: Mutex::new(Vec::new()),
+            urgent: Mutex::new(false),
+            urgency: Condvar::new(),
             policy: Mutex::new(limits.policy),
         };
         budget.configure(limits);
@@ -190,7 +208,7 @@ impl Budget {
     pub(crate) fn configure(&self, limits: &StoreLimits) {
         self.max.store(effective_max(self.tiering, limits), Relaxed);
         *self.policy.lock() = limits.policy;
-        self.exhausted.store(false, Relaxed);
+        self.set_exhausted(false);
         self.sample();
         self.judge();
     }
@@ -213,10 +231,35 @@ impl Budget {
             .store(stats::resident::read().unwrap_or(0) as u64, Relaxed);
     }
 
-    /// What counts against the budget: the allocations, and what the allocator holds beyond its margin.
+    /// What counts against the budget: the allocations, and what fragmentation keeps beyond its share.
     fn charged(&self) -> u64 {
-        let beyond = self.resident.load(Relaxed) * 100 / RESIDENT_PERCENT;
-        self.used.load(Relaxed).max(beyond)
+        self.used.load(Relaxed) + self.margin.load(Relaxed)
+    }
+
+    fn age_ms(&self) -> u64 {
+        self.born.elapsed().as_millis() as u64
+    }
+
+    /// Returns freed pages to the system if too many are held, and takes off the budget what does not go.
+    pub(crate) fn trim(&self) {
+        let max = self.max.load(Relaxed);
+        let allowed = max / 100 * RESIDENT_PERCENT;
+        let now_ms = self.age_ms();
+        if max == 0 || now_ms < self.last_purge_ms.load(Relaxed) + PURGE_EVERY_MS {
+            return;
+        }
+        let margin = self.margin.load(Relaxed);
+        if self.resident.load(Relaxed) > allowed / 100 * 95 {
+            self.last_purge_ms.store(now_ms, Relaxed);
+            crate::allocator::purge();
+            self.sample();
+            let beyond = self.resident.load(Relaxed).saturating_sub(allowed);
+            self.margin
+                .store((margin + beyond / 4).min(max / 3), Relaxed);
+        } else if margin > 0 {
+            self.last_purge_ms.store(now_ms, Relaxed);
+            self.margin.store(margin - margin.div_ceil(16), Relaxed);
+        }
     }
 
     /// Bytes to be freed now; zero below the high mark.
@@ -241,7 +284,16 @@ impl Budget {
 
     /// Notes whether the last round could free anything.
     pub(crate) fn set_exhausted(&self, exhausted: bool) {
-        self.exhausted.store(exhausted, Relaxed);
+        let until = if exhausted {
+            self.age_ms() + EXHAUSTED_MS
+        } else {
+            0
+        };
+        self.exhausted_until_ms.store(until, Relaxed);
+    }
+
+    fn is_exhausted(&self) -> bool {
+        self.exhausted_until_ms.load(Relaxed) > self.age_ms()
     }
 
     /// Notes whether `maxdisk` is reached and nothing may be evicted for it.
@@ -255,18 +307,14 @@ impl Budget {
         let over = max != 0 && self.charged() > max;
         let frees_nothing = *self.policy.lock() == Policy::NoEviction;
         let admission = if self.tiering {
-            match (
-                self.disk_full.load(Relaxed),
-                over,
-                self.exhausted.load(Relaxed),
-            ) {
+            match (self.disk_full.load(Relaxed), over, self.is_exhausted()) {
                 (true, _, _) => Admission::OutOfMemory,
                 // What is left is not data (memtables, buffers): waiting would not help.
                 (false, true, false) => Admission::Wait,
                 _ => Admission::Go,
             }
         } else if over {
-            let refuse = frees_nothing || self.exhausted.load(Relaxed);
+            let refuse = frees_nothing || self.is_exhausted();
             if refuse {
                 Admission::OutOfMemory
             } else {
@@ -291,6 +339,24 @@ impl Budget {
 
     fn wait(&self, waker: &Waker) {
         self.waiters.lock().push(waker.clone());
+        *self.urgent.lock() = true;
+        self.urgency.notify_one();
+    }
+
+    /// Time until the next look at the allocator: the nearer the limit, the sooner.
+    pub(crate) fn pause(&self) -> Duration {
+        let max = self.max.load(Relaxed);
+        let near = max != 0 && self.charged() > self.mark(80);
+        Duration::from_millis(if near { 2 } else { 20 })
+    }
+
+    /// The reliever sleeps, until someone waits for room.
+    pub(crate) fn sleep(&self, limit: Duration) {
+        let mut urgent = self.urgent.lock();
+        if !*urgent {
+            self.urgency.wait_for(&mut urgent, limit);
+        }
+        *urgent = false;
     }
 
     /// Whether a cold key with this counter, touched so often lately, is kept in memory when read.
@@ -350,7 +416,6 @@ impl Future for RoomWait {
         }
         self.registered = true;
         self.inner.budget.wait(context.waker());
-        self.inner.checkpointer.wake();
         Poll::Pending
     }
 }

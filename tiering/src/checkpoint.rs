@@ -1,12 +1,12 @@
 //! What is written to the cold tier when, and from where a restart must replay.
 //!
-//! One housekeeper thread works in rounds:
-//! - free memory if the budget asks for it (`budget`, `spill`, or `evict` in memory-only mode);
+//! One thread looks at the allocator and judges whether writers may go on, one frees memory (`spill`, or `evict`
+//! in memory-only mode), and one keeps house, in rounds:
 //! - *clean*: write the slots whose oldest change is older than `checkpoint_interval_ms`, or lies so far
 //!   back in the log that a restart would have to replay too much;
 //! - *checkpoint*: when the replay offset has moved far enough, write it, flush the memtables atomically,
 //!   and only then tell the log what it may forget;
-//! - expire, warm, bury flushed databases, keep an eye on `maxdisk`.
+//! - expire, save the hot keys' names, bury flushed databases, keep an eye on `maxdisk`.
 //!
 //! The **replay offset** is the smallest `dirty_since` of all slots, or the log's end if nothing is dirty:
 //! every effect before it is in the cold tier (rule 3). It is computed while no batch is in flight.
@@ -28,8 +28,10 @@ use crate::{NamespaceId, SLOTS, Slot, UnixMs};
 
 /// A round is at least this often, and at once when someone waits for room.
 const ROUND: Duration = Duration::from_millis(100);
-/// Between rounds under memory pressure.
-const PRESSED_ROUND: Duration = Duration::from_millis(2);
+/// Between two looks at the allocator.
+const BUDGET_ROUND: Duration = Duration::from_millis(10);
+/// The same under memory pressure.
+const PRESSED_ROUND: Duration = Duration::from_millis(1);
 
 /// State of the housekeeper.
 #[derive(Debug)]
@@ -38,13 +40,15 @@ pub(crate) struct Checkpointer {
     replay: AtomicU64,
     /// The replay offset that is surely on disk.
     persisted: AtomicU64,
+    /// Held while a replay offset is made durable, so that a slower one never comes after a newer one.
+    persisting: Mutex<()>,
     last_flush: Mutex<(Instant, UnixMs)>,
     /// When the log's end was where, each second.
     times: Mutex<VecDeque<(UnixMs, Offset)>>,
     awake: Mutex<bool>,
     wakeup: Condvar,
     stopping: AtomicBool,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Checkpointer {
@@ -52,12 +56,13 @@ impl Checkpointer {
         Checkpointer {
             replay: AtomicU64::new(replay.0),
             persisted: AtomicU64::new(replay.0),
+            persisting: Mutex::new(()),
             last_flush: Mutex::new((Instant::now(), UnixMs::now())),
             times: Mutex::new(VecDeque::new()),
             awake: Mutex::new(false),
             wakeup: Condvar::new(),
             stopping: AtomicBool::new(false),
-            thread: Mutex::new(None),
+            threads: Mutex::new(Vec::new()),
         }
     }
 
@@ -93,9 +98,13 @@ impl Checkpointer {
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Relaxed);
         self.wake();
-        let thread = self.thread.lock().take();
-        if thread.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the housekeeper had panicked");
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for thread in threads {
+            // The last handle of a store may be dropped by one of its own threads.
+            let is_self = thread.thread().id() == std::thread::current().id();
+            if !is_self && thread.join().is_err() {
+                tracing::error!("a background thread of the store had panicked");
+            }
         }
     }
 
@@ -117,22 +126,48 @@ impl Checkpointer {
 }
 
 impl Inner {
-    /// Starts the housekeeper.
+    /// Starts the background threads: one keeps the budget, one keeps house.
     pub(crate) fn start_background(self: &Arc<Self>) {
+        let mut housekeeper = Housekeeper::default();
+        self.start_role("housekeeper", move |inner| {
+            housekeeper.round(inner);
+            inner.checkpointer.sleep(ROUND);
+        });
+        self.start_role("reliever", |inner| {
+            let pressed = inner.relieve();
+            inner.budget.trim();
+            inner
+                .budget
+                .sleep(if pressed { PRESSED_ROUND } else { BUDGET_ROUND });
+        });
+        // Apart from the reliever, which may wait for a batch to land: writers must not outrun the budget
+        // meanwhile.
+        self.start_role("budget", |inner| {
+            inner.budget.sample();
+            inner.budget.judge();
+            std::thread::sleep(inner.budget.pause());
+        });
+    }
+
+    /// Runs `round` again and again on a thread of its own until the store closes.
+    fn start_role(
+        self: &Arc<Self>,
+        name: &str,
+        mut round: impl FnMut(&Arc<Inner>) + Send + 'static,
+    ) {
+        // Weak: a store that is dropped without `close` must not be kept alive by its own threads.
         let weak = Arc::downgrade(self);
         let work = move || {
-            let mut housekeeper = Housekeeper::default();
             while let Some(inner) = weak.upgrade() {
                 if inner.checkpointer.stopping.load(Relaxed) {
                     return;
                 }
-                let pause = housekeeper.round(&inner);
-                inner.checkpointer.sleep(pause);
+                round(&inner);
             }
         };
-        let thread = std::thread::Builder::new().name("housekeeper".to_owned());
+        let thread = std::thread::Builder::new().name(name.to_owned());
         let thread = thread.spawn(work).expect("the system has a thread to give");
-        *self.checkpointer.thread.lock() = Some(thread);
+        self.checkpointer.threads.lock().push(thread);
     }
 
     /// The smallest offset at which something not yet in the cold tier became dirty.
@@ -166,9 +201,10 @@ impl Inner {
     fn clean(&self, target: Offset) -> Result<(), StoreError> {
         let slots = self.slots_older_than(target);
         // In portions, so that a spill for memory or a command's SPILL gets its turn between.
-        for portion in slots.chunks(512) {
+        for portion in slots.chunks(64) {
             let mut batch = self.spiller.turn();
             self.spill_slots(&mut batch, portion.iter().copied(), Want::Dirty)?;
+            parking_lot::MutexGuard::unlock_fair(batch);
             if self.closing.load(Relaxed) {
                 break;
             }
@@ -178,6 +214,7 @@ impl Inner {
 
     /// Writes the replay offset, makes it durable, and lets the log forget what is before it.
     fn persist(&self) -> Result<(), StoreError> {
+        let _one_at_a_time = self.checkpointer.persisting.lock();
         let replay = {
             let mut batch = self.spiller.turn();
             let replay = self.replay_offset(&batch);
@@ -250,9 +287,7 @@ struct Housekeeper {
 }
 
 impl Housekeeper {
-    /// One round; returns how long to sleep.
-    fn round(&mut self, inner: &Arc<Inner>) -> Duration {
-        let pressed = inner.relieve();
+    fn round(&mut self, inner: &Arc<Inner>) {
         let now = Instant::now();
         let due =
             |last: Option<Instant>, every: Duration| last.is_none_or(|last| now - last >= every);
@@ -266,7 +301,6 @@ impl Housekeeper {
             self.last_slow = Some(now);
             self.slow_round(inner);
         }
-        if pressed { PRESSED_ROUND } else { ROUND }
     }
 
     fn slow_round(&mut self, inner: &Arc<Inner>) {
@@ -302,31 +336,46 @@ fn log_error(what: &str, result: Result<(), StoreError>) {
 }
 
 impl Inner {
-    /// Frees memory until the budget is met, writers wait no longer, or nothing more can be freed; true if
-    /// there was something to do.
+    /// Frees memory until the budget is met or nothing more can be freed; true if there was something to do.
+    ///
+    /// In small portions, with a new look at the allocator and a new judgement after each: writers wait while
+    /// the budget is exceeded, and no longer.
     pub(crate) fn relieve(&self) -> bool {
-        self.budget.sample();
-        let excess = self.budget.excess();
-        if excess == 0 {
-            self.budget.set_exhausted(false);
+        const PORTION_BYTES: u64 = 4 << 20;
+        let mut pressed = false;
+        loop {
+            self.budget.sample();
+            let excess = self.budget.excess();
+            if excess == 0 {
+                self.budget.set_exhausted(false);
+            }
             self.budget.judge();
-            return false;
+            if excess == 0 || self.closing.load(Relaxed) {
+                return pressed;
+            }
+            pressed = true;
+            if self.free(excess.min(PORTION_BYTES)) > 0 {
+                self.budget.set_exhausted(false);
+            } else {
+                // What is left is not data: memtables, buffers, what the allocator has yet to return.
+                self.budget.set_exhausted(true);
+                self.budget.judge();
+                return pressed;
+            }
         }
-        let freed = if self.tiering {
-            let victims = self.choose_victims(12);
-            self.sweep(excess, victims)
-                .map(|swept| swept.freed_bytes)
-                .unwrap_or_else(|error| {
-                    tracing::error!(%error, "memory cannot be freed");
-                    0
-                })
-        } else {
-            self.evict_by_policy(excess)
-        };
-        self.budget.sample();
-        self.budget.set_exhausted(freed == 0);
-        self.budget.judge();
-        true
+    }
+
+    fn free(&self, bytes: u64) -> u64 {
+        if !self.tiering {
+            return self.evict_by_policy(bytes);
+        }
+        let victims = self.choose_victims(12);
+        self.sweep(bytes, victims)
+            .map(|swept| swept.freed_bytes)
+            .unwrap_or_else(|error| {
+                tracing::error!(%error, "memory cannot be freed");
+                0
+            })
     }
 
     /// Cleans what is due and checkpoints when the replay offset is to move.

@@ -49,11 +49,18 @@ impl Inner {
             tried += 1;
             let mut table = self.slots[slot.index()].lock();
             for space in table.spaces() {
+                // A namespace without a database is flushed; burying it frees its memory.
+                if policy.volatile_only() && space.hot_volatile == 0
+                    || self.keyspace.db_of(space.names.id).is_none()
+                {
+                    continue;
+                }
                 let random = fast_random_u64();
-                for (place, entry) in space.table.sample(random, samples) {
-                    if policy.volatile_only() && entry.expiry().is_none() || entry.is_tombstone() {
-                        continue;
-                    }
+                let eligible = |entry: Entry| {
+                    !entry.is_tombstone() && (!policy.volatile_only() || entry.expiry().is_some())
+                };
+                let sample = space.table.sample(random, usize::MAX);
+                for (place, entry) in sample.filter(|(_, entry)| eligible(*entry)).take(samples) {
                     seen += 1;
                     let rank = self.rank(policy, space.table.lfu(place), entry, tick);
                     if best.is_none_or(|(least, ..)| rank < least) {

@@ -36,7 +36,7 @@ impl Inner {
         for _ in 0..SLOTS {
             cursor.slot = (cursor.slot + 1) % SLOTS;
             self.expire_slot(Slot(cursor.slot as u16), now);
-            if cursor.slot % 256 == 0 {
+            if cursor.slot.is_multiple_of(256) {
                 now = UnixMs::now();
                 if Instant::now() > until {
                     break;
@@ -156,20 +156,22 @@ impl Inner {
                 DeleteReason::Expired => tx.peek(key).is_ok() && !tx.expired().is_empty(),
                 DeleteReason::Evicted => tx.is_cold(key) && matches!(tx.remove(key), Ok(true)),
             };
+            if deleted && reason == DeleteReason::Evicted {
+                self.stats.evicted_keys.add(1);
+            }
             // A victim of eviction may turn out to have expired: then the look has deleted it.
-            let reason = if tx.expired().is_empty() {
-                reason
-            } else {
-                DeleteReason::Expired
-            };
-            if deleted || !tx.expired().is_empty() {
+            let expired = !tx.expired().is_empty();
+            deleted |= expired;
+            if deleted {
+                let reason = if expired {
+                    DeleteReason::Expired
+                } else {
+                    reason
+                };
                 self.host()
                     .log_deletes(key.db, key.slot, &[key.bytes], reason);
             }
         });
-        if deleted && reason == DeleteReason::Evicted {
-            self.stats.evicted_keys.add(1);
-        }
         Ok(deleted)
     }
 }

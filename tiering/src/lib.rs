@@ -14,6 +14,7 @@
 //! | databases, FLUSHDB, SWAPDB | `keyspace.rs` |
 //! | SCAN, DBSIZE, RANDOMKEY | `scan.rs` |
 
+mod allocator;
 mod budget;
 mod checkpoint;
 pub mod cold;

@@ -210,10 +210,9 @@ impl PinSet {
         };
         for load in self.loads.drain(..) {
             let mut slot = inner.slots[load.slot.index()].lock();
-            // Under the lock nobody can join: two holders are the slot and this set.
-            if Arc::strong_count(&load) <= 2 {
-                slot.loads.retain(|other| !Arc::ptr_eq(other, &load));
-            }
+            // Under the lock nobody can join, and two sets that let go of a load do so one after the other.
+            drop(load);
+            slot.forget_loads();
         }
     }
 }
@@ -298,6 +297,8 @@ impl Inner {
             return Need::Nothing;
         }
         pins.owner.get_or_insert_with(|| Arc::clone(self));
+        // What a reader was still busy with when its last pin went has no holder but the slot by now.
+        slot.forget_loads();
         let joined = slot
             .loads
             .iter()

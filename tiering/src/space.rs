@@ -54,6 +54,8 @@ pub(crate) struct Space {
     pub(crate) volatile_records: u32,
     /// Hot entries with an expiry.
     pub(crate) hot_volatile: u32,
+    /// Entries that are tombstones.
+    pub(crate) tombstones: u32,
     /// No hot entry expires before this; `u64::MAX` if none does.
     pub(crate) next_expiry: u64,
 }
@@ -97,6 +99,11 @@ impl SlotTable {
         Some(self.rest.swap_remove(at))
     }
 
+    /// Forgets the loads that nobody holds but this slot.
+    pub(crate) fn forget_loads(&mut self) {
+        self.loads.retain(|load| Arc::strong_count(load) > 1);
+    }
+
     /// A key is being changed: trip its watchers and void reads of its cold copy.
     #[inline]
     pub(crate) fn changed(&mut self, ns: NamespaceId, hash: KeyHash, key: &[u8]) {
@@ -138,6 +145,7 @@ impl Space {
             records: 0,
             volatile_records: 0,
             hot_volatile: 0,
+            tombstones: 0,
             next_expiry: u64::MAX,
         }
     }
@@ -248,6 +256,7 @@ impl Space {
         let old = self.table.entry(place);
         let state = old.state();
         if old.is_tombstone() {
+            self.tombstones -= 1;
             self.names.add_live(1);
             self.count_expiry(None, expiry);
         } else {
@@ -298,6 +307,7 @@ impl Space {
         if !state.is_dirty() {
             self.note_dirty(hash, at);
         }
+        self.tombstones += 1;
         let tombstone = entry.reshape(None, state.written(), None, &[]);
         self.table.set_entry(place, tombstone);
     }
@@ -313,6 +323,7 @@ impl Space {
     ) {
         self.leave_cold_only(volatile);
         self.names.add_live(-1);
+        self.tombstones += 1;
         self.note_dirty(hash, at);
         let tombstone = Entry::new(&Parts {
             kind: None,
@@ -355,10 +366,16 @@ impl Space {
             return;
         }
         if entry.is_tombstone() {
-            self.table.remove(place, seed).free();
+            self.drop_tombstone(place, seed);
         } else {
             entry.set_state(State::Clean);
         }
+    }
+
+    /// Takes out a tombstone: the cold tier has no copy any more.
+    pub(crate) fn drop_tombstone(&mut self, place: Place, seed: u64) {
+        self.tombstones -= 1;
+        self.table.remove(place, seed).free();
     }
 }
 

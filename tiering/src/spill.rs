@@ -288,7 +288,7 @@ impl Inner {
             if entry.state() == State::DirtyOver && !entry.is_tombstone() {
                 entry.set_state(State::DirtyNew);
             } else if entry.is_tombstone() {
-                space.table.remove(place, seed).free();
+                space.drop_tombstone(place, seed);
             }
             return;
         }

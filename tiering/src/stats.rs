@@ -109,7 +109,12 @@ impl StoreStats {
         };
         for slot in &inner.slots {
             for space in slot.lock().spaces() {
+                if inner.keyspace.db_of(space.names.id).is_none() {
+                    // Flushed, and not yet buried.
+                    continue;
+                }
                 stats.hot_entries += space.table.len() as u64;
+                stats.tombstones += u64::from(space.tombstones);
                 stats.hot_table_bytes += space.table.array_bytes() as u64;
                 stats.dirty_entries += space.dirty.len() as u64;
                 stats.cold_only_keys += u64::from(space.cold_only);

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! One read and one write call per batch. A client that does not read its replies is read from only until
-//! [`OUTPUT_PAUSE_BYTES`] wait for it.
+//! `OUTPUT_PAUSE_BYTES` wait for it.
 
 use std::future::poll_fn;
 use std::io;

@@ -106,7 +106,8 @@ proptest! {
             }
         }
         for key in &stay {
-            prop_assert!(seen.contains(format!("s{key}").as_bytes()));
+            let name = format!("s{key}");
+            prop_assert!(seen.contains(name.as_bytes()), "{} is missing", name);
         }
     }
 }

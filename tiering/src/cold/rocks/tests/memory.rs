@@ -6,9 +6,8 @@ const KEYS: u64 = 2_000_000;
 
 /// Bytes the allocator has handed out, which is what filters and indexes truly take.
 fn allocated_bytes() -> u64 {
-    // SAFETY: mallinfo2 takes no argument and only reads the allocator's own counters.
-    let info = unsafe { libc::mallinfo2() };
-    (info.uordblks + info.hblkhd) as u64
+    tikv_jemalloc_ctl::epoch::advance().unwrap();
+    tikv_jemalloc_ctl::stats::allocated::read().unwrap() as u64
 }
 
 fn name(i: u64) -> String {

@@ -1,0 +1,302 @@
+//! Bugs that were found, and corners that are easily broken: one test each.
+
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::{Duration, Instant};
+
+use basalt_tiering::{Expiry, Kind, Offset, PinSet, Policy, UnixMs};
+
+use crate::driver::{DATABASES, Driver, options};
+use crate::host::{Effect, Why};
+use crate::model::Model;
+use crate::{MEMORY, seeds};
+
+fn fresh(dir: &tempfile::TempDir) -> Driver {
+    Driver::fresh(options(dir.path()))
+}
+
+fn dir() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a directory")
+}
+
+fn past() -> Option<UnixMs> {
+    Some(UnixMs(UnixMs::now().0 - 1000))
+}
+
+fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(20);
+    while !done() {
+        assert!(Instant::now() < until, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn deletions(driver: &Driver, of: fn(&Why) -> bool) -> usize {
+    let frames = driver.host.log.frames(0, driver.host.log.len());
+    let is_one = |effect: &Effect| matches!(effect, Effect::Del(_, _, why) if of(why));
+    frames.iter().filter(|frame| is_one(&frame.effect)).count()
+}
+
+fn is_expired(why: &Why) -> bool {
+    matches!(why, Why::Expired(_))
+}
+
+fn check(driver: &Driver) -> Model {
+    let mut model = Model::new(DATABASES);
+    model.follow(&driver.host.log, driver.host.log.len());
+    driver.check_counts(&model, 10);
+    driver.check_values(&model, &[]);
+    model
+}
+
+/// Warming deleted a key that had expired, and nobody logged the deletion.
+#[test]
+fn warming_leaves_an_expired_key_to_those_who_log() {
+    let (_shared, dir) = (MEMORY.read(), dir());
+    let driver = fresh(&dir);
+    driver.set(0, b"k", b"v", past());
+    driver.spill(0, &[b"k"]);
+    let key = driver.store.key(0, b"k");
+    assert_eq!(driver.store.warm(&[key]).expect("warms"), 0);
+    check(&driver);
+    assert_eq!(driver.get(0, b"k", UnixMs::now()), None);
+    assert_eq!(deletions(&driver, is_expired), 1);
+    check(&driver);
+}
+
+/// Evicting a cold key that turned out to have expired deleted it without logging it.
+#[test]
+fn evicting_an_expired_cold_key_is_logged() {
+    let (_shared, dir) = (MEMORY.read(), dir());
+    let driver = fresh(&dir);
+    for n in 0..50 {
+        driver.set(0, format!("k{n}").as_bytes(), &[7; 500], past());
+    }
+    driver.store.spill_all().expect("spills");
+    driver.store.checkpoint().expect("is written");
+    driver.limit(|limits| {
+        (limits.maxdisk, limits.policy) = (1, Policy::AllKeysRandom);
+        limits.checkpoint_interval_ms = 10;
+    });
+    let ns = driver.store.namespace(0);
+    eventually("cold keys go", || {
+        driver.store.dbsize(ns).expect("counts") == 0
+    });
+    eventually("each is logged", || deletions(&driver, is_expired) == 50);
+    check(&driver);
+}
+
+/// The sample was cut off before it was filtered.
+#[test]
+fn a_volatile_policy_finds_the_one_key_with_an_expiry() {
+    let _alone = MEMORY.write();
+    for durable in [false, true] {
+        let dir = dir();
+        let mut options = options(dir.path());
+        (options.tiering, options.durable) = (false, durable);
+        options.limits.policy = Policy::VolatileLru;
+        options.limits.samples = 1;
+        let driver = Driver::fresh(options);
+        for n in 0..2000 {
+            driver.set(0, format!("{{same slot}}{n}").as_bytes(), b"v", None);
+        }
+        driver.set(
+            0,
+            b"{same slot}x",
+            b"v",
+            Some(UnixMs(UnixMs::now().0 + 3_600_000)),
+        );
+        driver.limit(|limits| limits.maxmemory = 1);
+        driver.store.relieve();
+        driver.limit(|limits| limits.maxmemory = 0);
+        eventually("it is evicted", || {
+            deletions(&driver, |why| *why == Why::Evicted) == 1
+        });
+        let model = check(&driver);
+        assert_eq!(model.dbs[0].len(), 2000);
+        driver.crash();
+    }
+}
+
+/// The figure was always zero.
+#[test]
+fn tombstones_are_counted_until_they_are_written() {
+    let (_shared, dir) = (MEMORY.read(), dir());
+    let driver = fresh(&dir);
+    for key in [b"a", b"b", b"c"] {
+        driver.set(0, key, b"v", None);
+    }
+    driver.store.checkpoint().expect("is written");
+    driver.spill(0, &[b"c"]);
+    for key in [b"a", b"b", b"c"] {
+        assert!(driver.del(0, key));
+    }
+    assert_eq!(driver.store.stats().tombstones, 3);
+    driver.set(0, b"a", b"again", None);
+    assert_eq!(driver.store.stats().tombstones, 2);
+    driver.store.checkpoint().expect("is written");
+    let stats = driver.store.stats();
+    assert_eq!((stats.tombstones, stats.cold_records), (0, 1));
+    check(&driver);
+}
+
+/// Counting waited for ever for entries of a database that had been flushed.
+#[test]
+fn dbsize_ends_when_its_database_is_flushed() {
+    let (_shared, dir) = (MEMORY.read(), dir());
+    for seed in seeds(20) {
+        let driver = Driver::fresh(options(&dir.path().join(seed.to_string())));
+        driver.set(0, b"{t}cold", b"v", None);
+        driver.spill(0, &[b"{t}cold"]);
+        let ns = driver.store.namespace(0);
+        let frozen = driver.store.freeze().expect("settles");
+        driver.set(0, b"{t}cold", b"blind", None);
+        assert!(!driver.store.dbsize_is_known(ns));
+        std::thread::scope(|scope| {
+            // Both wait for the spiller: burying comes first about half of the time.
+            scope.spawn(|| driver.store.dbsize(ns).expect("counts"));
+            std::thread::sleep(Duration::from_millis(seed % 4));
+            driver.flush(&[0]);
+            std::thread::sleep(Duration::from_millis(110));
+            drop(frozen);
+        });
+        driver.crash();
+    }
+}
+
+/// The effects of a frame each have an end of their own, so that a record written between two of them (memory
+/// is short while recovery replays) holds the first, and the second is still applied, each once.
+#[test]
+fn a_spill_inside_a_replayed_frame_splits_it_exactly() {
+    let (_shared, dir) = (MEMORY.read(), dir());
+    let log = crate::host::Log::new();
+    let ends = [Offset(1010), Offset(1020)];
+    let last = Effect::Append(0, b"k".to_vec(), b"12".to_vec());
+    while log.append(last.clone()) < Offset(1020) {}
+    for _ in 0..3 {
+        let (driver, opened) = Driver::open(options(dir.path()), &log);
+        assert_eq!(opened.replay_from, None);
+        for (end, tail) in ends.into_iter().zip([b"1", b"2"]) {
+            let key = driver
+                .store
+                .key_at(0, b"k", Offset(1000))
+                .expect("its database is there");
+            let mut pins = PinSet::default();
+            loop {
+                let now = UnixMs::now();
+                let mut tx = driver
+                    .store
+                    .begin_replay(&[key.slot], now, &pins, Offset(1000), end);
+                if tx.append(&key, tail).is_ok() || tx.skipped() {
+                    break;
+                }
+                drop(tx);
+                driver.store.pin_blocking(&[key], &mut pins).expect("reads");
+            }
+            driver.store.spill_all().expect("spills");
+        }
+        assert_eq!(
+            driver.get(0, b"k", UnixMs::now()).as_deref(),
+            Some(&b"12"[..])
+        );
+        driver.crash();
+    }
+}
+
+#[test]
+fn what_has_expired_is_deleted_in_both_tiers_without_being_asked_for() {
+    let (_shared, dir) = (MEMORY.read(), dir());
+    let driver = fresh(&dir);
+    let soon = || Some(UnixMs(UnixMs::now().0 + 100));
+    for n in 0..100 {
+        driver.set(n % 2, format!("cold{n}").as_bytes(), b"v", soon());
+    }
+    driver.store.spill_all().expect("spills");
+    for n in 0..100 {
+        driver.set(n % 2, format!("hot{n}").as_bytes(), b"v", soon());
+        driver.set(n % 2, format!("stays{n}").as_bytes(), b"v", None);
+    }
+    driver.swap(0, 1);
+    driver.limit(|limits| limits.active_expire = true);
+    eventually("all go", || deletions(&driver, is_expired) == 200);
+    let model = check(&driver);
+    assert_eq!((model.dbs[0].len(), model.dbs[1].len()), (50, 50));
+}
+
+#[test]
+fn a_replica_hides_what_has_expired_and_deletes_nothing() {
+    let (_shared, dir) = (MEMORY.read(), dir());
+    let driver = fresh(&dir);
+    driver.host.master.store(false, SeqCst);
+    driver.limit(|limits| limits.active_expire = true);
+    driver.set(0, b"cold", b"v", past());
+    driver.spill(0, &[b"cold"]);
+    driver.set(0, b"hot", b"v", past());
+    for key in [&b"cold"[..], b"hot"] {
+        assert_eq!(driver.get(0, key, UnixMs::now()), None);
+        assert!(!driver.del(0, key));
+    }
+    std::thread::sleep(Duration::from_millis(150));
+    assert_eq!(driver.host.log.len(), 2);
+    check(&driver);
+    driver.set(0, b"cold", b"new", None);
+    driver.set(0, b"hot", b"new", None);
+    check(&driver);
+}
+
+#[test]
+fn a_watch_is_tripped_by_writes_expiry_flush_and_swap() {
+    let (_shared, dir) = (MEMORY.read(), dir());
+    let driver = fresh(&dir);
+    let trips = |act: &dyn Fn(&Driver)| {
+        let flag = std::sync::Arc::default();
+        let key = driver.store.key(0, b"k");
+        let pins = PinSet::default();
+        driver
+            .store
+            .begin(&[key.slot], UnixMs::now(), &pins)
+            .watch(&key, &flag);
+        act(&driver);
+        driver.store.unwatch(&flag, &[key.slot]);
+        flag.load(SeqCst)
+    };
+    assert!(trips(&|driver| driver.set(0, b"k", b"v", None)));
+    assert!(!trips(&|driver| driver.set(1, b"k", b"v", None)));
+    assert!(!trips(&|driver| driver.spill(0, &[b"k"])));
+    assert!(trips(&|driver| assert!(driver.del(0, b"k"))));
+    driver.set(0, b"k", b"v", past());
+    driver.spill(0, &[b"k"]);
+    assert!(trips(&|driver| assert_eq!(
+        driver.get(0, b"k", UnixMs::now()),
+        None
+    )));
+    assert!(trips(&|driver| driver.swap(0, 1)));
+    assert!(trips(&|driver| driver.flush(&[0])));
+    assert!(!trips(&|driver| driver.flush(&[1])));
+}
+
+/// A write between two looks of one command's pins.
+#[test]
+fn a_pin_is_void_once_its_key_was_written() {
+    let (_shared, dir) = (MEMORY.read(), dir());
+    let driver = fresh(&dir);
+    driver.set(0, b"k", b"old", None);
+    driver.spill(0, &[b"k"]);
+    let key = driver.store.key(0, b"k");
+    let mut pins = PinSet::default();
+    driver.store.pin_blocking(&[key], &mut pins).expect("reads");
+    driver.set(0, b"k", b"new", None);
+    driver.spill(0, &[b"k"]);
+    let now = UnixMs::now();
+    {
+        let mut tx = driver.store.begin(&[key.slot], now, &pins);
+        assert!(tx.get(&key).is_err(), "the pin is void");
+    }
+    let mut tx = driver.store.begin(&[key.slot], now, &pins);
+    tx.set(&key, Kind::String, b"newest", Expiry::Never);
+    driver
+        .host
+        .log
+        .append(Effect::Set(0, b"k".to_vec(), b"newest".to_vec(), None));
+    drop(tx);
+    check(&driver);
+}
