@@ -346,4 +346,22 @@ behaviour! {
         DBSIZE -> +QUEUED
         EXEC -> [1, 2]
     "#
+
+    watched_keys_are_loaded_for_exec r#"
+        unit
+        MSET k 1 l 2 -> +OK
+        b> GET l -> "2"
+        WATCH k -> +OK
+        MULTI -> +OK
+        GET l -> +QUEUED
+        EXEC -> ["2"]
+        WATCH k -> +OK
+        MULTI -> +OK
+        DBSIZE -> +QUEUED
+        EXEC -> [2]
+        WATCH k -> +OK
+        MULTI -> +OK
+        EXEC -> []
+        end
+    "#
 }
