@@ -444,35 +444,26 @@ pub(crate) fn is_http(args: &Args<'_>) -> bool {
 /// Bytes of a client's own words that an error repeats.
 const ECHOED_BYTES: usize = 128;
 
-fn clipped(bytes: &[u8], limit: usize) -> std::borrow::Cow<'_, str> {
-    String::from_utf8_lossy(&bytes[..bytes.len().min(limit)])
-}
-
 #[cold]
 fn unknown_command(args: &Args<'_>) -> Error {
-    let mut echoed = String::new();
+    let mut given = Vec::new();
     for arg in args.iter().skip(1) {
-        if echoed.len() >= ECHOED_BYTES {
+        if given.len() >= ECHOED_BYTES {
             break;
         }
-        let arg = clipped(arg, ECHOED_BYTES - echoed.len());
-        echoed.push('\'');
-        echoed.push_str(&arg);
-        echoed.push_str("' ");
+        let arg = errors::echoed(arg, ECHOED_BYTES - given.len());
+        given.extend_from_slice(&[b"'", arg, b"' "].concat());
     }
-    let name = clipped(args.get(0).unwrap_or_default(), ECHOED_BYTES);
-    Error::text(format!(
-        "ERR unknown command '{name}', with args beginning with: {echoed}"
-    ))
+    let name = errors::echoed(args.get(0).unwrap_or_default(), ECHOED_BYTES);
+    let middle = b"', with args beginning with: ";
+    Error::bytes([b"ERR unknown command '", name, middle, &given].concat())
 }
 
 #[cold]
 fn unknown_subcommand(container: &str, wanted: &[u8]) -> Error {
-    let wanted = clipped(wanted, ECHOED_BYTES);
-    Error::text(format!(
-        "ERR unknown subcommand '{wanted}'. Try {} HELP.",
-        container.to_ascii_uppercase()
-    ))
+    let wanted = errors::echoed(wanted, ECHOED_BYTES);
+    let hint = format!("'. Try {} HELP.", container.to_ascii_uppercase());
+    Error::bytes([b"ERR unknown subcommand '", wanted, hint.as_bytes()].concat())
 }
 
 #[cfg(test)]
@@ -483,7 +474,7 @@ mod tests {
     fn error_of(words: &[&str]) -> String {
         match find_row(&OwnedArgs::from_slices(words).as_args()) {
             Ok(row) => panic!("{} was found", row.command.name),
-            Err(error) => error.0.into_owned(),
+            Err(error) => error.to_string(),
         }
     }
 

@@ -2,22 +2,47 @@
 
 use std::borrow::Cow;
 
-/// An error reply: the whole text after the `-`, with its code.
+/// An error reply: the whole text after the `-`, with its code. Bytes, since it may repeat a client's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error(pub Cow<'static, str>);
+pub struct Error(Cow<'static, [u8]>);
 
 impl Error {
     /// A fixed text.
     #[must_use]
     pub const fn new(text: &'static str) -> Self {
-        Error(Cow::Borrowed(text))
+        Error(Cow::Borrowed(text.as_bytes()))
     }
 
     /// A text made at run time.
     #[must_use]
     pub fn text(text: String) -> Self {
+        Error(Cow::Owned(text.into_bytes()))
+    }
+
+    /// A text made of a client's words among others.
+    #[must_use]
+    pub fn bytes(text: Vec<u8>) -> Self {
         Error(Cow::Owned(text))
     }
+
+    /// The text.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.0))
+    }
+}
+
+/// A client's word as an error repeats it: up to a NUL, where C ends, and up to `limit`.
+#[must_use]
+pub fn echoed(word: &[u8], limit: usize) -> &[u8] {
+    let word = &word[..word.len().min(limit)];
+    word.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
 /// A value of another type than the command works on.
@@ -108,10 +133,7 @@ pub fn invalid_expire_time(command: &str) -> Error {
 /// An option of EXPIRE that is none.
 #[must_use]
 pub fn unsupported_option(option: &[u8]) -> Error {
-    Error::text(format!(
-        "ERR Unsupported option {}",
-        String::from_utf8_lossy(option)
-    ))
+    Error::bytes([b"ERR Unsupported option ", echoed(option, usize::MAX)].concat())
 }
 
 /// A number of arguments that the arity allows and the command does not.

@@ -192,7 +192,7 @@ pub fn data(
     match KeyList::of(env.server, row, args, env.session.db) {
         Ok(keys) => on_keys(env, row, handler, args, keys.as_slice(), out),
         Err(error) => {
-            Encoder::new(out, env.session.proto).error(error.0.as_bytes());
+            Encoder::new(out, env.session.proto).error(error.as_bytes());
             Ran::Done
         }
     }
@@ -219,7 +219,7 @@ fn on_keys(
     count_dirty(env);
     if let Err(error) = note_committed(env, committed) {
         out.truncate(start);
-        Encoder::new(out, env.session.proto).error(error.0.as_bytes());
+        Encoder::new(out, env.session.proto).error(error.as_bytes());
         return Ran::Done;
     }
     ran
@@ -273,7 +273,7 @@ fn step(
     match stop {
         Stop::Fault => Ran::Fault,
         Stop::Error(error) => {
-            Encoder::new(out, proto).error(error.0.as_bytes());
+            Encoder::new(out, proto).error(error.as_bytes());
             Ran::Done
         }
     }

@@ -42,16 +42,26 @@ fn table(server: &Server) -> BTreeMap<String, Vec<Reply>> {
     table
 }
 
-/// Flags and categories in any order; of key specifications the order counts.
+/// Flags and categories in any order; of key specifications the order counts, and the notes for people that some
+/// of Redis' carry do not.
 fn normal(position: usize, part: &Reply) -> Reply {
     match part {
-        Reply::Array(items) if position != 8 => {
+        Reply::Array(specs) if position == 8 => {
+            Reply::Array(specs.iter().map(without_notes).collect())
+        }
+        Reply::Array(items) => {
             let mut items = items.clone();
             items.sort();
             Reply::Array(items)
         }
         other => other.clone(),
     }
+}
+
+fn without_notes(spec: &Reply) -> Reply {
+    let pairs = spec.items().expect("pairs").chunks(2);
+    let told = pairs.filter(|pair| pair[0].bytes() != Some(b"notes"));
+    Reply::Array(told.flatten().cloned().collect())
 }
 
 #[test]

@@ -217,3 +217,50 @@ fn shutdown_ends_in_order_and_keeps_the_data() {
         assert_eq!(count, Reply::Int(n as i64 + 1), "after {command}");
     }
 }
+
+#[test]
+fn renamed_commands_go_by_their_new_names_alone() {
+    let mut server = start_with_file(
+        "rename-command FLUSHALL \"\"\n\
+         rename-command append tail\n\
+         rename-command SET put\n",
+    );
+    let mut client = server.client();
+    for gone in ["FLUSHALL", "APPEND k x", "SET k x"] {
+        let said = client.words(gone).text();
+        assert!(said.starts_with("ERR unknown command"), "{gone}: {said}");
+    }
+    assert!(client.words("PUT k a").is_ok());
+    assert_eq!(client.words("TAIL k b"), Reply::Int(2));
+    assert_eq!(
+        client.words("TAIL k").text(),
+        "ERR wrong number of arguments for 'append' command"
+    );
+    // The log is read by the commands' own names.
+    server.crash();
+    assert_eq!(server.client().words("GET k").text(), "ab");
+}
+
+#[test]
+fn a_wrong_rename_is_refused() {
+    for (config, word) in [
+        ("rename-command nosuch x\n", "nosuch"),
+        ("rename-command get set\n", "set"),
+    ] {
+        let said = Server::start_refused(&Binary::under_test(), config, free_port(), &[]);
+        assert!(said.contains(word), "{config:?}: {said}");
+    }
+}
+
+#[test]
+fn the_pid_file_is_there_while_the_server_runs() {
+    let dir = start_with_file("").dir().to_owned();
+    std::fs::create_dir_all(&dir).expect("created");
+    let path = dir.join("server.pid");
+    let mut server = start_with_file(&format!("pidfile {}\n", path.display()));
+    let pid = std::fs::read_to_string(&path).expect("written");
+    assert_eq!(pid.trim(), server.pid().to_string());
+    assert!(server.terminate());
+    assert!(!path.exists(), "it is removed at the end");
+    std::fs::remove_dir_all(&dir).expect("removed");
+}

@@ -27,6 +27,12 @@ fn key_specs(command: &Command) -> String {
     command.keys.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
+/// Where Redis 8.2, which we follow, differs from the 7.0 of the snapshot.
+const NEWER: [(&str, &str); 2] = [
+    ("command|getkeys", "arity"),
+    ("command|getkeysandflags", "arity"),
+];
+
 #[test]
 fn commands_look_to_clients_as_redis_ones_do() {
     let redis: BTreeMap<&str, Vec<&str>> = REDIS
@@ -61,7 +67,7 @@ fn commands_look_to_clients_as_redis_ones_do() {
             ("categories", categories.join(" "), theirs[4].to_owned()),
             ("key specs", key_specs(command), specs.to_owned()),
         ] {
-            if ours != theirs {
+            if ours != theirs && !NEWER.contains(&(command.name, what)) {
                 differences.push(format!(
                     "{}: {what}: ours '{ours}', theirs '{theirs}'",
                     command.name

@@ -23,7 +23,7 @@ use crate::commands::{Handler, Stop};
 use crate::dispatch::Row;
 use crate::errors::Error;
 use crate::server::Server;
-use crate::session::{Multi, Next, Queued, SessionCtx};
+use crate::session::{Multi, Next, Queued, SessionCtx, Watch, WatchedKey};
 
 /// How a queue has to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,12 @@ pub fn keys_of<'a>(server: &Server, multi: &'a Multi, mut db: u32) -> Vec<Key<'a
         }
     }
     keys
+}
+
+/// The keys under WATCH. EXEC looks at them too: their time may be over.
+pub fn watched_keys<'a>(server: &'a Server, watch: &'a Watch) -> impl Iterator<Item = Key<'a>> {
+    let key = |watched: &'a WatchedKey| server.store.key(watched.db, &watched.key);
+    watch.keys.iter().map(key)
 }
 
 fn selected(server: &Server, args: &Args<'_>) -> Option<u32> {
@@ -193,8 +199,11 @@ fn common_slot(keys: &[Key<'_>]) -> u16 {
 /// Runs a queue while nobody else runs anything. The caller holds the exclusive gate.
 pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &mut Vec<u8>) {
     env.effects.clear();
-    for watched in &env.session.watch.keys {
-        let key = server.store.key(watched.db, &watched.key);
+    let watched: Vec<_> = watched_keys(server, &env.session.watch).collect();
+    if let Err(error) = server.store.pin_blocking(&watched, &mut env.session.pins) {
+        return refuse(env, out, &crate::errors::store_failed(&error));
+    }
+    for key in watched {
         let look = |tx: &mut basalt_tiering::Tx<'_>, _: &mut crate::effects::Effects| {
             // Its expiry, if it has passed, trips the flag; what it holds is of no interest.
             let _ = tx.peek(&key);
@@ -352,7 +361,7 @@ pub fn keyspace(
 }
 
 fn refuse(env: &Env<'_>, out: &mut Vec<u8>, error: &Error) {
-    Encoder::new(out, env.session.proto).error(error.0.as_bytes());
+    Encoder::new(out, env.session.proto).error(error.as_bytes());
 }
 
 /// Runs a command that needs the whole keyspace still. The caller holds the exclusive gate.

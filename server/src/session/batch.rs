@@ -377,7 +377,7 @@ impl<'a> Batch<'a> {
                     unreachable!("a keyspace command loads what it needs")
                 };
                 out.clear();
-                Encoder::new(&mut out, proto).error(error.0.as_bytes());
+                Encoder::new(&mut out, proto).error(error.as_bytes());
             }
             out
         };
@@ -465,7 +465,7 @@ impl<'a> Batch<'a> {
 
     fn reply_error(&mut self, error: &Error) {
         let conn = &mut *self.conn;
-        Encoder::new(&mut conn.output.bytes, conn.session.proto).error(error.0.as_bytes());
+        Encoder::new(&mut conn.output.bytes, conn.session.proto).error(error.as_bytes());
     }
 
     fn queue(&mut self, row: &'static Row, args: OwnedArgs, start: usize) {
@@ -492,9 +492,10 @@ impl<'a> Batch<'a> {
             let conn = &mut *self.conn;
             conn.session.end_multi();
             conn.session.unwatch(&conn.server);
-            let why = error.0.strip_prefix("ERR ").unwrap_or(&error.0);
-            let text = format!("EXECABORT Transaction discarded because of: {why}");
-            self.reply_error(&Error::text(text));
+            let why = error.as_bytes();
+            let why = why.strip_prefix(b"ERR ").unwrap_or(why);
+            let text = [b"EXECABORT Transaction discarded because of: ", why].concat();
+            self.reply_error(&Error::bytes(text));
         } else {
             if let Some(multi) = &mut self.conn.session.multi {
                 multi.aborted = true;
@@ -502,7 +503,7 @@ impl<'a> Batch<'a> {
             self.reply_error(error);
         }
         let stats = self.worker.stats();
-        stats.count_error(&error.0);
+        stats.count_error(&error.to_string());
         if let Some(row) = row {
             stats.command(row.id).rejected.add(1);
         }

@@ -5,9 +5,9 @@ use std::rc::Rc;
 use basalt_resp::{ArgRanges, Args, Decoder};
 use basalt_tiering::{Key, PinSet};
 
+use super::Session;
 use super::batch::Batch;
 use super::run::Connection;
-use super::{Multi, Session};
 use crate::args::database;
 use crate::commands::Intent;
 use crate::commands::keys::second_database;
@@ -29,9 +29,20 @@ pub(super) async fn load(conn: &mut Connection, row: &'static Row) {
         prefetch_behind(&conn.server, &mut conn.session, &conn.limits, behind);
         let args = Args::new(command, &conn.ranges);
         let Session {
-            multi, pins, db, ..
+            multi,
+            watch,
+            pins,
+            db,
+            ..
         } = &mut conn.session;
-        pin(&conn.server, row, &args, multi.as_ref(), *db, pins)
+        match multi {
+            Some(multi) => {
+                let mut keys = transaction::keys_of(&conn.server, multi, *db);
+                keys.extend(transaction::watched_keys(&conn.server, watch));
+                conn.server.store.pin(&keys, pins)
+            }
+            None => pin(&conn.server, row, &args, *db, pins),
+        }
     };
     let Some(wait) = wait else { return };
     if let Err(error) = wait.await {
@@ -51,19 +62,11 @@ fn pin(
     server: &Server,
     row: &Row,
     args: &Args<'_>,
-    multi: Option<&Multi>,
     db: u32,
     pins: &mut PinSet,
 ) -> Option<basalt_tiering::PinWait> {
-    match multi {
-        Some(multi) => server
-            .store
-            .pin(&transaction::keys_of(server, multi, db), pins),
-        None => server.store.pin(
-            KeyList::wanted(server, row, args, db).ok()?.as_slice(),
-            pins,
-        ),
-    }
+    let keys = KeyList::wanted(server, row, args, db).ok()?;
+    server.store.pin(keys.as_slice(), pins)
 }
 
 /// Starts loading what the complete commands behind the current one will ask for.

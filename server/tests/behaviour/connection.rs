@@ -249,4 +249,20 @@ behaviour! {
         @8.2 CLIENT NO-TOUCH OFF -> +OK
         @8.2 CLIENT NO-TOUCH WHAT -> -ERR syntax error
     "#
+
+    no_touch_leaves_frequencies_alone [hot memory] r#"
+        server --maxmemory-policy allkeys-lfu --lfu-log-factor 0
+        SET k v -> +OK
+        GET k -> "v"
+        OBJECT FREQ k -> 6
+        @8.2 CLIENT NO-TOUCH ON -> +OK
+        @8.2 GET k -> "v"
+        @8.2 STRLEN k -> 1
+        @8.2 OBJECT FREQ k -> 6
+        @8.2 TOUCH k -> 1
+        @8.2 OBJECT FREQ k -> 7
+        @8.2 CLIENT NO-TOUCH OFF -> +OK
+        @8.2 GET k -> "v"
+        @8.2 OBJECT FREQ k -> 8
+    "#
 }

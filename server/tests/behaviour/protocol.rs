@@ -165,4 +165,12 @@ behaviour! {
         b> raw "Host: example\r\n"
         b> closed
     "#
+
+    commands_behind_a_wrong_select [hot cold tiny restart memory] r#"
+        unit
+        SET k v -> +OK
+        raw "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*2\r\n$6\r\nSELECT\r\n$5\r\n99999\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\n"
+        bytes "$1\r\nv\r\n-ERR DB index is out of range\r\n$1\r\nv\r\n"
+        end
+    "#
 }

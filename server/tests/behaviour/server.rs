@@ -40,6 +40,7 @@ behaviour! {
 
     info_counts_commands_and_errors [hot memory] r##"
         server
+        CONFIG RESETSTAT -> +OK
         SET a 1 -> +OK
         GET a -> "1"
         GET none -> (nil)

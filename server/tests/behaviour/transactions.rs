@@ -302,4 +302,66 @@ behaviour! {
         GET k -> "1"
         end
     "#
+
+    a_watch_follows_its_database r#"
+        unit
+        WATCH k -> +OK
+        b> FLUSHALL -> +OK
+        b> SET k 1 -> +OK
+        MULTI -> +OK
+        EXEC -> (nil array)
+        DEL k -> 1
+        WATCH k -> +OK
+        b> SWAPDB 0 1 -> +OK
+        MULTI -> +OK
+        EXEC -> []
+        WATCH k -> +OK
+        b> SWAPDB 0 1 -> +OK
+        b> SET k 1 -> +OK
+        MULTI -> +OK
+        EXEC -> (nil array)
+        DEL k -> 1
+        b> SELECT 1 -> +OK
+        b> SET k 1 -> +OK
+        WATCH k -> +OK
+        b> SWAPDB 0 1 -> +OK
+        MULTI -> +OK
+        EXEC -> (nil array)
+        end
+    "#
+
+    keys_of_other_databases_in_a_transaction r#"
+        MSET k 1 l 2 -> +OK
+        MULTI -> +OK
+        MOVE k 3 -> +QUEUED
+        COPY l l DB 3 -> +QUEUED
+        COPY l m DB 3 -> +QUEUED
+        MOVE l 3 -> +QUEUED
+        EXEC -> [1, 1, 1, 0]
+        MGET k l -> [(nil), "2"]
+        SELECT 3 -> +OK
+        MGET k l m -> ["1", "2", "2"]
+        MULTI -> +OK
+        MOVE m 0 -> +QUEUED
+        DBSIZE -> +QUEUED
+        EXEC -> [1, 2]
+    "#
+
+    watched_keys_are_loaded_for_exec r#"
+        unit
+        MSET k 1 l 2 -> +OK
+        b> GET l -> "2"
+        WATCH k -> +OK
+        MULTI -> +OK
+        GET l -> +QUEUED
+        EXEC -> ["2"]
+        WATCH k -> +OK
+        MULTI -> +OK
+        DBSIZE -> +QUEUED
+        EXEC -> [2]
+        WATCH k -> +OK
+        MULTI -> +OK
+        EXEC -> []
+        end
+    "#
 }

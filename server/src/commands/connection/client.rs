@@ -90,7 +90,9 @@ pub(super) fn info(ctx: &mut SessionCtx<'_>) -> Next {
 }
 
 pub(super) fn list(ctx: &mut SessionCtx<'_>) -> Next {
-    let clients = ctx.server.clients.all();
+    let mut clients = ctx.server.clients.all();
+    // Of one who was killed only the end of its task is still to come.
+    clients.retain(|client| !client.is_killed());
     let text = match (ctx.args.len(), ctx.args.get(2)) {
         (2, _) => lines(clients.iter().map(AsRef::as_ref), ctx.now),
         (4, Some(option)) if args::is(option, "TYPE") => {

@@ -161,7 +161,7 @@ mod tests {
         let words: Vec<&str> = ["client", "kill"].iter().chain(words).copied().collect();
         let owned = OwnedArgs::from_slices(&words);
         let args = owned.as_args();
-        let filter = Filter::parse(&args).map_err(|error| error.0.into_owned())?;
+        let filter = Filter::parse(&args).map_err(|error| error.to_string())?;
         let clients = [client(1, "a:1"), client(2, "a:2"), client(3, "a:3")];
         let fits = |c: &&ClientInfo| filter.fits(c, ClientId(1), UnixMs(5_000));
         Ok(clients.iter().filter(fits).map(|c| c.id.0).collect())

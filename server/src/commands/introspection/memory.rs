@@ -34,7 +34,7 @@ pub(super) fn usage(ctx: &mut SessionCtx<'_>) -> Next {
         move |out| match server.store.memory_usage(&server.store.key(db, &key)) {
             Ok(Some(bytes)) => out.integer(bytes as i64),
             Ok(None) => out.null(),
-            Err(error) => out.error(errors::store_failed(&error).0.as_bytes()),
+            Err(error) => out.error(errors::store_failed(&error).as_bytes()),
         },
     )
 }

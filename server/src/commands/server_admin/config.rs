@@ -81,7 +81,7 @@ pub(super) fn rewrite(ctx: &mut SessionCtx<'_>) -> Next {
     let server = Arc::clone(ctx.server);
     Next::work(move |out| match server.config.rewrite() {
         Ok(()) => out.ok(),
-        Err(error) => out.error(Error::text(format!("ERR {error}")).0.as_bytes()),
+        Err(error) => out.error(Error::text(format!("ERR {error}")).as_bytes()),
     })
 }
 

@@ -195,7 +195,7 @@ fn look(ctx: &SessionCtx<'_>, name: &[u8]) -> Next {
         };
         drop(everybody);
         if let Err(error) = looked {
-            out.error(error.0.as_bytes());
+            out.error(error.as_bytes());
         }
     })
 }
@@ -252,7 +252,7 @@ fn reload(ctx: &SessionCtx<'_>) -> Next {
         });
         match spilled {
             Ok(()) => out.ok(),
-            Err(error) => out.error(errors::store_failed(&error).0.as_bytes()),
+            Err(error) => out.error(errors::store_failed(&error).as_bytes()),
         }
     })
 }
@@ -282,7 +282,7 @@ fn populate(ctx: &SessionCtx<'_>) -> Next {
                 value.resize(size, 0);
             }
             if let Err(error) = set_if_absent(&reach, db, &key, &value) {
-                return out.error(error.0.as_bytes());
+                return out.error(error.as_bytes());
             }
         }
         out.ok();

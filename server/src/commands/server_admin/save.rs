@@ -16,7 +16,7 @@ pub(super) fn save(ctx: &mut SessionCtx<'_>) -> Next {
     }
     Next::work(move |out| match server.saves.run(&server) {
         Ok(()) => out.ok(),
-        Err(error) => out.error(errors::store_failed(&error).0.as_bytes()),
+        Err(error) => out.error(errors::store_failed(&error).as_bytes()),
     })
 }
 
@@ -53,7 +53,7 @@ pub(super) fn bgrewriteaof(ctx: &mut SessionCtx<'_>) -> Next {
             .map_or(Ok(()), |binlog| binlog.rotate())
         {
             Ok(()) => out.simple("Background append only file rewriting started"),
-            Err(error) => out.error(errors::store_failed(&error).0.as_bytes()),
+            Err(error) => out.error(errors::store_failed(&error).as_bytes()),
         }
     })
 }

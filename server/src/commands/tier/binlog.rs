@@ -24,7 +24,7 @@ fn with_log(
     Next::work(move |out| {
         let Some(binlog) = &server.binlog else { return };
         if let Err(error) = work(binlog, out) {
-            out.error(errors::store_failed(&error).0.as_bytes());
+            out.error(errors::store_failed(&error).as_bytes());
         }
     })
 }

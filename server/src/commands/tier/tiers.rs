@@ -32,7 +32,7 @@ pub(super) fn object(ctx: &mut SessionCtx<'_>) -> Next {
         let key = server.store.key(db, &key);
         let object = match server.store.locate(&key) {
             Ok(object) => object,
-            Err(error) => return out.error(errors::store_failed(&error).0.as_bytes()),
+            Err(error) => return out.error(errors::store_failed(&error).as_bytes()),
         };
         out.map(6);
         out.bulk("tier");
@@ -69,7 +69,7 @@ fn with_keys(
             .collect();
         match work(&server, &keys) {
             Ok(count) => out.integer(count as i64),
-            Err(error) => out.error(errors::store_failed(&error).0.as_bytes()),
+            Err(error) => out.error(errors::store_failed(&error).as_bytes()),
         }
     })
 }
