@@ -61,6 +61,9 @@ impl Shutdown {
 /// Ends what the workers have left: a checkpoint if one was asked for, then the log.
 pub fn finish(server: &Server) -> anyhow::Result<()> {
     if server.shutdown.wants_save() {
+        if let Err(error) = server.store.save_hot_keys() {
+            tracing::warn!(%error, "the hot keys' names are not saved");
+        }
         server
             .store
             .checkpoint()

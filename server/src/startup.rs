@@ -78,6 +78,10 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
         let from = replay_from(&report, &opened)?;
         replay::replay(&server, binlog, from, server.workers)?;
     }
+    let loaded = server.store.load_all().context("cannot load the keys")?;
+    if loaded > 0 {
+        tracing::info!(keys = loaded, "loaded into memory");
+    }
     server.store.start();
     server.loading.store(false, Ordering::Release);
     server.store.start_warm_up();

@@ -176,6 +176,33 @@ impl Store {
         }
     }
 
+    /// Memory-only mode after a restart: reads every key into memory, so that none is read from disk later.
+    /// Returns how many. Blocks.
+    ///
+    /// # Errors
+    /// The cold tier failed.
+    pub fn load_all(&self) -> Result<u64, StoreError> {
+        if self.inner.tiering || !self.inner.has_cold() {
+            return Ok(0);
+        }
+        let mut loaded = 0;
+        for db in 0..self.databases() {
+            let mut cursor = 0;
+            loop {
+                let mut names: Vec<Vec<u8>> = Vec::new();
+                cursor = self.scan(self.namespace(db), cursor, 1024, &mut |key, _| {
+                    names.push(key.to_vec());
+                })?;
+                let keys: Vec<Key<'_>> = names.iter().map(|name| self.key(db, name)).collect();
+                loaded += self.warm(&keys)? as u64;
+                if cursor == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(loaded)
+    }
+
     /// Saves the list of hot keys now (at a graceful shutdown).
     ///
     /// # Errors

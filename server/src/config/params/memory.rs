@@ -8,7 +8,7 @@ pub(super) const PARAMS: &[Param] = &[
         ANY_BYTES,
         "0",
         Topic::Memory,
-        "The memory budget of the whole process: keys, caches, buffers. 0 is no limit.",
+        "The memory budget of the whole process: keys, caches, buffers. 0: with tiering 60 % of the machine's memory, without tiering no limit.",
     ),
     live(
         "maxmemory-policy",
