@@ -109,6 +109,9 @@ pub struct Tx<'s> {
     /// End of the effect that is replayed.
     replay_end: Option<Offset>,
     expired: Vec<ExpiredKey>,
+    /// Keys without a cold copy whose entry this command took out of memory, where others of their slot are
+    /// cold: nothing else tells that they are absent.
+    gone: Vec<(NamespaceId, Box<[u8]>)>,
     failure: Option<StoreError>,
     hits: u32,
     misses: u32,
@@ -163,6 +166,7 @@ impl<'s> Tx<'s> {
             dirty_at: replay.map(|(start, _)| start),
             replay_end: replay.map(|(_, end)| end),
             expired: Vec::new(),
+            gone: Vec::new(),
             failure: None,
             hits: 0,
             misses: 0,
@@ -252,6 +256,9 @@ impl<'s> Tx<'s> {
 
     #[cold]
     fn find_cold(&mut self, key: &Key<'_>) -> Result<Found, Fault> {
+        if self.is_gone(key) {
+            return Ok(Found::Absent);
+        }
         let loaded = match self.pins.look(key) {
             Ok(Pinned::Record(loaded)) => loaded,
             Ok(Pinned::Absent) => return Ok(Found::Absent),
@@ -293,6 +300,7 @@ impl<'s> Tx<'s> {
             space.forget(place, seed);
         } else {
             space.delete(place, key.hash, at, seed);
+            self.note_gone(key);
         }
         self.note_expired(key);
     }
@@ -307,6 +315,19 @@ impl<'s> Tx<'s> {
         let space = self.space(key).expect("the key is counted here");
         space.delete_cold(key.hash, key.bytes, true, at, seed);
         self.note_expired(key);
+    }
+
+    fn is_gone(&self, key: &Key<'_>) -> bool {
+        let same = |(ns, bytes): &(NamespaceId, Box<[u8]>)| *ns == key.ns && **bytes == *key.bytes;
+        self.gone.iter().any(same)
+    }
+
+    /// To be called when a key was deleted that had an entry; see `gone`.
+    fn note_gone(&mut self, key: &Key<'_>) {
+        let space = self.space(key).expect("the key was found here");
+        if space.cold_only > 0 && space.table.find(key.hash, key.bytes).is_none() {
+            self.gone.push((key.ns, key.bytes.into()));
+        }
     }
 
     fn note_expired(&mut self, key: &Key<'_>) {
@@ -328,6 +349,9 @@ impl<'s> Tx<'s> {
 
     /// True if the key can be looked up without a fault.
     pub fn is_resident(&mut self, key: &Key<'_>) -> bool {
+        if self.is_gone(key) {
+            return true;
+        }
         let Some(space) = self.space(key) else {
             return true;
         };
@@ -508,7 +532,7 @@ impl<'s> Tx<'s> {
 
     /// What is known of the cold copy of a key without an entry, and its expiry.
     fn cold_copy(&mut self, key: &Key<'_>) -> (ColdCopy, Option<UnixMs>) {
-        if self.space(key).is_none_or(|space| space.cold_only == 0) {
+        if self.space(key).is_none_or(|space| space.cold_only == 0) || self.is_gone(key) {
             return (ColdCopy::No, None);
         }
         match self.pins.look(key) {
@@ -568,7 +592,10 @@ impl<'s> Tx<'s> {
         match found {
             Found::Absent => unreachable!("returned above"),
             Found::Hot(place) if pure_cache => space.forget(place, seed),
-            Found::Hot(place) => space.delete(place, key.hash, at, seed),
+            Found::Hot(place) => {
+                space.delete(place, key.hash, at, seed);
+                self.note_gone(key);
+            }
             Found::Cold(loaded) => {
                 let volatile = loaded.record.header().expiry.is_some();
                 space.delete_cold(key.hash, key.bytes, volatile, at, seed);

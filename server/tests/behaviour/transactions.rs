@@ -364,4 +364,20 @@ behaviour! {
         EXEC -> []
         end
     "#
+
+    a_new_key_beside_cold_ones_comes_and_goes r#"
+        MSET {t}a 1 {t}b 2 -> +OK
+        GET {t}b -> "2"
+        MULTI -> +OK
+        SET {t}new 1 -> +QUEUED
+        DEL {t}new {t}new -> +QUEUED
+        GET {t}new -> +QUEUED
+        SET {t}new 2 -> +QUEUED
+        RENAME {t}new {t}other -> +QUEUED
+        EXISTS {t}new {t}other -> +QUEUED
+        DEL {t}other -> +QUEUED
+        EXEC -> [+OK, 1, (nil), +OK, +OK, 1, 1]
+        DBSIZE -> 2
+        MGET {t}a {t}b {t}new -> ["1", "2", (nil)]
+    "#
 }
