@@ -1,1 +1,2 @@
-//! placeholder
+//! Criterion micro-benchmarks (`benches/benches/`). Whole-system comparisons: `basalt-bench compare`
+//! (docs/benchmarking.md).
