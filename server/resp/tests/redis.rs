@@ -3,8 +3,10 @@
 //! tests say so and pass.
 
 use std::cell::RefCell;
+use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,54 +17,59 @@ use basalt_resp::{
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
+/// A redis-server of the test's own. It listens on a socket file alone: a port that was free a moment ago
+/// can be taken by another test's connections.
 struct Redis {
     process: Child,
-    port: u16,
+    dir: PathBuf,
 }
 
 impl Drop for Redis {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        if std::thread::panicking() {
+            eprintln!("redis-server's log:\n{}", self.log());
+        }
+        let _ = fs::remove_dir_all(&self.dir);
     }
 }
 
 impl Redis {
-    fn start() -> Option<Redis> {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+    fn start(test: &str) -> Option<Redis> {
+        let dir = std::env::temp_dir().join(format!("basalt-resp-{}-{test}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
         let spawned = Command::new("redis-server")
-            .args([
-                "--port",
-                &port.to_string(),
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--dir",
-            ])
-            .arg(std::env::temp_dir())
+            .args(["--port", "0", "--unixsocket", "socket", "--save", ""])
+            .args(["--logfile", "log", "--dir", "."])
+            .current_dir(&dir)
             .stdout(Stdio::null())
             .spawn();
         let Ok(process) = spawned else {
             eprintln!("redis-server is not installed: nothing to compare with");
             return None;
         };
-        let redis = Redis { process, port };
+        let mut redis = Redis { process, dir };
         let deadline = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        while UnixStream::connect(redis.socket()).is_err() {
+            let ended = redis.process.try_wait().unwrap();
+            assert!(ended.is_none(), "redis-server ended: {ended:?}");
             assert!(Instant::now() < deadline, "redis-server does not start");
             std::thread::sleep(Duration::from_millis(20));
         }
         Some(redis)
     }
 
+    fn socket(&self) -> PathBuf {
+        self.dir.join("socket")
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.dir.join("log")).unwrap_or_default()
+    }
+
     fn connect(&self) -> Connection {
-        let socket = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        socket.set_nodelay(true).unwrap();
+        let socket = UnixStream::connect(self.socket()).unwrap();
         socket
             .set_read_timeout(Some(Duration::from_secs(10)))
             .unwrap();
@@ -75,7 +82,7 @@ impl Redis {
 }
 
 struct Connection {
-    socket: TcpStream,
+    socket: UnixStream,
     decoder: ReplyDecoder,
     received: Vec<u8>,
 }
@@ -146,7 +153,9 @@ fn blur(value: Value) -> Value {
 
 #[test]
 fn requests_are_split_and_refused_alike() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = Redis::start("requests") else {
+        return;
+    };
     // No byte 0, which Redis takes for the end of its buffer when it looks for the end of a line.
     let fixed = prop::sample::select(vec![
         "\r\n",
@@ -202,7 +211,9 @@ fn requests_are_split_and_refused_alike() {
 
 #[test]
 fn floats_are_read_added_and_printed_alike() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = Redis::start("floats") else {
+        return;
+    };
     let connection = RefCell::new(redis.connect());
     let call = |args: &[&str]| connection.borrow_mut().call(args);
     let number = || {
