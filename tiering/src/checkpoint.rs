@@ -472,6 +472,12 @@ impl Store {
         }
     }
 
+    /// Tells where in the log the latest flushes and swaps ended, which were made at `Offset::MAX` while the cold tier was
+    /// frozen ([`Store::freeze`]) and their offsets not known.
+    pub fn settle_map_changes(&self, offsets: &[Offset]) {
+        self.inner.keyspace.settle(offsets);
+    }
+
     /// True if a flush or swap at `offset` is already part of what was opened (replay skips it then).
     #[must_use]
     pub fn knows_flush(&self, offset: Offset) -> bool {

@@ -22,6 +22,8 @@ mod entry;
 mod evict;
 mod expire;
 mod ids;
+#[doc(hidden)]
+pub mod inside;
 mod keyspace;
 mod lfu;
 mod prefetch;
