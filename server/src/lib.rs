@@ -21,6 +21,7 @@ pub mod info;
 pub mod latency;
 pub mod logging;
 pub mod object_encoding;
+pub mod replication;
 pub mod saves;
 pub mod server;
 pub mod session;

@@ -17,6 +17,7 @@ use crate::errors::{self, Error};
 use crate::gate::Gate;
 use crate::latency::Latency;
 use crate::logging::LevelHandle;
+use crate::replication::Replication;
 use crate::saves::Saves;
 use crate::shutdown::Shutdown;
 use crate::slowlog::Slowlog;
@@ -99,6 +100,8 @@ pub struct Server {
     pub gate: Gate,
     /// CLIENT PAUSE.
     pub pause: Pause,
+    /// Master or replica, and who follows whom.
+    pub replication: Replication,
     /// A change was made in memory that the log did not take: the two have parted, and writes are refused until
     /// a restart brings them together.
     pub unlogged: AtomicBool,

@@ -26,6 +26,7 @@ use crate::gate::{Gate, WorkerId};
 use crate::host::{StoreHost, store_limits};
 use crate::latency::Latency;
 use crate::logging::LevelHandle;
+use crate::replication::Replication;
 use crate::saves::Saves;
 use crate::server::{Pause, Server};
 use crate::shutdown::{self, Shutdown};
@@ -205,6 +206,7 @@ fn build(
         saves: Saves::default(),
         gate: Gate::new(workers),
         pause: Pause::default(),
+        replication: Replication::default(),
         unlogged: AtomicBool::new(false),
         shutdown: Shutdown::default(),
         loading: AtomicBool::new(true),
