@@ -12,4 +12,5 @@
 
 pub mod ids;
 pub mod registry;
+pub mod snapshot;
 pub mod wire;
