@@ -4,10 +4,12 @@
 //! `dispatch` (gates) → `exec` (locks, handler, commit) → `commands/*` (what a command does).
 
 pub mod acceptor;
+pub mod apply;
 pub mod args;
 pub mod clients;
 pub mod commands;
 pub mod config;
+pub mod data;
 pub mod dispatch;
 pub mod effect_forms;
 pub mod effects;

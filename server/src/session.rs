@@ -250,7 +250,7 @@ impl Session {
             .drain(..)
             .map(|watched| Slot::of(&watched.key))
             .collect();
-        server.store.unwatch(&self.watch.flag, &slots);
+        server.data().store.unwatch(&self.watch.flag, &slots);
         self.watch.flag = Arc::new(AtomicBool::new(false));
         self.info.watched.store(0, Ordering::Relaxed);
     }

@@ -3,7 +3,7 @@
 //! Connections never move. What its sessions share (buffers, scratch memory) is theirs alone and needs no
 //! lock. Once a tenth of a second it looks for idle clients and clients that do not read.
 
-use std::cell::RefCell;
+use std::cell::{Ref, RefCell};
 use std::io;
 use std::net::TcpStream as StdTcpStream;
 use std::os::fd::AsRawFd;
@@ -19,6 +19,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::clients::{ClientInfo, flag};
 use crate::config::Settings;
+use crate::data::Data;
 use crate::effects::Effects;
 use crate::gate::WorkerId;
 use crate::server::Server;
@@ -49,6 +50,8 @@ pub struct Worker {
     pub id: WorkerId,
     /// The server.
     pub server: Arc<Server>,
+    /// The keys and their log, as of the last batch.
+    data: RefCell<Arc<Data>>,
     /// Scratch memory for the effects of the command at hand.
     pub effects: RefCell<Effects>,
     /// Buffers not in use.
@@ -56,6 +59,24 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// The keys and their log. Inside the gate they stay the same.
+    #[inline]
+    #[must_use]
+    pub fn data(&self) -> Ref<'_, Arc<Data>> {
+        if self.data.borrow().number != self.server.current.number() {
+            self.refresh_data();
+        }
+        self.data.borrow()
+    }
+
+    #[cold]
+    fn refresh_data(&self) {
+        // Whoever borrows it holds it for the length of a batch, and then none of them is current either.
+        if let Ok(mut data) = self.data.try_borrow_mut() {
+            *data = self.server.current.get();
+        }
+    }
+
     /// Its counters.
     #[inline]
     #[must_use]
@@ -81,6 +102,7 @@ pub fn spawn(
         .spawn(move || {
             let worker = Rc::new(Worker {
                 id,
+                data: RefCell::new(server.current.get()),
                 server,
                 effects: RefCell::default(),
                 buffers: Pool::default(),
@@ -106,6 +128,8 @@ async fn run(worker: Rc<Worker>, mut incoming: UnboundedReceiver<Incoming>) {
             },
             _ = rounds.tick() => {
                 look_after_clients(&server, worker.id);
+                // A pair that was swapped out does not live on because nobody calls.
+                drop(worker.data());
                 if worker.id == WorkerId(0) {
                     server.stats.sample(std::time::Instant::now());
                 }

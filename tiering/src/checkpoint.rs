@@ -175,7 +175,7 @@ impl Inner {
     /// The caller has the spiller's turn, so that no batch is in flight.
     fn replay_offset(&self, _turn: &Batch) -> Offset {
         // Read before looking at the slots: what becomes dirty meanwhile does so at this end or later.
-        let end = self.host().log_end();
+        let end = self.host().applied();
         let oldest = |slot: &crate::store::SlotCell| {
             slot.lock()
                 .spaces()
@@ -242,7 +242,7 @@ impl Inner {
         if !self.has_cold() {
             return Ok(());
         }
-        self.clean(self.host().log_end())?;
+        self.clean(self.host().applied())?;
         self.persist()
     }
 
@@ -387,7 +387,7 @@ impl Inner {
     fn continue_checkpoint(&self) -> Result<(), StoreError> {
         let limits = self.limits();
         let replay_limit_bytes = limits.replay_limit_bytes.min(self.budget.replay_bytes());
-        let end = self.host().log_end();
+        let end = self.host().applied();
         let now = UnixMs::now();
         let by_time = self
             .checkpointer

@@ -185,6 +185,17 @@ pub struct Settings {
     pub latency_tracking: bool,
     pub latency_tracking_info_percentiles: Vec<f64>,
     pub databases: u32,
+
+    pub replicaof: Vec<String>,
+    pub masterauth: Option<Vec<u8>>,
+    pub masteruser: Option<Vec<u8>>,
+    pub replica_priority: u32,
+    pub replica_read_only: bool,
+    pub replica_serve_stale_data: bool,
+    pub replica_announce_ip: Option<Vec<u8>>,
+    pub replica_announce_port: u16,
+    pub repl_timeout_seconds: u32,
+
     pub dir: PathBuf,
     pub pidfile: Option<PathBuf>,
 }
@@ -239,6 +250,15 @@ impl Settings {
             latency_tracking: v.pick("latency-tracking"),
             latency_tracking_info_percentiles: v.pick("latency-tracking-info-percentiles"),
             databases: v.pick("databases"),
+            replicaof: v.pick("replicaof"),
+            masterauth: v.pick("masterauth"),
+            masteruser: v.pick("masteruser"),
+            replica_priority: v.pick("replica-priority"),
+            replica_read_only: v.pick("replica-read-only"),
+            replica_serve_stale_data: v.pick("replica-serve-stale-data"),
+            replica_announce_ip: v.pick("replica-announce-ip"),
+            replica_announce_port: v.pick("replica-announce-port"),
+            repl_timeout_seconds: v.pick("repl-timeout"),
             dir: v.pick("dir"),
             pidfile: v.pick("pidfile"),
         }

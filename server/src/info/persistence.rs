@@ -29,11 +29,9 @@ pub(super) fn persistence(source: &Source<'_>, lines: &mut Lines) {
     lines.field("rdb_last_cow_size", 0);
     lines.field("rdb_last_load_keys_expired", 0);
     lines.field("rdb_last_load_keys_loaded", 0);
-    let log_ok = server
-        .binlog
-        .as_ref()
-        .is_none_or(|binlog| binlog.state() == LogState::Ok);
-    lines.field("aof_enabled", u8::from(server.binlog.is_some()));
+    let binlog = source.data.binlog();
+    let log_ok = binlog.is_none_or(|binlog| binlog.state() == LogState::Ok);
+    lines.field("aof_enabled", u8::from(binlog.is_some()));
     lines.field("aof_rewrite_in_progress", 0);
     lines.field("aof_rewrite_scheduled", 0);
     lines.field("aof_last_rewrite_time_sec", -1);
@@ -45,7 +43,7 @@ pub(super) fn persistence(source: &Source<'_>, lines: &mut Lines) {
     lines.field("aof_last_cow_size", 0);
     lines.field("module_fork_in_progress", 0);
     lines.field("module_fork_last_cow_size", 0);
-    if let Some(binlog) = &server.binlog {
+    if let Some(binlog) = binlog {
         let info = binlog.info();
         lines.field("aof_current_size", info.disk_bytes);
         lines.field("aof_base_size", 0);
@@ -57,11 +55,7 @@ pub(super) fn persistence(source: &Source<'_>, lines: &mut Lines) {
 }
 
 pub(super) fn replication(source: &Source<'_>, lines: &mut Lines) {
-    let info = source
-        .server
-        .binlog
-        .as_ref()
-        .map(basalt_binlog::Binlog::info);
+    let info = source.data.binlog().map(basalt_binlog::Binlog::info);
     let id = info.as_ref().map_or_else(
         || source.server.run_id.clone(),
         |info| String::from_utf8_lossy(&info.replication_id).into_owned(),

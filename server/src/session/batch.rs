@@ -3,7 +3,7 @@
 //! A command that must wait stays at the front of the buffer, decoded, as the connection's `current`; the
 //! loop does what it waits for and runs the next batch, which starts with it.
 
-use std::cell::RefMut;
+use std::cell::{Ref, RefMut};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use super::{Next, ReplyMode, SessionCtx};
 use crate::clients::flag;
 use crate::commands::keyspace::KeyspaceCtx;
 use crate::commands::{Flags, Handler, Outcome, Stop};
+use crate::data::Data;
 use crate::dispatch::{self, Request, Row, Verdict};
 use crate::effects::Effects;
 use crate::errors::Error;
@@ -96,6 +97,7 @@ enum Flow {
 pub struct Batch<'a> {
     conn: &'a mut Connection,
     worker: &'a Worker,
+    data: Ref<'a, Arc<Data>>,
     effects: RefMut<'a, Effects>,
     clock: Clock,
     slowlog_micros: i64,
@@ -118,9 +120,14 @@ impl<'a> Batch<'a> {
         };
         drop(settings);
         conn.output.take(&worker.buffers);
+        let data = worker.data();
+        if conn.data_number != data.number {
+            take_over(conn, &data);
+        }
         Batch {
             conn,
             worker,
+            data,
             effects: worker.effects.borrow_mut(),
             clock: Clock::start(),
             slowlog_micros,
@@ -227,6 +234,7 @@ impl<'a> Batch<'a> {
         let args = Args::new(&conn.input.bytes()[..len], &conn.ranges);
         let request = Request {
             server: &conn.server,
+            data: &self.data,
             session: &conn.session,
             args: &args,
             now,
@@ -266,6 +274,7 @@ impl<'a> Batch<'a> {
                 let args = Args::new(&conn.input.bytes()[..len], &conn.ranges);
                 let mut env = Env {
                     server: &conn.server,
+                    data: &self.data,
                     session: &mut conn.session,
                     effects: &mut self.effects,
                     now,
@@ -331,10 +340,11 @@ impl<'a> Batch<'a> {
     ) -> Flow {
         let conn = &mut *self.conn;
         let args = Args::new(&conn.input.bytes()[..len], &conn.ranges);
-        if conn.server.store.all_resident() {
+        if self.data.store.all_resident() {
             self.effects.clear();
             let mut env = Env {
                 server: &conn.server,
+                data: &self.data,
                 session: &mut conn.session,
                 effects: &mut self.effects,
                 now,
@@ -398,6 +408,7 @@ impl<'a> Batch<'a> {
         }
         let mut env = Env {
             server: &conn.server,
+            data: &self.data,
             session: &mut conn.session,
             effects: &mut self.effects,
             now,
@@ -425,6 +436,7 @@ impl<'a> Batch<'a> {
         let server = Arc::clone(&conn.server);
         let mut env = Env {
             server: &server,
+            data: &self.data,
             session: &mut conn.session,
             effects: &mut self.effects,
             now,
@@ -601,6 +613,17 @@ impl<'a> Batch<'a> {
         let len = conn.current.take().expect("a command is being ended");
         conn.input.consume(len);
         conn.limits.authenticated = conn.session.authenticated;
+    }
+}
+
+/// The store and the log have been exchanged since the connection's last batch: what it has pinned is of no use,
+/// and every watched key counts as changed.
+#[cold]
+fn take_over(conn: &mut Connection, data: &Data) {
+    conn.data_number = data.number;
+    conn.session.pins.clear();
+    if !conn.session.watch.keys.is_empty() {
+        conn.session.watch.flag.store(true, Ordering::Release);
     }
 }
 

@@ -52,6 +52,8 @@ pub struct Connection {
     pub(super) current: Option<usize>,
     /// Nothing more is read; the connection closes once the output is written.
     pub(super) closing: bool,
+    /// The pair of store and log that the pins belong to.
+    pub(super) data_number: u64,
 }
 
 /// What the loop needs of the socket before it goes on.
@@ -81,6 +83,7 @@ impl Connection {
             limits: Limits::default(),
             current: None,
             closing: false,
+            data_number: 0,
         }
     }
 
@@ -138,7 +141,8 @@ impl Connection {
             Step::Fault(row) => load::load(self, row).await,
             Step::Room => {
                 self.flush().await?;
-                self.server.store.room().await;
+                let room = self.server.data().store.room();
+                room.await;
             }
             Step::Held => {
                 self.flush().await?;
@@ -179,16 +183,18 @@ impl Connection {
         let Some(offset) = self.session.written_to.take() else {
             return Ok(());
         };
-        let Some(binlog) = &self.server.binlog else {
+        // Asked anew: a pair that was swapped out since owes nobody anything.
+        let log = Arc::clone(&self.server.data().log);
+        let Some(binlog) = &log.binlog else {
             return Ok(());
         };
         if self.server.config.peek().appendfsync != FsyncPolicy::Always || binlog.synced() >= offset
         {
             return Ok(());
         }
-        let mut synced = self.server.synced.subscribe();
+        let mut synced = log.synced.subscribe();
         binlog.request_sync(offset);
-        // The sender lives as long as the server.
+        // The sender lives as long as the log.
         let _ = synced.wait_for(|upto| *upto >= offset).await;
         if binlog.state() == LogState::Poisoned && binlog.synced() < offset {
             // The client must not take its writes for durable, and nothing true can be said of them.

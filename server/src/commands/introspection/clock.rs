@@ -28,8 +28,8 @@ pub(super) fn role(ctx: &mut SessionCtx<'_>) -> Next {
     ctx.out.bulk("master");
     ctx.out.integer(
         ctx.server
-            .binlog
-            .as_ref()
+            .data()
+            .binlog()
             .map_or(0, |binlog: &Binlog| binlog.end().0 as i64),
     );
     ctx.out.array(0);

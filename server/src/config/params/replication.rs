@@ -5,16 +5,70 @@ use super::*;
 const NOT_YET: &str = "Kept; replication is not there yet.";
 
 pub(super) const PARAMS: &[Param] = &[
-    kept("replicaof", Kind::Words(checks::master), "", NOT_YET)
-        .or(&["slaveof"])
-        .at_start(),
-    kept("masterauth", ANY_TEXT, "", NOT_YET).secret(),
-    kept("masteruser", ANY_TEXT, "", NOT_YET).secret(),
-    kept("replica-priority", COUNT, "100", NOT_YET).or(&["slave-priority"]),
-    kept("replica-read-only", Kind::Bool, "yes", NOT_YET).or(&["slave-read-only"]),
-    kept("replica-serve-stale-data", Kind::Bool, "yes", NOT_YET).or(&["slave-serve-stale-data"]),
-    kept("replica-announce-ip", ANY_TEXT, "", NOT_YET).or(&["slave-announce-ip"]),
-    kept("replica-announce-port", PORT, "0", NOT_YET).or(&["slave-announce-port"]),
+    fixed(
+        "replicaof",
+        Kind::Words(checks::master),
+        "",
+        "Host and port of the master to follow. REPLICAOF changes it while the server runs.",
+    )
+    .or(&["slaveof"]),
+    live(
+        "masterauth",
+        ANY_TEXT,
+        "",
+        Topic::Replication,
+        "The password for the master.",
+    )
+    .secret(),
+    live(
+        "masteruser",
+        ANY_TEXT,
+        "",
+        Topic::Replication,
+        "The user to be at the master; without one, the default user.",
+    )
+    .secret(),
+    live(
+        "replica-priority",
+        COUNT,
+        "100",
+        Topic::Replication,
+        "Sentinel promotes the replica with the lowest priority, and never one with 0.",
+    )
+    .or(&["slave-priority"]),
+    live(
+        "replica-read-only",
+        Kind::Bool,
+        "yes",
+        Topic::Replication,
+        "A replica refuses clients' writes. With `no` it takes them; they are in no log, so a restart or a full \
+         sync may undo them.",
+    )
+    .or(&["slave-read-only"]),
+    live(
+        "replica-serve-stale-data",
+        Kind::Bool,
+        "yes",
+        Topic::Replication,
+        "A replica answers although the link to its master is down.",
+    )
+    .or(&["slave-serve-stale-data"]),
+    live(
+        "replica-announce-ip",
+        ANY_TEXT,
+        "",
+        Topic::Replication,
+        "The address at which a replica says it can be reached.",
+    )
+    .or(&["slave-announce-ip"]),
+    live(
+        "replica-announce-port",
+        PORT,
+        "0",
+        Topic::Replication,
+        "The port at which a replica says it can be reached; 0: the one it listens on.",
+    )
+    .or(&["slave-announce-port"]),
     kept("replica-announced", Kind::Bool, "yes", NOT_YET),
     kept("replica-ignore-maxmemory", Kind::Bool, "yes", NOT_YET).or(&["slave-ignore-maxmemory"]),
     kept(
@@ -29,7 +83,13 @@ pub(super) const PARAMS: &[Param] = &[
     kept("min-replicas-max-lag", COUNT, "10", NOT_YET).or(&["min-slaves-max-lag"]),
     kept("repl-ping-replica-period", int(1, I32_MAX), "10", NOT_YET)
         .or(&["repl-ping-slave-period"]),
-    kept("repl-timeout", int(1, I32_MAX), "60", NOT_YET),
+    live(
+        "repl-timeout",
+        int(1, I32_MAX),
+        "60",
+        Topic::Replication,
+        "Seconds of silence after which a replica gives its link up, and a master a replica.",
+    ),
     kept(
         "repl-backlog-size",
         at_least_bytes(1),
