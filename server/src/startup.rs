@@ -24,7 +24,7 @@ use crate::dispatch;
 use crate::gate::{Gate, WorkerId};
 use crate::latency::Latency;
 use crate::logging::LevelHandle;
-use crate::replication::Replication;
+use crate::replication::{self, Replication};
 use crate::saves::Saves;
 use crate::server::{Current, Pause, Server};
 use crate::shutdown::{self, Shutdown};
@@ -76,6 +76,7 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
     let begin = Begin {
         at: Offset(0),
         id: random_id(),
+        leads: true,
     };
     let opened = open::open(&settings, &place.dir(), 0, begin)?;
     let server = Arc::new(build(
@@ -85,7 +86,13 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
         log_level,
     ));
     opened.host.connect(&server);
-    let threads = serve(&server, listeners)?;
+    server
+        .replication
+        .master
+        .snapshots
+        .settle(settings.dir.join("snapshots"));
+    let mut threads = serve(&server, listeners)?;
+    threads.push(replication::master::spawn(&server)?);
     if let Some(from) = opened.replay_from()? {
         replay(&server, &opened.data, from)?;
     }

@@ -23,6 +23,7 @@ use basalt_replication::registry::{Replica, ReplicaState};
 use basalt_replication::wire::{self, Answer, Psync};
 use basalt_resp::encode_command;
 
+use super::replica::Ask;
 use crate::args::{self, Cursor};
 use crate::errors::{self, Error};
 use crate::exec;
@@ -34,9 +35,8 @@ const BAD_TIMEOUT: Error = Error::new("ERR FAILOVER timeout must be greater than
 const IN_PROGRESS: Error = Error::new("ERR FAILOVER already in progress.");
 const IS_REPLICA: Error = Error::new("ERR FAILOVER is not valid when server is a replica.");
 const NO_REPLICAS: Error = Error::new("ERR FAILOVER requires connected replicas.");
-const FORCE_ALONE: Error = Error::new(
-    "ERR FAILOVER with force option requires both a timeout and target HOST and IP.",
-);
+const FORCE_ALONE: Error =
+    Error::new("ERR FAILOVER with force option requires both a timeout and target HOST and IP.");
 const NOT_A_REPLICA: Error = Error::new("ERR FAILOVER target HOST and PORT is not a replica.");
 const NOT_ONLINE: Error = Error::new("ERR FAILOVER target replica is not online.");
 
@@ -210,6 +210,11 @@ fn run(server: &Arc<Server>, plan: &Plan) {
         Ok((host, port)) => tracing::info!(host, port, "handed over: this node is a replica now"),
         Err(why) => tracing::warn!("no handover, this node remains the master: {why}"),
     }
+    server
+        .data()
+        .log
+        .handed_over
+        .store(false, Ordering::Release);
     server.replication.master.failover.set(State::None);
     server.pause.end_handover();
 }
@@ -221,7 +226,16 @@ fn hand_over(server: &Arc<Server>, plan: &Plan) -> Result<(String, u16), Refusal
     failover.set(State::InProgress);
     let target = (replica.ip.clone(), replica.port);
     ask_to_take_over(server, &target, end)?;
-    super::replica::follow(server, &target.0, target.1);
+    // Its new history begins where this log ends, so this is a partial sync. Whatever goes wrong from here on, it is
+    // the master and this node is not.
+    let follow = Ask::Follow {
+        host: target.0.clone(),
+        port: target.1,
+        failover: false,
+    };
+    if let Err(error) = server.replication.replica.ask(server, follow) {
+        tracing::error!(error, "the new master cannot be followed");
+    }
     Ok(target)
 }
 
@@ -233,6 +247,7 @@ fn still(server: &Server) -> Result<Offset, Refusal> {
     }
     let data = server.data();
     exec::log_no_data(&data.log, &wire::getack());
+    data.log.handed_over.store(true, Ordering::Release);
     let binlog = data.binlog().ok_or("there is no log")?;
     Ok(binlog.end())
 }
@@ -254,7 +269,11 @@ fn await_replica(server: &Server, plan: &Plan, end: Offset) -> Result<Arc<Replic
             let Some(target) = target.filter(|_| plan.force) else {
                 return Err("no replica caught up in time".to_owned());
             };
-            tracing::warn!(acked = target.acked().0, end = end.0, "the replica is behind, and is forced to take over");
+            tracing::warn!(
+                acked = target.acked().0,
+                end = end.0,
+                "the replica is behind, and is forced to take over"
+            );
             return Ok(Arc::clone(target));
         }
         std::thread::sleep(LOOK_EVERY);
@@ -322,9 +341,15 @@ fn request(server: &Server, target: &(String, u16), end: Offset) -> Reply {
     };
     let mut bytes = Vec::new();
     psync.encode(&mut bytes);
-    let answered = link.socket.get_mut().write_all(&bytes).and_then(|()| link.line());
+    let answered = link
+        .socket
+        .get_mut()
+        .write_all(&bytes)
+        .and_then(|()| link.line());
     match answered.map(|line| Answer::parse(&line)) {
-        Ok(Some(Answer::Continue(_) | Answer::BasaltSync(..) | Answer::FullResync(..))) => Reply::Taken,
+        Ok(Some(Answer::Continue(_) | Answer::BasaltSync(..) | Answer::FullResync(..))) => {
+            Reply::Taken
+        }
         Ok(Some(Answer::Error(text))) => Reply::Refused(text),
         Ok(None) => Reply::Unknown(io::ErrorKind::InvalidData.into()),
         Err(error) => Reply::Unknown(error),
@@ -368,12 +393,22 @@ impl Dialogue {
         };
         if let Some(password) = &settings.masterauth {
             let user = settings.masteruser.as_deref();
-            let words: Vec<&[u8]> = [&b"AUTH"[..]].into_iter().chain(user).chain([password.as_slice()]).collect();
+            let words: Vec<&[u8]> = [&b"AUTH"[..]]
+                .into_iter()
+                .chain(user)
+                .chain([password.as_slice()])
+                .collect();
             link.ask(&words)?;
         }
         let port = settings.port.to_string();
         link.ask(&[b"REPLCONF", b"listening-port", port.as_bytes()])?;
-        link.ask(&[&b"REPLCONF"[..], b"capa", b"psync2", b"capa", wire::CAPA_BASALT])?;
+        link.ask(&[
+            &b"REPLCONF"[..],
+            b"capa",
+            b"psync2",
+            b"capa",
+            wire::CAPA_BASALT,
+        ])?;
         Ok(link)
     }
 
@@ -429,7 +464,12 @@ mod tests {
             })
         );
         let syntax = Err("ERR syntax error".to_owned());
-        for words in ["FAILOVER TO h", "FAILOVER FORCE FORCE", "FAILOVER ABORT TIMEOUT 1", "FAILOVER TIMEOUT"] {
+        for words in [
+            "FAILOVER TO h",
+            "FAILOVER FORCE FORCE",
+            "FAILOVER ABORT TIMEOUT 1",
+            "FAILOVER TIMEOUT",
+        ] {
             assert_eq!(plan(words), syntax, "{words}");
         }
         assert_eq!(

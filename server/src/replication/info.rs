@@ -97,8 +97,14 @@ fn shipped(server: &Server, end: u64, lines: &mut Lines) {
     let master = &server.replication.master;
     let living = master.snapshots.current();
     let manifest = living.as_ref().map(|snapshot| &snapshot.manifest);
-    lines.field("basalt_stream_bytes", master.counters.stream_bytes.load(Relaxed));
-    lines.field("basalt_snapshot_bytes_sent", master.counters.snapshot_bytes.load(Relaxed));
+    lines.field(
+        "basalt_stream_bytes",
+        master.counters.stream_bytes.load(Relaxed),
+    );
+    lines.field(
+        "basalt_snapshot_bytes_sent",
+        master.counters.snapshot_bytes.load(Relaxed),
+    );
     lines.field("basalt_snapshots", u8::from(living.is_some()));
     lines.field(
         "basalt_snapshot_disk_bytes",

@@ -85,17 +85,12 @@ impl Replicas {
     }
 
     /// Takes a replica's word for what it has.
-    pub fn acked(
-        &self,
-        server: &Server,
-        replica: &Replica,
-        held: Offset,
-        synced: Option<Offset>,
-    ) {
+    pub fn acked(&self, server: &Server, replica: &Replica, held: Offset, synced: Option<Offset>) {
         let now = UnixMs::now();
         replica.ack(held, synced, now);
         self.recount(server, now);
-        self.acks.send_modify(|count| *count = count.wrapping_add(1));
+        self.acks
+            .send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// Counts the replicas that were heard of lately.
@@ -194,12 +189,7 @@ impl Link {
             host.trim_matches(['[', ']']).to_owned()
         };
         let ip = self.ip.clone().filter(|ip| !ip.is_empty());
-        Replica::new(
-            info.id.0,
-            ip.unwrap_or_else(peer),
-            self.port,
-            UnixMs::now(),
-        )
+        Replica::new(info.id.0, ip.unwrap_or_else(peer), self.port, UnixMs::now())
     }
 
     /// The replica, entered into the registry if it is not yet.
@@ -240,7 +230,8 @@ impl std::fmt::Debug for Attach {
 fn cut_silent_fetchers(server: &Server, now: UnixMs, timeout: Duration) {
     for replica in server.replication.master.registry.all() {
         let silent_ms = now.0.saturating_sub(replica.heard_at().0);
-        if replica.state() == ReplicaState::SendSnapshot && u128::from(silent_ms) > timeout.as_millis()
+        if replica.state() == ReplicaState::SendSnapshot
+            && u128::from(silent_ms) > timeout.as_millis()
             && let Some(client) = server.clients.get(crate::clients::ClientId(replica.client))
         {
             tracing::warn!(

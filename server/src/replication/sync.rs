@@ -12,6 +12,7 @@ use basalt_resp::Encoder;
 use basalt_tiering::UnixMs;
 
 use super::master::Attach;
+use super::replica::Ask;
 use crate::args;
 use crate::clients::flag;
 use crate::data::Data;
@@ -19,7 +20,8 @@ use crate::errors::{self, Error};
 use crate::server::Server;
 use crate::session::{Next, SessionCtx};
 
-const NEEDS_LOG: Error = Error::new("ERR replication needs the log: the server runs with 'binlog no'");
+const NEEDS_LOG: Error =
+    Error::new("ERR replication needs the log: the server runs with 'binlog no'");
 const NO_FULL_SYNC: Error = Error::new("ERR full sync of Redis replicas is not supported yet");
 const NO_MASTER_LINK: Error =
     Error::new("NOMASTERLINK Can't SYNC while not connected with my master");
@@ -52,7 +54,11 @@ pub fn replconf(ctx: &mut SessionCtx<'_>) -> Next {
             // Only meaningful with a stream, and then the feeder reads it.
             Conf::Ack(..) | Conf::GetAck => silent = true,
             Conf::RdbFilter(filter) if !filter.is_empty() && filter != b"functions" => {
-                let text = [b"ERR Unsupported rdb-filter-only option: ".as_slice(), &filter].concat();
+                let text = [
+                    b"ERR Unsupported rdb-filter-only option: ".as_slice(),
+                    &filter,
+                ]
+                .concat();
                 return Error::bytes(text).into();
             }
             Conf::RdbOnly(_) | Conf::RdbFilter(_) | Conf::Version(_) => {}
@@ -86,7 +92,12 @@ pub fn psync(ctx: &mut SessionCtx<'_>) -> Next {
     }
     match continued(&data, &wanted) {
         Ok((hold, from)) => {
-            ctx.server.replication.master.counters.partial_ok.fetch_add(1, Relaxed);
+            ctx.server
+                .replication
+                .master
+                .counters
+                .partial_ok
+                .fetch_add(1, Relaxed);
             attach(ctx, data, hold, from)
         }
         Err(why) => full(ctx, &wanted, &why),
@@ -101,7 +112,9 @@ fn continued(data: &Data, wanted: &Psync) -> Result<(basalt_binlog::Hold, Offset
     };
     let history = data.history.get();
     if !history.accepts(id, from) {
-        let second = history.second.map(|(id, upto)| format!(", before {id} up to {upto}"));
+        let second = history
+            .second
+            .map(|(id, upto)| format!(", before {id} up to {upto}"));
         return Err(format!(
             "it holds {id} up to {from}, this node is {}{}",
             history.id,
@@ -115,7 +128,12 @@ fn continued(data: &Data, wanted: &Psync) -> Result<(basalt_binlog::Hold, Offset
     Ok((hold, from))
 }
 
-fn attach(ctx: &mut SessionCtx<'_>, data: Arc<Data>, hold: basalt_binlog::Hold, from: Offset) -> Next {
+fn attach(
+    ctx: &mut SessionCtx<'_>,
+    data: Arc<Data>,
+    hold: basalt_binlog::Hold,
+    from: Offset,
+) -> Next {
     let (server, info) = (Arc::clone(ctx.server), Arc::clone(&ctx.session.info));
     let link = ctx.session.link();
     link.join(&server, &info);
@@ -153,10 +171,17 @@ fn full(ctx: &mut SessionCtx<'_>, wanted: &Psync, why: &str) -> Next {
     }
     let link = ctx.session.link();
     if !link.basalt {
-        tracing::warn!(addr = info.addr, "a Redis replica was refused: {why}, and a full sync of Redis replicas is not supported yet");
+        tracing::warn!(
+            addr = info.addr,
+            "a Redis replica was refused: {why}, and a full sync of Redis replicas is not supported yet"
+        );
         return NO_FULL_SYNC.into();
     }
-    tracing::info!(addr = info.addr, port = link.port, "a replica needs a full sync: {why}");
+    tracing::info!(
+        addr = info.addr,
+        port = link.port,
+        "a replica needs a full sync: {why}"
+    );
     counters.full.fetch_add(1, Relaxed);
     let replica = link.join(&server, &info);
     replica.set_state(ReplicaState::WaitSnapshot);
@@ -192,7 +217,9 @@ fn full(ctx: &mut SessionCtx<'_>, wanted: &Psync, why: &str) -> Next {
 fn cut(server: &Server) -> Result<Arc<Snapshot>, SnapshotError> {
     let data = server.current.get();
     let Some(binlog) = data.binlog() else {
-        return Err(SnapshotError::Store(basalt_tiering::StoreError::Log("there is no log".to_owned())));
+        return Err(SnapshotError::Store(basalt_tiering::StoreError::Log(
+            "there is no log".to_owned(),
+        )));
     };
     server.replication.master.snapshots.get_or_cut(&Origin {
         store: &data.store,
@@ -211,13 +238,18 @@ fn take_over(ctx: &mut SessionCtx<'_>, data: &Data, wanted: &Psync) -> Next {
     if wanted.id != Some(data.history.get().id) {
         return HANDOVER_OF_OTHERS.into();
     }
-    tracing::info!(addr = ctx.session.info.addr, "the master hands its role over");
+    tracing::info!(
+        addr = ctx.session.info.addr,
+        "the master hands its role over"
+    );
     ctx.session.link().handed_over = true;
     let server = Arc::clone(ctx.server);
     Next::again(async move {
-        let promoted = tokio::task::spawn_blocking(move || super::replica::promote(&server)).await;
-        if let Err(error) = promoted {
-            tracing::error!(%error, "the role could not be taken over");
+        let lead = move || server.replication.replica.ask(&server, Ask::Lead);
+        match tokio::task::spawn_blocking(lead).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(error, "the role could not be taken over"),
+            Err(error) => tracing::error!(%error, "the role was not taken over"),
         }
     })
 }
@@ -227,13 +259,19 @@ fn link_snapshot(ctx: &mut SessionCtx<'_>) -> Option<(Arc<Snapshot>, Option<Arc<
     let found = ctx.server.replication.master.snapshots.find(name);
     let link = ctx.session.link();
     let mut held = link.snapshot.lock();
-    if !held.as_ref().is_some_and(|held| held.manifest.snapshot.as_bytes() == name) {
+    if !held
+        .as_ref()
+        .is_some_and(|held| held.manifest.snapshot.as_bytes() == name)
+    {
         held.clone_from(&found);
     }
     let snapshot = held.clone()?;
     drop(held);
     snapshot.touch();
-    let replica = link.joined.as_ref().map(|joined| Arc::clone(&joined.replica));
+    let replica = link
+        .joined
+        .as_ref()
+        .map(|joined| Arc::clone(&joined.replica));
     if let Some(replica) = &replica {
         replica.heard(UnixMs::now());
     }

@@ -23,14 +23,14 @@ const AOF_ON_REPLICA: Error = Error::new(
     "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and \
      are not propagated.",
 );
-const NO_LOG: Error = Error::new(
-    "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
-);
+const NO_LOG: Error =
+    Error::new("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
 const BAD_TIMEOUT: Error = Error::new("ERR timeout is not an integer or out of range");
 const NEGATIVE_TIMEOUT: Error = Error::new("ERR timeout is negative");
 const NOT_A_FLAG: Error = Error::new("ERR value is out of range, must be between 0 and 1");
 const NOT_POSITIVE: Error = Error::new("ERR value is out of range, must be positive");
-const CHANGED: &[u8] = b"UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
+const CHANGED: &[u8] =
+    b"UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
 const UNBLOCKED: &[u8] = b"UNBLOCKED client unblocked via CLIENT UNBLOCK";
 
 /// What a client waits for.

@@ -153,11 +153,13 @@ impl<'a> Feeder<'a> {
         replica.heard(UnixMs::now());
         replica.note_sent(attach.from, 0);
         replica.set_state(ReplicaState::Online);
-        server
-            .replication
-            .master
-            .recount(&server, UnixMs::now());
-        tracing::info!(ip = replica.ip, port = replica.port, from = attach.from.0, "a replica follows");
+        server.replication.master.recount(&server, UnixMs::now());
+        tracing::info!(
+            ip = replica.ip,
+            port = replica.port,
+            from = attach.from.0,
+            "a replica follows"
+        );
         let mut feeder = Feeder {
             server,
             info,
@@ -228,7 +230,11 @@ impl<'a> Feeder<'a> {
                 let len = self.input.len();
                 self.input.resize(len + INPUT_BYTES, 0);
                 let read = self.socket.poll_read(cx, &mut self.input[len..]);
-                let got = if let Poll::Ready(Ok(got)) = &read { *got } else { 0 };
+                let got = if let Poll::Ready(Ok(got)) = &read {
+                    *got
+                } else {
+                    0
+                };
                 self.input.truncate(len + got);
                 if let Poll::Ready(read) = read {
                     return Poll::Ready(read.map(Heard::Read));

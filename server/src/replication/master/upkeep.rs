@@ -20,10 +20,15 @@ pub fn spawn(server: &Arc<Server>) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new()
         .name("replicas".to_owned())
         .spawn(move || {
-            let mut pinged = Instant::now();
+            let (mut pinged, mut led) = (Instant::now(), server.replication.is_master());
             while !server.shutdown.is_requested() {
                 std::thread::sleep(ROUND);
                 round(&server, &mut pinged);
+                let leads = server.replication.is_master();
+                if leads != std::mem::replace(&mut led, leads) {
+                    // Who waits for replicas sees that this node is none to wait at.
+                    crate::replication::wait::wake_all(&server);
+                }
             }
         })
 }
@@ -48,11 +53,9 @@ fn round(server: &Server, pinged: &mut Instant) {
 
 /// A sign of life in the stream. A handover needs the log still, and its target hears of us anyway.
 fn ping(server: &Server) {
-    if server.replication.master.registry.is_empty() || server.pause.is_handover() {
+    if server.replication.master.registry.is_empty() {
         return;
     }
     let _shared = server.gate.enter_background();
-    if !server.pause.is_handover() {
-        exec::log_no_data(&server.data().log, &wire::ping());
-    }
+    exec::log_no_data(&server.data().log, &wire::ping());
 }
