@@ -131,8 +131,8 @@ pub enum HistoryError {
 /// The file a history is kept in.
 ///
 /// A change is saved *before* the log takes the new id. A crash in between is recognised by the ids: a log
-/// whose id is the file's second has a promotion half done, and goes on with it; a log with an id that the file does
-/// not know at all is what counts, and the file is out of date.
+/// whose id is the file's second has a promotion half done, and goes on with it. File and log that do not know each
+/// other at all claim nothing: the history gets an id that nobody else has.
 #[derive(Clone)]
 pub struct HistoryFile {
     door: Arc<dyn Door>,
@@ -185,10 +185,12 @@ impl HistoryFile {
         let saved = decode(&text).ok_or_else(|| HistoryError::Damaged(self.path_text()))?;
         let second = saved.history.second.map(|(id, _)| id);
         if saved.history.id == log_id || second == Some(log_id) {
-            Ok(saved)
-        } else {
-            Ok(fresh)
+            return Ok(saved);
         }
+        Ok(Loaded {
+            history: History::new(ReplicationId::random()),
+            ..fresh
+        })
     }
 
     /// Keeps `history`, durably. `boot` tells one boot of the machine from another.
@@ -322,8 +324,10 @@ mod tests {
         file.save(&history, "b").unwrap();
         // The log still has the old id: the promotion is finished.
         assert_eq!(file.load(id(b'a')).unwrap().history, history);
-        // The log has an id nobody here knows: the file is out of date.
-        assert_eq!(file.load(id(b'x')).unwrap().history, History::new(id(b'x')));
+        // The log has an id nobody here knows: neither is believed.
+        let unknown = file.load(id(b'x')).unwrap().history;
+        assert!(unknown.id != id(b'x') && unknown.id != history.id);
+        assert_eq!(unknown.second, None);
     }
 
     #[test]
