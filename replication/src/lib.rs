@@ -9,8 +9,14 @@
 //! | `wire` | what is said on a replica's connection |
 //! | `registry` | a master's view of its replicas |
 //! | `snapshot` | what a full sync ships, how it is cut, shared and removed |
+//! | `link` | a replica's side of the dialogue |
+//! | `fetch` | fetching a snapshot, resumable |
+//! | `stream` | the stream cut into frames |
 
+pub mod fetch;
 pub mod ids;
+pub mod link;
 pub mod registry;
 pub mod snapshot;
+pub mod stream;
 pub mod wire;
