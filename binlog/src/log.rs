@@ -274,6 +274,13 @@ impl Binlog {
         self.shared().tail.0.lock().db = None;
     }
 
+    /// The database the stream is in at the end of the log; none if the next data frame carries a `SELECT`, or if
+    /// no frame said one so far.
+    #[must_use]
+    pub fn stream_db(&self) -> Option<u16> {
+        self.shared().tail.0.lock().db
+    }
+
     /// Sets the replication id written into segments from the next on; call `rotate` to make that now.
     pub fn set_replication_id(&self, id: [u8; 40]) {
         *self.shared().replication_id.lock() = id;

@@ -11,6 +11,7 @@
 //! | a read from SSD | `promote.rs`, `readers.rs`, `cold/` |
 //! | checkpoints, replay offset | `checkpoint.rs`, `spill.rs` |
 //! | a key vanishing at its TTL | `tx.rs`, `expire.rs` |
+//! | a copy of the cold tier for a replica | `snapshot.rs` |
 //! | databases, FLUSHDB, SWAPDB | `keyspace.rs` |
 //! | SCAN, DBSIZE, RANDOMKEY | `scan.rs` |
 
@@ -31,6 +32,7 @@ mod promote;
 mod readers;
 mod scan;
 mod sketch;
+mod snapshot;
 mod space;
 mod spill;
 mod state;

@@ -29,6 +29,11 @@ use crate::{KeyHash, NamespaceId, SLOTS, Slot, UnixMs};
 pub trait Host: Send + Sync {
     /// End of the binlog. Without a binlog: always the same.
     fn log_end(&self) -> Offset;
+    /// Every effect before this offset is in the store, and none beyond it but those its slot knows of. A node
+    /// that applies a log it did not write itself is behind the log's end.
+    fn applied(&self) -> Offset {
+        self.log_end()
+    }
     /// Returns when the binlog is on disk up to `upto` (rule 1: log before data).
     ///
     /// # Errors
@@ -219,12 +224,12 @@ impl Inner {
         !self.replaying.load(Relaxed) && self.attached() && self.host().is_master()
     }
 
-    /// Log end under the lock of a slot; while replaying, how far the slot has come.
+    /// Up to where the slot, whose lock is held, is complete: what is applied everywhere, or in this slot.
     pub(crate) fn guard(&self, slot: &SlotTable) -> Offset {
         if self.replaying.load(Relaxed) {
             slot.applied
         } else {
-            self.host().log_end()
+            slot.applied.max(self.host().applied())
         }
     }
 }
@@ -332,6 +337,8 @@ impl Store {
         self.inner.closing.store(true, Relaxed);
         self.inner.checkpointer.stop();
         self.inner.readers.stop();
+        // Who waits for room waits no longer.
+        self.inner.budget.judge();
         saved
     }
 

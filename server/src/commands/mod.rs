@@ -25,6 +25,7 @@ pub mod help;
 pub mod introspection;
 pub mod keys;
 pub mod keyspace;
+pub mod replicas;
 pub mod server_admin;
 mod spec;
 pub mod strings;
@@ -346,6 +347,7 @@ static FAMILIES: &[&[Command]] = &[
     introspection::FAMILY,
     server_admin::FAMILY,
     tier::FAMILY,
+    replicas::FAMILY,
 ];
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Command, foldhash::fast::FixedState>> =

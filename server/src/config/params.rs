@@ -55,6 +55,8 @@ pub enum Topic {
     Slowlog,
     /// Latency tracking and monitoring.
     Latency,
+    /// Masters and replicas.
+    Replication,
 }
 
 /// When a parameter may be set.

@@ -154,7 +154,7 @@ fn a_spill_inside_a_replayed_frame_splits_it_exactly() {
                 let mut tx = driver
                     .store
                     .begin_replay(&[key.slot], now, &pins, Offset(1000), end);
-                if tx.append(&key, tail).is_ok() || tx.skipped() {
+                if tx.append(&key, tail).is_ok() || tx.take_skipped() {
                     break;
                 }
                 drop(tx);

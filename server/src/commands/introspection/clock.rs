@@ -2,7 +2,6 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use basalt_binlog::Binlog;
 
 use crate::session::{Next, SessionCtx};
 
@@ -24,14 +23,6 @@ pub(super) fn lastsave(ctx: &mut SessionCtx<'_>) -> Next {
 }
 
 pub(super) fn role(ctx: &mut SessionCtx<'_>) -> Next {
-    ctx.out.array(3);
-    ctx.out.bulk("master");
-    ctx.out.integer(
-        ctx.server
-            .binlog
-            .as_ref()
-            .map_or(0, |binlog: &Binlog| binlog.end().0 as i64),
-    );
-    ctx.out.array(0);
+    crate::replication::info::role_of_master(ctx.server, &mut ctx.out);
     Next::Done
 }

@@ -116,7 +116,7 @@ fn databases(ctx: &Ctx<'_, '_>) -> u32 {
 fn in_database<'k>(ctx: &Ctx<'_, '_>, key: Key<'k>, db: u32) -> Key<'k> {
     Key {
         db,
-        ns: ctx.server.store.namespace(db),
+        ns: ctx.server.data().store.namespace(db),
         ..key
     }
 }

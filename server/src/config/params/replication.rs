@@ -5,16 +5,70 @@ use super::*;
 const NOT_YET: &str = "Kept; replication is not there yet.";
 
 pub(super) const PARAMS: &[Param] = &[
-    kept("replicaof", Kind::Words(checks::master), "", NOT_YET)
-        .or(&["slaveof"])
-        .at_start(),
-    kept("masterauth", ANY_TEXT, "", NOT_YET).secret(),
-    kept("masteruser", ANY_TEXT, "", NOT_YET).secret(),
-    kept("replica-priority", COUNT, "100", NOT_YET).or(&["slave-priority"]),
-    kept("replica-read-only", Kind::Bool, "yes", NOT_YET).or(&["slave-read-only"]),
-    kept("replica-serve-stale-data", Kind::Bool, "yes", NOT_YET).or(&["slave-serve-stale-data"]),
-    kept("replica-announce-ip", ANY_TEXT, "", NOT_YET).or(&["slave-announce-ip"]),
-    kept("replica-announce-port", PORT, "0", NOT_YET).or(&["slave-announce-port"]),
+    fixed(
+        "replicaof",
+        Kind::Words(checks::master),
+        "",
+        "Host and port of the master to follow. REPLICAOF changes it while the server runs.",
+    )
+    .or(&["slaveof"]),
+    live(
+        "masterauth",
+        ANY_TEXT,
+        "",
+        Topic::Replication,
+        "The password for the master.",
+    )
+    .secret(),
+    live(
+        "masteruser",
+        ANY_TEXT,
+        "",
+        Topic::Replication,
+        "The user to be at the master; without one, the default user.",
+    )
+    .secret(),
+    live(
+        "replica-priority",
+        COUNT,
+        "100",
+        Topic::Replication,
+        "Sentinel promotes the replica with the lowest priority, and never one with 0.",
+    )
+    .or(&["slave-priority"]),
+    live(
+        "replica-read-only",
+        Kind::Bool,
+        "yes",
+        Topic::Replication,
+        "A replica refuses clients' writes. With `no` it takes them; they are in no log, so a restart or a full \
+         sync may undo them.",
+    )
+    .or(&["slave-read-only"]),
+    live(
+        "replica-serve-stale-data",
+        Kind::Bool,
+        "yes",
+        Topic::Replication,
+        "A replica answers although the link to its master is down.",
+    )
+    .or(&["slave-serve-stale-data"]),
+    live(
+        "replica-announce-ip",
+        ANY_TEXT,
+        "",
+        Topic::Replication,
+        "The address at which a replica says it can be reached.",
+    )
+    .or(&["slave-announce-ip"]),
+    live(
+        "replica-announce-port",
+        PORT,
+        "0",
+        Topic::Replication,
+        "The port at which a replica says it can be reached; 0: the one it listens on.",
+    )
+    .or(&["slave-announce-port"]),
     kept("replica-announced", Kind::Bool, "yes", NOT_YET),
     kept("replica-ignore-maxmemory", Kind::Bool, "yes", NOT_YET).or(&["slave-ignore-maxmemory"]),
     kept(
@@ -25,16 +79,45 @@ pub(super) const PARAMS: &[Param] = &[
     ),
     kept("replica-lazy-flush", Kind::Bool, "no", NOT_YET).or(&["slave-lazy-flush"]),
     kept("replica-full-sync-buffer-limit", ANY_BYTES, "0", NOT_YET),
-    kept("min-replicas-to-write", COUNT, "0", NOT_YET).or(&["min-slaves-to-write"]),
-    kept("min-replicas-max-lag", COUNT, "10", NOT_YET).or(&["min-slaves-max-lag"]),
-    kept("repl-ping-replica-period", int(1, I32_MAX), "10", NOT_YET)
-        .or(&["repl-ping-slave-period"]),
-    kept("repl-timeout", int(1, I32_MAX), "60", NOT_YET),
-    kept(
+    live(
+        "min-replicas-to-write",
+        COUNT,
+        "0",
+        Topic::Replication,
+        "Writes are refused (`NOREPLICAS`) while fewer replicas than this follow closely; 0 asks for none.",
+    )
+    .or(&["min-slaves-to-write"]),
+    live(
+        "min-replicas-max-lag",
+        COUNT,
+        "10",
+        Topic::Replication,
+        "A replica follows closely if it was heard of within this many seconds; 0 switches `min-replicas-to-write` off.",
+    )
+    .or(&["min-slaves-max-lag"]),
+    live(
+        "repl-ping-replica-period",
+        int(1, I32_MAX),
+        "10",
+        Topic::Replication,
+        "Seconds between two signs of life (PING) in the stream, while there are replicas.",
+    )
+    .or(&["repl-ping-slave-period"]),
+    live(
+        "repl-timeout",
+        int(1, I32_MAX),
+        "60",
+        Topic::Replication,
+        "Seconds of silence after which a replica, or a master, counts as gone. A replica that is merely slow is not cut. \
+         A snapshot stays this long for a replica whose connection was lost.",
+    ),
+    live(
         "repl-backlog-size",
         at_least_bytes(1),
         "1mb",
-        "The binlog is the backlog; see `binlog-retention-bytes`.",
+        Topic::Replication,
+        "Shown by INFO if it is larger than what the log holds. The backlog is the binlog on disk, as far back as \
+         `binlog-retention-bytes` and `binlog-retention-hours` reach.",
     ),
     kept(
         "repl-backlog-ttl",
@@ -42,7 +125,21 @@ pub(super) const PARAMS: &[Param] = &[
         "3600",
         "The binlog is the backlog; see `binlog-retention-hours`.",
     ),
-    kept("repl-disable-tcp-nodelay", Kind::Bool, "no", NOT_YET),
+    live(
+        "repl-disable-tcp-nodelay",
+        Kind::Bool,
+        "no",
+        Topic::Replication,
+        "Collects small pieces of the stream into fewer packets, for which replicas wait a little. Holds for replicas that \
+         connect from then on.",
+    ),
+    live(
+        "repl-sync-rate-bytes",
+        ANY_BYTES,
+        "0",
+        Topic::Replication,
+        "Bytes per second of snapshots that are sent to all replicas together in full syncs; 0: no limit.",
+    ),
     kept(
         "repl-diskless-load",
         Kind::Choice(&["disabled", "on-empty-db", "swapdb"]),
