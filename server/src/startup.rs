@@ -94,7 +94,7 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
     let begin = Begin {
         at: Offset(0),
         id: random_id(),
-        leads: true,
+        leads: settings.replicaof.is_empty(),
     };
     let opened = open::open(&settings, &place.dir(), 0, begin)?;
     let server = Arc::new(build(
@@ -104,6 +104,7 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
         log_level,
     ));
     opened.host.connect(&server);
+    server.replication.replica.settle(place);
     server
         .replication
         .master
@@ -122,7 +123,9 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
     if loaded > 0 {
         tracing::info!(keys = loaded, "loaded into memory");
     }
+    replication::replica::boot(&server)?;
     store.start();
+    threads.push(replication::replica::spawn(&server)?);
     server.loading.store(false, Ordering::Release);
     store.start_warm_up();
     tracing::info!(

@@ -26,6 +26,7 @@ pub mod introspection;
 pub mod keys;
 pub mod keyspace;
 pub mod replicas;
+pub mod replication;
 pub mod server_admin;
 mod spec;
 pub mod strings;
@@ -346,6 +347,7 @@ static FAMILIES: &[&[Command]] = &[
     connection::FAMILY,
     introspection::FAMILY,
     server_admin::FAMILY,
+    replication::FAMILY,
     tier::FAMILY,
     replicas::FAMILY,
 ];

@@ -55,6 +55,15 @@ pub(super) fn persistence(source: &Source<'_>, lines: &mut Lines) {
 }
 
 pub(super) fn replication(source: &Source<'_>, lines: &mut Lines) {
-    lines.field("role", "master");
+    let followed = crate::replication::replica::info::fields(source.server, &source.settings);
+    let role = if followed.is_empty() {
+        "master"
+    } else {
+        "slave"
+    };
+    lines.field("role", role);
+    for (name, value) in followed {
+        lines.field(name, value);
+    }
     crate::replication::info::replicas(source.server, lines);
 }

@@ -231,7 +231,6 @@ fn hand_over(server: &Arc<Server>, plan: &Plan) -> Result<(String, u16), Refusal
     let follow = Ask::Follow {
         host: target.0.clone(),
         port: target.1,
-        failover: false,
     };
     if let Err(error) = server.replication.replica.ask(server, follow) {
         tracing::error!(error, "the new master cannot be followed");

@@ -71,8 +71,6 @@ pub enum Ask {
         host: String,
         /// Its port.
         port: u16,
-        /// It takes over from this node: the first PSYNC says so.
-        failover: bool,
     },
     /// Lead.
     Lead,
@@ -132,6 +130,11 @@ impl Replica {
         self.full_syncs.load(Ordering::Relaxed)
     }
 
+    /// Says where the data lies, before anything is followed.
+    pub fn settle(&self, place: Place) {
+        *self.place.lock() = Some(place);
+    }
+
     fn set_state(&self, state: LinkState) {
         let before = self.state.swap(state as u8, Ordering::AcqRel);
         let mut times = self.times.lock();
@@ -157,9 +160,7 @@ impl Replica {
         let (answer, answered) = crossbeam_channel::bounded(1);
         let gone = || "the server is shutting down".to_owned();
         let requests = self.requests.get().ok_or_else(gone)?;
-        requests
-            .send(Request { ask, answer })
-            .map_err(|_| gone())?;
+        requests.send(Request { ask, answer }).map_err(|_| gone())?;
         answered.recv().map_err(|_| gone())?
     }
 }
