@@ -345,6 +345,7 @@ impl Inner {
         let mut pressed = false;
         loop {
             self.budget.sample();
+            self.budget.trim();
             let excess = self.budget.excess();
             if excess == 0 {
                 self.budget.set_exhausted(false);

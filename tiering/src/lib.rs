@@ -26,6 +26,7 @@ mod ids;
 pub mod inside;
 mod keyspace;
 mod lfu;
+mod prefetch;
 mod promote;
 mod readers;
 mod scan;
