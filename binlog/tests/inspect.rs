@@ -9,7 +9,10 @@ use std::sync::Arc;
 use basalt_binlog::{Door, Error, Inspector, Offset, SimDoor};
 use common::{append, open, small};
 
-fn frames(door: &SimDoor, from: Offset) -> Result<(Vec<(Offset, Offset)>, Offset, u64), Error> {
+type Found = (Vec<(Offset, Offset)>, Offset, u64);
+
+/// The frames from an offset on, where the log ends, and how many torn bytes follow.
+fn frames(door: &SimDoor, from: Offset) -> Result<Found, Error> {
     let log = Inspector::open(Path::new("log"), Arc::new(door.clone()))?;
     let mut cursor = log.frames(from)?;
     let mut all = Vec::new();
