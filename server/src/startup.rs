@@ -24,7 +24,7 @@ use crate::dispatch;
 use crate::gate::{Gate, WorkerId};
 use crate::latency::Latency;
 use crate::logging::LevelHandle;
-use crate::replication::Replication;
+use crate::replication::{self, Replication};
 use crate::saves::Saves;
 use crate::server::{Current, Pause, Server};
 use crate::shutdown::{self, Shutdown};
@@ -76,6 +76,7 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
     let begin = Begin {
         at: Offset(0),
         id: random_id(),
+        leads: settings.replicaof.is_empty(),
     };
     let opened = open::open(&settings, &place.dir(), 0, begin)?;
     let server = Arc::new(build(
@@ -85,7 +86,8 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
         log_level,
     ));
     opened.host.connect(&server);
-    let threads = serve(&server, listeners)?;
+    server.replication.replica.settle(place);
+    let mut threads = serve(&server, listeners)?;
     if let Some(from) = opened.replay_from()? {
         replay(&server, &opened.data, from)?;
     }
@@ -94,7 +96,9 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
     if loaded > 0 {
         tracing::info!(keys = loaded, "loaded into memory");
     }
+    replication::replica::boot(&server)?;
     store.start();
+    threads.push(replication::replica::spawn(&server)?);
     server.loading.store(false, Ordering::Release);
     store.start_warm_up();
     tracing::info!(

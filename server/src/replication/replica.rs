@@ -71,8 +71,6 @@ pub enum Ask {
         host: String,
         /// Its port.
         port: u16,
-        /// It takes over from this node: the first PSYNC says so.
-        failover: bool,
     },
     /// Lead.
     Lead,
@@ -90,6 +88,22 @@ pub(super) struct Request {
 struct Times {
     last_io: Option<Instant>,
     down_since: Option<Instant>,
+}
+
+/// Has the node follow `host`, for who cannot do anything about a failure. Blocks.
+pub fn follow(server: &Arc<Server>, host: &str, port: u16) {
+    let ask = Ask::Follow {
+        host: host.to_owned(),
+        port,
+    };
+    // The task says in the log what failed.
+    let _ = server.replication.replica.ask(server, ask);
+}
+
+/// Has the node lead, for who cannot do anything about a failure. Blocks.
+pub fn promote(server: &Arc<Server>) {
+    // As above.
+    let _ = server.replication.replica.ask(server, Ask::Lead);
 }
 
 /// State of the link to the master, for those who only look.
@@ -130,6 +144,11 @@ impl Replica {
     #[must_use]
     pub fn full_syncs(&self) -> u64 {
         self.full_syncs.load(Ordering::Relaxed)
+    }
+
+    /// Says where the data lies, before anything is followed.
+    pub fn settle(&self, place: Place) {
+        *self.place.lock() = Some(place);
     }
 
     fn set_state(&self, state: LinkState) {

@@ -30,11 +30,7 @@ pub fn replicaof(ctx: &mut SessionCtx<'_>) -> Next {
             ctx.out.simple("OK Already connected to specified master");
             return Next::Done;
         }
-        Ask::Follow {
-            host,
-            port,
-            failover: false,
-        }
+        Ask::Follow { host, port }
     };
     if ctx.session.in_exec {
         // EXEC may hold the gate that the change needs.

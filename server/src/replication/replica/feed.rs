@@ -139,9 +139,9 @@ impl Feed {
         failed.unwrap_or_else(|| FeedError::Failed("the feed has ended".to_owned()))
     }
 
-    /// Why the feed has failed, if it has.
-    pub fn failed(&self) -> Option<FeedError> {
-        self.shared.failed.lock().clone()
+    /// There is no room now.
+    pub fn is_full(&self) -> bool {
+        self.sender().capacity() == 0
     }
 }
 
