@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use basalt_binlog::{Binlog, LogEvent, Offset};
 use basalt_tiering::Store;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::errors::{self, Error};
+use crate::replication::history::Keeper;
 
 /// See the module's text.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct Data {
     pub number: u64,
     /// Where both lie on disk.
     pub dir: PathBuf,
+    /// Whose stream the log is.
+    pub history: Keeper,
 }
 
 impl Data {
@@ -49,6 +52,10 @@ pub struct Log {
     pub synced: watch::Sender<Offset>,
     /// How far a log that another node writes is applied.
     pub progress: Progress,
+    /// Called when something was appended, if somebody armed the log for it.
+    pub appended: Notify,
+    /// A handover is under way that needs the log as it is: nothing is appended but by its own hand.
+    pub handed_over: AtomicBool,
 }
 
 impl std::fmt::Debug for Log {
@@ -69,7 +76,15 @@ impl Log {
             unlogged: AtomicBool::new(false),
             synced: watch::Sender::new(synced),
             progress: Progress::default(),
+            appended: Notify::new(),
+            handed_over: AtomicBool::new(false),
         })
+    }
+
+    /// True while a handover needs the log as it is.
+    #[must_use]
+    pub fn is_handed_over(&self) -> bool {
+        self.handed_over.load(Ordering::Acquire)
     }
 
     /// Whether a write of `bytes` may be logged; the error says why not.
@@ -105,7 +120,7 @@ impl Log {
                     tracing::error!("no space for the log: writes are refused until there is");
                 }
                 LogEvent::SpaceReturned => tracing::info!("there is space for the log again"),
-                LogEvent::Appended => {}
+                LogEvent::Appended => log.appended.notify_waiters(),
             }
         }));
     }

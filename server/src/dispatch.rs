@@ -335,7 +335,8 @@ pub fn admit(request: &Request<'_>) -> Verdict {
         .and_then(|()| authenticated(request, row))
         .and_then(|()| loaded(request, row))
         .and_then(|()| role_allows(request, row))
-        .and_then(|()| log_writable(request, row));
+        .and_then(|()| log_writable(request, row))
+        .and_then(|()| followed(request, row));
     if let Err(error) = checked {
         return Verdict::Refuse(Some(row), error);
     }
@@ -420,6 +421,17 @@ fn log_writable(request: &Request<'_>, row: &Row) -> Result<(), Error> {
     request.data.log.admits(request.args.raw().len() + queued)
 }
 
+/// A master that too few replicas follow refuses writes (`min-replicas-to-write`).
+#[inline]
+fn followed(request: &Request<'_>, row: &Row) -> Result<(), Error> {
+    let replication = &request.server.replication;
+    if !writes(request.session, row) || replication.master.suffice(request.server) || !replication.is_master() {
+        Ok(())
+    } else {
+        Err(NO_REPLICAS)
+    }
+}
+
 #[inline]
 fn room(request: &Request<'_>, row: &Row) -> Admission {
     let denies = row.traits.deny_oom
@@ -461,6 +473,7 @@ fn queued_flags(session: &Session) -> Flags {
 
 const NO_AUTH: Error = Error::new("NOAUTH Authentication required.");
 const LOADING: Error = Error::new("LOADING Basalt is loading the dataset in memory");
+const NO_REPLICAS: Error = Error::new("NOREPLICAS Not enough good replicas to write.");
 const NOT_IN_MULTI: Error = Error::new("ERR Command not allowed inside a transaction");
 
 /// True for what a browser says that was led to believe this is a web server: a request line with POST, or the

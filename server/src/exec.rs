@@ -234,6 +234,7 @@ fn on_keys(
 fn note_committed(env: &mut Env<'_>, committed: Committed) -> Result<(), Error> {
     if let Some(end) = committed? {
         env.session.written_to = Some(end);
+        env.session.last_write = end;
     }
     Ok(())
 }
@@ -397,6 +398,15 @@ pub fn log_deletes(log: &Log, db: u32, slot: Slot, keys: &[&[u8]]) {
             return;
         }
     }
+}
+
+/// Appends a frame that changes no data: a word for the replicas. Returns its end, if the log is this node's to
+/// write and took it. The caller holds a side of the gate.
+pub fn log_no_data(log: &Log, payload: &[u8]) -> Option<Offset> {
+    let binlog = writable(log).filter(|_| !log.is_handed_over())?;
+    let appended = binlog.append(&Frame::no_data(UnixMs::now().0), &[payload]);
+    // A log that refuses says so to those who write data.
+    appended.ok().map(|appended| appended.end)
 }
 
 fn db16(db: u32) -> u16 {

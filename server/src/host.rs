@@ -75,7 +75,9 @@ impl Host for StoreHost {
     /// clients, and is deleted when that can be logged.
     fn is_master(&self) -> bool {
         let takes = |binlog: &Binlog| binlog.state() == LogState::Ok;
-        !self.log.progress.is_following() && self.log.binlog.as_ref().is_none_or(takes)
+        !self.log.progress.is_following()
+            && !self.log.is_handed_over()
+            && self.log.binlog.as_ref().is_none_or(takes)
     }
 
     fn with_gate(&self, work: &mut dyn FnMut()) {

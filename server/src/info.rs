@@ -91,7 +91,7 @@ impl Wanted {
 pub(crate) struct Lines(String);
 
 impl Lines {
-    fn field(&mut self, name: impl Display, value: impl Display) {
+    pub(crate) fn field(&mut self, name: impl Display, value: impl Display) {
         // Writing to a string cannot fail.
         let _ = write!(self.0, "{name}:{value}\r\n");
     }

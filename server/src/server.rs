@@ -40,6 +40,8 @@ pub struct Pause {
     /// Unix ms; 0 when nothing is paused, so that the hot path reads one word.
     until_ms: AtomicU64,
     all: AtomicBool,
+    /// A handover holds writes back, however long it takes and whatever clients say.
+    handover: AtomicBool,
 }
 
 impl Pause {
@@ -61,13 +63,24 @@ impl Pause {
         self.until_ms.store(0, Ordering::Release);
     }
 
+    /// Holds writes back until [`Pause::end_handover`].
+    pub fn begin_handover(&self) {
+        self.handover.store(true, Ordering::Release);
+    }
+
+    /// Ends what [`Pause::begin_handover`] began.
+    pub fn end_handover(&self) {
+        self.handover.store(false, Ordering::Release);
+    }
+
     /// What is paused now.
     #[inline]
     #[must_use]
     pub fn in_force(&self, now: UnixMs) -> Option<PauseMode> {
         let until_ms = self.until_ms.load(Ordering::Acquire);
         if until_ms == 0 || until_ms <= now.0 {
-            return None;
+            let handover = self.handover.load(Ordering::Acquire);
+            return handover.then_some(PauseMode::Write);
         }
         Some(if self.all.load(Ordering::Relaxed) {
             PauseMode::All
@@ -200,6 +213,12 @@ mod tests {
         pause.begin(UnixMs(300), PauseMode::Write, UnixMs(200));
         assert_eq!(pause.in_force(UnixMs(201)), Some(PauseMode::Write));
         pause.end();
+        assert_eq!(pause.in_force(UnixMs(201)), None);
+        pause.begin_handover();
+        pause.begin(UnixMs(300), PauseMode::All, UnixMs(200));
+        pause.end();
+        assert_eq!(pause.in_force(UnixMs(201)), Some(PauseMode::Write));
+        pause.end_handover();
         assert_eq!(pause.in_force(UnixMs(201)), None);
     }
 }

@@ -87,7 +87,13 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
     ));
     opened.host.connect(&server);
     server.replication.replica.settle(place);
+    server
+        .replication
+        .master
+        .snapshots
+        .settle(settings.dir.join("snapshots"));
     let mut threads = serve(&server, listeners)?;
+    threads.push(replication::master::spawn(&server)?);
     if let Some(from) = opened.replay_from()? {
         replay(&server, &opened.data, from)?;
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use basalt_tiering::UnixMs;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::clients::{ClientInfo, flag};
+use crate::clients::{ClientInfo, ClientKind, flag};
 use crate::config::Settings;
 use crate::data::Data;
 use crate::effects::Effects;
@@ -210,7 +210,9 @@ fn look_after_clients(server: &Server, worker: WorkerId) {
     }
     let now = UnixMs::now();
     for client in server.clients.all() {
-        if client.worker != worker || client.is_killed() {
+        // Replicas and masters are looked after where they are fed, and where they feed.
+        let is_client = client.kind() == ClientKind::Normal;
+        if client.worker != worker || client.is_killed() || !is_client {
             continue;
         }
         if is_idle(&client, &settings, now) {

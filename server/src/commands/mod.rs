@@ -26,6 +26,7 @@ pub mod introspection;
 pub mod keys;
 pub mod keyspace;
 pub mod replication;
+pub mod replicas;
 pub mod server_admin;
 mod spec;
 pub mod strings;
@@ -348,6 +349,7 @@ static FAMILIES: &[&[Command]] = &[
     server_admin::FAMILY,
     replication::FAMILY,
     tier::FAMILY,
+    replicas::FAMILY,
 ];
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Command, foldhash::fast::FixedState>> =

@@ -287,7 +287,7 @@ fn other(
                 Next::Close => env.session.info.set_flag(flag::CLOSE_AFTER_REPLY, true),
                 Next::Error(error) => refuse(env, out, &error),
                 Next::Work(work) => work(&mut Encoder::new(out, env.session.proto)),
-                Next::Exec | Next::Wait(_) => refuse(env, out, &NOT_HERE),
+                Next::Exec | Next::Wait(_) | Next::Again(_) | Next::Replicate(_) => refuse(env, out, &NOT_HERE),
             }
         }
     }

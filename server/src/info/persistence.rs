@@ -55,24 +55,17 @@ pub(super) fn persistence(source: &Source<'_>, lines: &mut Lines) {
 }
 
 pub(super) fn replication(source: &Source<'_>, lines: &mut Lines) {
-    let info = source.data.binlog().map(basalt_binlog::Binlog::info);
-    let id = info.as_ref().map_or_else(
-        || source.server.run_id.clone(),
-        |info| String::from_utf8_lossy(&info.replication_id).into_owned(),
+    let followed = crate::replication::replica::info::fields(source.server, &source.settings);
+    lines.field(
+        "role",
+        if followed.is_empty() {
+            "master"
+        } else {
+            "slave"
+        },
     );
-    let (first, end) = info
-        .as_ref()
-        .map_or((0, 0), |info| (info.first.0, info.end.0));
-    lines.field("role", "master");
-    lines.field("connected_slaves", 0);
-    lines.field("master_failover_state", "no-failover");
-    lines.field("master_replid", id);
-    lines.field("master_replid2", "0".repeat(40));
-    lines.field("master_repl_offset", end);
-    lines.field("second_repl_offset", -1);
-    // The log is the backlog.
-    lines.field("repl_backlog_active", u8::from(info.is_some()));
-    lines.field("repl_backlog_size", source.settings.binlog_retention_bytes);
-    lines.field("repl_backlog_first_byte_offset", first);
-    lines.field("repl_backlog_histlen", end - first);
+    for (name, value) in followed {
+        lines.field(name, value);
+    }
+    crate::replication::info::replicas(source.server, lines);
 }

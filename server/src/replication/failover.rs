@@ -210,6 +210,7 @@ fn run(server: &Arc<Server>, plan: &Plan) {
         Ok((host, port)) => tracing::info!(host, port, "handed over: this node is a replica now"),
         Err(why) => tracing::warn!("no handover, this node remains the master: {why}"),
     }
+    server.data().log.handed_over.store(false, Ordering::Release);
     server.replication.master.failover.set(State::None);
     server.pause.end_handover();
 }
@@ -233,6 +234,7 @@ fn still(server: &Server) -> Result<Offset, Refusal> {
     }
     let data = server.data();
     exec::log_no_data(&data.log, &wire::getack());
+    data.log.handed_over.store(true, Ordering::Release);
     let binlog = data.binlog().ok_or("there is no log")?;
     Ok(binlog.end())
 }

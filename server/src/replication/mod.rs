@@ -4,9 +4,14 @@
 //! have replicas of its own, which it serves from its log exactly as a master does. `role` says which it is;
 //! `master` is what a node does for those who follow it, `replica` what it does to follow.
 
+pub mod failover;
+pub mod history;
+pub mod info;
 pub mod master;
 pub mod replica;
 pub mod role;
+pub mod sync;
+pub mod wait;
 
 use role::{Role, RoleState};
 

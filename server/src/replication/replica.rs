@@ -176,9 +176,7 @@ impl Replica {
         let (answer, answered) = crossbeam_channel::bounded(1);
         let gone = || "the server is shutting down".to_owned();
         let requests = self.requests.get().ok_or_else(gone)?;
-        requests
-            .send(Request { ask, answer })
-            .map_err(|_| gone())?;
+        requests.send(Request { ask, answer }).map_err(|_| gone())?;
         answered.recv().map_err(|_| gone())?
     }
 }

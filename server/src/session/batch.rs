@@ -23,6 +23,7 @@ use crate::dispatch::{self, Request, Row, Verdict};
 use crate::effects::Effects;
 use crate::errors::Error;
 use crate::exec::{self, Env, Ran, transaction};
+use crate::replication::master::Attach;
 use crate::worker::Worker;
 
 /// Commands in one batch, so that a long pipeline does not starve the other clients of the worker.
@@ -51,6 +52,10 @@ pub enum Step {
     Later(&'static Row, Later),
     /// The current command needs the exclusive gate.
     Still(&'static Row),
+    /// The current command runs again after this.
+    Again(Pin<Box<dyn Future<Output = ()>>>),
+    /// The connection is a replica's from now on, once its replies are written.
+    Replicate(Attach),
 }
 
 /// One reading of the clock at the end of each command serves its duration and the next one's time.
@@ -91,6 +96,8 @@ enum Flow {
     Finished,
     Close,
     Stopped(Step),
+    /// It finished, and the connection is a replica's now.
+    Replicate(Attach),
 }
 
 /// See the module's text.
@@ -158,6 +165,10 @@ impl<'a> Batch<'a> {
                 }
                 Flow::Stopped(stopped) => {
                     step = stopped;
+                    break;
+                }
+                Flow::Replicate(attach) => {
+                    step = Step::Replicate(attach);
                     break;
                 }
             }
@@ -245,7 +256,7 @@ impl<'a> Batch<'a> {
                 let flow = self.run_row(row, len, now);
                 match flow {
                     Flow::Stopped(step) => Flow::Stopped(step),
-                    Flow::Finished | Flow::Close => {
+                    Flow::Finished | Flow::Close | Flow::Replicate(_) => {
                         self.finish(row, start);
                         flow
                     }
@@ -318,6 +329,8 @@ impl<'a> Batch<'a> {
             }
             Next::Exec => self.exec(row, now),
             Next::Wait(reply) => Flow::Stopped(Step::Later(row, reply)),
+            Next::Again(work) => Flow::Stopped(Step::Again(work)),
+            Next::Replicate(attach) => Flow::Replicate(attach),
             Next::Work(work) => {
                 let proto = self.conn.session.proto;
                 let work = move || {

@@ -11,7 +11,7 @@
 //! One read and one write call per batch. A client that does not read its replies is read from only until
 //! `OUTPUT_PAUSE_BYTES` wait for it.
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,17 +22,20 @@ use std::time::Duration;
 use basalt_binlog::LogState;
 use basalt_resp::{ArgRanges, Decoder, Limits};
 
-use super::batch::{Batch, Step};
+use super::batch::{Batch, Later, Step};
 use super::buffers::{Input, Output};
 use super::stream::Stream;
 use super::{Session, load};
 use crate::clients::flag;
 use crate::config::FsyncPolicy;
+use crate::replication::master::{Attach, feed};
 use crate::server::Server;
 use crate::worker::Worker;
 
 /// Unwritten replies beyond which no more commands are read.
 const OUTPUT_PAUSE_BYTES: usize = 8 << 20;
+/// What a client may send ahead while it waits for a reply.
+const INPUT_WHILE_WAITING_BYTES: usize = 64 * 1024;
 /// How often a paused client looks whether the pause is over.
 const PAUSE_POLL: Duration = Duration::from_millis(5);
 
@@ -90,19 +93,38 @@ impl Connection {
     /// Serves the client until it leaves or is closed.
     pub async fn serve(mut self) {
         // An error of the socket is the client's leaving; there is nobody to tell.
-        let _ = self.serve_until_error().await;
-        self.session.unwatch(&self.server);
-        self.session.info.release_socket();
-        self.server.clients.remove(self.session.info.id);
+        let ended = self.serve_until_error().await;
+        let (server, info) = (Arc::clone(&self.server), Arc::clone(&self.session.info));
+        self.session.unwatch(&server);
+        if let Ok(Some(attach)) = ended {
+            let input = self.input.bytes().to_vec();
+            let fed = feed::serve(
+                Arc::clone(&server),
+                Arc::clone(&info),
+                self.stream,
+                input,
+                attach,
+            );
+            if let Err(error) = fed.await {
+                tracing::warn!(%error, "a replica cannot be fed");
+            }
+        }
+        info.release_socket();
+        server.clients.remove(info.id);
     }
 
-    async fn serve_until_error(&mut self) -> io::Result<()> {
+    /// Ends with the replica that the client turned out to be, or when the client leaves.
+    async fn serve_until_error(&mut self) -> io::Result<Option<Attach>> {
         self.exchange(Want::Input).await?;
         loop {
             let want = match self.batch() {
                 Step::Drained => Want::Input,
                 Step::Full => Want::Room,
                 Step::Close => Want::Drained,
+                Step::Replicate(attach) => {
+                    self.exchange(Want::Drained).await?;
+                    return Ok(Some(attach));
+                }
                 stopped => {
                     self.resolve(stopped).await?;
                     continue;
@@ -117,7 +139,7 @@ impl Connection {
             self.exchange(if leaving { Want::Drained } else { want })
                 .await?;
             if leaving {
-                return Ok(());
+                return Ok(None);
             }
             if want == Want::Room {
                 tokio::task::yield_now().await;
@@ -137,7 +159,9 @@ impl Connection {
     /// Does what a stopped command waits for. Afterwards the command has finished or can be run (again).
     async fn resolve(&mut self, step: Step) -> io::Result<()> {
         match step {
-            Step::Drained | Step::Full | Step::Close => unreachable!("not stopped"),
+            Step::Drained | Step::Full | Step::Close | Step::Replicate(_) => {
+                unreachable!("not stopped")
+            }
             Step::Fault(row) => load::load(self, row).await,
             Step::Room => {
                 self.flush().await?;
@@ -153,10 +177,15 @@ impl Connection {
             Step::Later(row, reply) => {
                 self.flush().await?;
                 self.session.info.set_flag(flag::BLOCKED, true);
-                let reply = reply.await;
+                let reply = self.unless_gone(reply).await;
                 self.session.info.set_flag(flag::BLOCKED, false);
+                let reply = reply?;
                 let worker = Rc::clone(&self.worker);
                 Batch::new(self, &worker).finish_later(row, &reply);
+            }
+            Step::Again(work) => {
+                self.flush().await?;
+                work.await;
             }
             Step::Still(row) => {
                 let (server, worker) = (Arc::clone(&self.server), Rc::clone(&self.worker));
@@ -170,6 +199,25 @@ impl Connection {
         } else {
             Ok(())
         }
+    }
+
+    /// Waits for a reply as long as the client is there: a wait may have no limit of its own.
+    async fn unless_gone(&mut self, mut reply: Later) -> io::Result<Vec<u8>> {
+        poll_fn(|cx| {
+            if let Poll::Ready(reply) = reply.as_mut().poll(cx) {
+                return Poll::Ready(Ok(reply));
+            }
+            // What it sends meanwhile is kept, up to a limit: only its end is of interest.
+            while self.input.len() < INPUT_WHILE_WAITING_BYTES {
+                match self.poll_input(cx) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => break,
+                }
+            }
+            Poll::Pending
+        })
+        .await
     }
 
     /// Writes the replies so far, before a wait that may be long.

@@ -12,6 +12,7 @@ use basalt_tiering::{Host, Opened as StoreOpened, Store, StoreOptions};
 use crate::config::{FsyncPolicy, Settings};
 use crate::data::{Data, Log};
 use crate::host::{StoreHost, store_limits};
+use crate::replication::history::Keeper;
 
 /// A pair that was opened, and what is yet to be done with it.
 pub struct Opened {
@@ -32,12 +33,16 @@ pub struct Begin {
     pub at: Offset,
     /// Its replication id.
     pub id: [u8; 40],
+    /// This node writes the log, and does not follow another.
+    pub leads: bool,
 }
 
 /// Opens store and log in `dir`.
 pub fn open(settings: &Settings, dir: &Path, number: u64, begin: Begin) -> anyhow::Result<Opened> {
     let (binlog, report) = open_log(settings, dir, begin)?.unzip();
     let (store, found) = open_store(settings, dir)?;
+    let history = Keeper::open(dir, binlog.as_ref().zip(report.as_ref()), begin.leads)
+        .context("cannot tell the replication history")?;
     let log = Log::new(binlog);
     log.forward_events();
     let host = StoreHost::new(Arc::clone(&log));
@@ -47,6 +52,7 @@ pub fn open(settings: &Settings, dir: &Path, number: u64, begin: Begin) -> anyho
         log,
         number,
         dir: dir.to_owned(),
+        history,
     });
     Ok(Opened {
         data,

@@ -22,7 +22,9 @@ fn a_link_cut_at_any_byte_resumes_without_a_full_sync() {
     let writers = Writers::start(master.port(), 3, seed);
     let wanted = env_number("BASALT_REPL_CYCLES", 8);
     let before = proxy.cuts();
-    replica.until("the link was cut often enough", |_| proxy.cuts() >= before + wanted);
+    replica.until("the link was cut often enough", |_| {
+        proxy.cuts() >= before + wanted
+    });
     proxy.cut_within(0);
     writers.stop();
     replica.assert_same_as(&master);

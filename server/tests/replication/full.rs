@@ -105,7 +105,9 @@ fn a_replica_killed_during_a_full_sync_is_what_it_was_or_what_it_became() {
     assert!(replica.call("SET old yes").is_ok());
     replica.follow(master.port());
     let port = master.port().to_string();
-    replica.server.add_args(&["--replicaof", "127.0.0.1", &port]);
+    replica
+        .server
+        .add_args(&["--replicaof", "127.0.0.1", &port]);
     for life_ms in [1, 20, 60, 120, 250, 400] {
         thread::sleep(Duration::from_millis(life_ms));
         replica.server.crash();

@@ -16,7 +16,11 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn start(more: &[&str]) -> Node {
-        let args = [&["--repl-timeout", "10", "--checkpoint-interval-seconds", "1"], more].concat();
+        let args = [
+            &["--repl-timeout", "10", "--checkpoint-interval-seconds", "1"],
+            more,
+        ]
+        .concat();
         Node {
             server: Server::start_binary(Binary::under_test(), &args),
         }
@@ -102,7 +106,9 @@ impl Node {
     }
 
     pub(crate) fn until_linked(&self) {
-        self.until("the link is up", |node| node.info("master_link_status") == "up");
+        self.until("the link is up", |node| {
+            node.info("master_link_status") == "up"
+        });
     }
 
     /// Waits until this replica has everything `master` has, and asserts that the two hold the same.

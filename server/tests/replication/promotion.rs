@@ -49,7 +49,10 @@ fn writes_the_promoted_replica_never_saw_are_discarded_and_counted() {
     assert_eq!(a.call("GET lost").to_string(), "(nil)");
     let log = a.server.log();
     assert!(log.contains("bytes of this node's own writes"), "{log}");
-    let line = log.lines().find(|line| line.contains("of this node's own writes")).unwrap();
+    let line = log
+        .lines()
+        .find(|line| line.contains("of this node's own writes"))
+        .unwrap();
     assert!(!line.contains(" 0 bytes"), "{line}");
 }
 

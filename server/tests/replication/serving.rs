@@ -40,7 +40,10 @@ fn a_replica_refuses_writes_and_shows_its_role() {
     );
     let again = replica.call(&format!("REPLICAOF 127.0.0.1 {}", master.port()));
     assert_eq!(again.text(), "OK Already connected to specified master");
-    assert_eq!(replica.call("REPLICAOF h x").text(), "ERR Invalid master port");
+    assert_eq!(
+        replica.call("REPLICAOF h x").text(),
+        "ERR Invalid master port"
+    );
     assert_eq!(
         replica.call("CONFIG SET replicaof x").text(),
         "ERR CONFIG SET failed (possibly related to argument 'replicaof') - can't set immutable config"
@@ -57,12 +60,19 @@ fn without_a_link_old_data_is_served_unless_told_otherwise() {
         node.info("master_link_status") == "down"
     });
     assert_eq!(replica.call("GET a").text(), "1");
-    assert!(replica.call("CONFIG SET replica-serve-stale-data no").is_ok());
+    assert!(
+        replica
+            .call("CONFIG SET replica-serve-stale-data no")
+            .is_ok()
+    );
     assert_eq!(
         replica.call("GET a").text(),
         "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
     );
-    assert_eq!(replica.call("PING").text(), "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.");
+    assert_eq!(
+        replica.call("PING").text(),
+        "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
+    );
     assert_eq!(replica.info("role"), "slave");
     master.server.start_again();
     replica.until_linked();
@@ -150,5 +160,8 @@ fn config_rewrite_keeps_the_master() {
 fn without_a_log_there_is_no_replica() {
     let node = Node::start(&["--tiering", "no", "--binlog", "no"]);
     let reply = node.call(&format!("REPLICAOF 127.0.0.1 {}", free_port()));
-    assert_eq!(reply.text(), "ERR replication needs the binlog, which is off");
+    assert_eq!(
+        reply.text(),
+        "ERR replication needs the binlog, which is off"
+    );
 }

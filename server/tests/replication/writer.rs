@@ -1,7 +1,7 @@
 //! Clients that write all kinds of things until they are told to stop, whatever becomes of their server.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -12,37 +12,28 @@ use crate::support::client::Client;
 
 pub(crate) struct Writers {
     over: Arc<AtomicBool>,
-    written: Arc<AtomicU64>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Writers {
     pub(crate) fn start(port: u16, count: usize, seed: u64) -> Writers {
-        let (over, written) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let over = Arc::new(AtomicBool::new(false));
         let threads = (0..count as u64)
             .map(|number| {
-                let (over, written) = (Arc::clone(&over), Arc::clone(&written));
+                let over = Arc::clone(&over);
                 thread::spawn(move || {
                     let mut rng = SmallRng::seed_from_u64(seed * 1000 + number);
                     while !over.load(Ordering::SeqCst) {
                         // Its server may be down for a while.
                         if let Ok(client) = Client::connect(port) {
-                            write(client, &mut rng, &over, &written);
+                            write(client, &mut rng, &over);
                         }
                         thread::sleep(Duration::from_millis(5));
                     }
                 })
             })
             .collect();
-        Writers {
-            over,
-            written,
-            threads,
-        }
-    }
-
-    pub(crate) fn written(&self) -> u64 {
-        self.written.load(Ordering::SeqCst)
+        Writers { over, threads }
     }
 
     pub(crate) fn stop(self) {
@@ -53,16 +44,14 @@ impl Writers {
     }
 }
 
-fn write(mut client: Client, rng: &mut SmallRng, over: &AtomicBool, written: &AtomicU64) {
+fn write(mut client: Client, rng: &mut SmallRng, over: &AtomicBool) {
     while !over.load(Ordering::SeqCst) {
         let batch: Vec<Vec<String>> = (0..rng.random_range(1..30))
             .flat_map(|_| commands(rng))
             .collect();
-        let count = batch.len() as u64;
         if client.pipeline(&batch).is_err() {
             return;
         }
-        written.fetch_add(count, Ordering::SeqCst);
     }
 }
 
@@ -79,7 +68,15 @@ pub(crate) fn commands(rng: &mut SmallRng) -> Vec<Vec<String>> {
         58..64 => words(&["SET", &key(rng), "soon gone", "PX", "300"]),
         64..70 => words(&["EXPIRE", &key(rng), "1000"]),
         70..74 => words(&["GETDEL", &key(rng)]),
-        74..80 => words(&["MSET", &key(rng), "a", &key(rng), "b", &key(rng), &text(rng)]),
+        74..80 => words(&[
+            "MSET",
+            &key(rng),
+            "a",
+            &key(rng),
+            "b",
+            &key(rng),
+            &text(rng),
+        ]),
         80..84 => words(&["RENAME", &key(rng), &key(rng)]),
         84..88 => words(&["SELECT", &rng.random_range(0..4).to_string()]),
         88..98 => {

@@ -79,22 +79,45 @@ pub(super) const PARAMS: &[Param] = &[
     ),
     kept("replica-lazy-flush", Kind::Bool, "no", NOT_YET).or(&["slave-lazy-flush"]),
     kept("replica-full-sync-buffer-limit", ANY_BYTES, "0", NOT_YET),
-    kept("min-replicas-to-write", COUNT, "0", NOT_YET).or(&["min-slaves-to-write"]),
-    kept("min-replicas-max-lag", COUNT, "10", NOT_YET).or(&["min-slaves-max-lag"]),
-    kept("repl-ping-replica-period", int(1, I32_MAX), "10", NOT_YET)
-        .or(&["repl-ping-slave-period"]),
+    live(
+        "min-replicas-to-write",
+        COUNT,
+        "0",
+        Topic::Replication,
+        "Writes are refused (`NOREPLICAS`) while fewer replicas than this follow closely; 0 asks for none.",
+    )
+    .or(&["min-slaves-to-write"]),
+    live(
+        "min-replicas-max-lag",
+        COUNT,
+        "10",
+        Topic::Replication,
+        "A replica follows closely if it was heard of within this many seconds; 0 switches `min-replicas-to-write` off.",
+    )
+    .or(&["min-slaves-max-lag"]),
+    live(
+        "repl-ping-replica-period",
+        int(1, I32_MAX),
+        "10",
+        Topic::Replication,
+        "Seconds between two signs of life (PING) in the stream, while there are replicas.",
+    )
+    .or(&["repl-ping-slave-period"]),
     live(
         "repl-timeout",
         int(1, I32_MAX),
         "60",
         Topic::Replication,
-        "Seconds of silence after which a replica gives its link up, and a master a replica.",
+        "Seconds of silence after which a replica, or a master, counts as gone. A replica that is merely slow is not cut. \
+         A snapshot stays this long for a replica whose connection was lost.",
     ),
-    kept(
+    live(
         "repl-backlog-size",
         at_least_bytes(1),
         "1mb",
-        "The binlog is the backlog; see `binlog-retention-bytes`.",
+        Topic::Replication,
+        "Shown by INFO if it is larger than what the log holds. The backlog is the binlog on disk, as far back as \
+         `binlog-retention-bytes` and `binlog-retention-hours` reach.",
     ),
     kept(
         "repl-backlog-ttl",
@@ -102,7 +125,21 @@ pub(super) const PARAMS: &[Param] = &[
         "3600",
         "The binlog is the backlog; see `binlog-retention-hours`.",
     ),
-    kept("repl-disable-tcp-nodelay", Kind::Bool, "no", NOT_YET),
+    live(
+        "repl-disable-tcp-nodelay",
+        Kind::Bool,
+        "no",
+        Topic::Replication,
+        "Collects small pieces of the stream into fewer packets, for which replicas wait a little. Holds for replicas that \
+         connect from then on.",
+    ),
+    live(
+        "repl-sync-rate-bytes",
+        ANY_BYTES,
+        "0",
+        Topic::Replication,
+        "Bytes per second of snapshots that are sent to all replicas together in full syncs; 0: no limit.",
+    ),
     kept(
         "repl-diskless-load",
         Kind::Choice(&["disabled", "on-empty-db", "swapdb"]),

@@ -48,11 +48,9 @@ fn round(server: &Server, pinged: &mut Instant) {
 
 /// A sign of life in the stream. A handover needs the log still, and its target hears of us anyway.
 fn ping(server: &Server) {
-    if server.replication.master.registry.is_empty() || server.pause.is_handover() {
+    if server.replication.master.registry.is_empty() {
         return;
     }
     let _shared = server.gate.enter_background();
-    if !server.pause.is_handover() {
-        exec::log_no_data(&server.data().log, &wire::ping());
-    }
+    exec::log_no_data(&server.data().log, &wire::ping());
 }

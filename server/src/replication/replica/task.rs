@@ -190,11 +190,7 @@ impl Task {
         &self.server.replication.replica
     }
 
-    async fn begin_following(
-        &mut self,
-        host: String,
-        port: u16,
-    ) -> anyhow::Result<()> {
+    async fn begin_following(&mut self, host: String, port: u16) -> anyhow::Result<()> {
         self.discard_snapshot().await;
         let server = Arc::clone(&self.server);
         let role = Role::Replica {
@@ -324,7 +320,11 @@ impl Task {
         }
     }
 
-    async fn link_once(&mut self, host: &str, port: u16) -> Result<std::convert::Infallible, Ended> {
+    async fn link_once(
+        &mut self,
+        host: &str,
+        port: u16,
+    ) -> Result<std::convert::Infallible, Ended> {
         self.link().set_state(LinkState::Connecting);
         let limit = self.limit();
         let stream = timeout(limit, TcpStream::connect((host, port)))
@@ -461,7 +461,10 @@ impl Task {
     }
 
     /// Goes on with what is there of this snapshot, or begins anew.
-    async fn prepare(&mut self, manifest: basalt_replication::wire::Manifest) -> anyhow::Result<()> {
+    async fn prepare(
+        &mut self,
+        manifest: basalt_replication::wire::Manifest,
+    ) -> anyhow::Result<()> {
         if self
             .staging
             .as_ref()
