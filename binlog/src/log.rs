@@ -286,6 +286,12 @@ impl Binlog {
         *self.shared().replication_id.lock() = id;
     }
 
+    /// Says which database the stream is in at the end of the log, for who has found out: after a start it is not
+    /// always known.
+    pub fn set_stream_db(&self, db: u16) {
+        self.shared().tail.0.lock().db = Some(db);
+    }
+
     /// Reserves the next segment's file, if there is none (the keeper's work, for logs without threads).
     pub fn prepare_spare(&self) -> Result<()> {
         self.shared().prepare_spare(0)

@@ -44,7 +44,12 @@ fn manifest(files: &BTreeMap<String, Vec<u8>>) -> Manifest {
 }
 
 /// Serves READ and DONE until `budget` bytes were sent, then cuts.
-async fn master(mut stream: DuplexStream, files: BTreeMap<String, Vec<u8>>, mut budget: usize, flip: bool) {
+async fn master(
+    mut stream: DuplexStream,
+    files: BTreeMap<String, Vec<u8>>,
+    mut budget: usize,
+    flip: bool,
+) {
     let mut input = Vec::new();
     loop {
         let mut ranges = ArgRanges::new();
@@ -60,9 +65,8 @@ async fn master(mut stream: DuplexStream, files: BTreeMap<String, Vec<u8>>, mut 
         if &args[1] == b"DONE" {
             out.extend_from_slice(b"+OK\r\n");
         } else {
-            let number = |at: usize| -> usize {
-                std::str::from_utf8(&args[at]).unwrap().parse().unwrap()
-            };
+            let number =
+                |at: usize| -> usize { std::str::from_utf8(&args[at]).unwrap().parse().unwrap() };
             let file = &files[std::str::from_utf8(&args[3]).unwrap()];
             let piece = &file[number(4)..number(4) + number(5)];
             crate::wire::encode_piece(&mut out, piece);
@@ -88,7 +92,12 @@ fn block_on<R>(work: impl Future<Output = R>) -> R {
     runtime.block_on(work)
 }
 
-fn attempt(files: &BTreeMap<String, Vec<u8>>, sink: &mut Held, budget: usize, flip: bool) -> Result<(), LinkError> {
+fn attempt(
+    files: &BTreeMap<String, Vec<u8>>,
+    sink: &mut Held,
+    budget: usize,
+    flip: bool,
+) -> Result<(), LinkError> {
     let manifest = manifest(files);
     block_on(async {
         let (ours, theirs) = tokio::io::duplex(4096);

@@ -153,7 +153,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             confs.push(vec![b"ip-address", ip.as_bytes()]);
         }
         confs.push(vec![
-            b"capa", b"eof", b"capa", b"psync2", b"capa", CAPA_BASALT,
+            b"capa",
+            b"eof",
+            b"capa",
+            b"psync2",
+            b"capa",
+            CAPA_BASALT,
         ]);
         for conf in confs {
             let words: Vec<&[u8]> = [&b"REPLCONF"[..]].into_iter().chain(conf).collect();
@@ -164,7 +169,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 if text.starts_with(b"NOAUTH") {
                     return Err(refused("the master wants a password (masterauth)", text));
                 }
-                tracing::info!("the master does not know a REPLCONF option: {}", lossy(text));
+                tracing::info!(
+                    "the master does not know a REPLCONF option: {}",
+                    lossy(text)
+                );
             }
         }
         Ok(())

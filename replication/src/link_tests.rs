@@ -25,7 +25,10 @@ fn with_master<R>(
                 let expected = command(&words.iter().map(|w| w.as_bytes()).collect::<Vec<_>>());
                 let mut got = vec![0; expected.len()];
                 theirs.read_exact(&mut got).await.unwrap();
-                assert_eq!(String::from_utf8_lossy(&got), String::from_utf8_lossy(&expected));
+                assert_eq!(
+                    String::from_utf8_lossy(&got),
+                    String::from_utf8_lossy(&expected)
+                );
                 theirs.write_all(said.as_bytes()).await.unwrap();
             }
             theirs
@@ -64,7 +67,10 @@ fn the_greeting_is_that_of_redis() {
 
 #[test]
 fn a_refusal_says_what_was_refused() {
-    let script = [("PING", "+PONG\r\n"), ("AUTH secret", "-WRONGPASS invalid\r\n")];
+    let script = [
+        ("PING", "+PONG\r\n"),
+        ("AUTH secret", "-WRONGPASS invalid\r\n"),
+    ];
     let error = with_master(&script, async |wire| wire.greet(&greeting()).await).unwrap_err();
     assert_eq!(
         error.to_string(),

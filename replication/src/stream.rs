@@ -168,9 +168,9 @@ impl Cutter {
         let mut first = 0;
         loop {
             let here = self.at.plus((self.read - first) as u64);
-            let decoded =
-                self.decoder
-                    .decode(&self.buffer[self.read..], &limits, &mut self.ranges);
+            let decoded = self
+                .decoder
+                .decode(&self.buffer[self.read..], &limits, &mut self.ranges);
             let Some(len) = decoded.map_err(|error| StreamError::Protocol(here, error))? else {
                 break;
             };

@@ -76,7 +76,7 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
     let begin = Begin {
         at: Offset(0),
         id: random_id(),
-        leads: true,
+        leads: settings.replicaof.is_empty(),
     };
     let opened = open::open(&settings, &place.dir(), 0, begin)?;
     let server = Arc::new(build(
@@ -86,6 +86,7 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
         log_level,
     ));
     opened.host.connect(&server);
+    server.replication.replica.settle(place);
     server
         .replication
         .master
@@ -93,6 +94,7 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
         .settle(settings.dir.join("snapshots"));
     let mut threads = serve(&server, listeners)?;
     threads.push(replication::master::spawn(&server)?);
+    threads.push(replication::heat::spawn(&server)?);
     if let Some(from) = opened.replay_from()? {
         replay(&server, &opened.data, from)?;
     }
@@ -101,7 +103,9 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
     if loaded > 0 {
         tracing::info!(keys = loaded, "loaded into memory");
     }
+    replication::replica::boot(&server)?;
     store.start();
+    threads.push(replication::replica::spawn(&server)?);
     server.loading.store(false, Ordering::Release);
     store.start_warm_up();
     tracing::info!(

@@ -25,6 +25,7 @@ pub mod help;
 pub mod introspection;
 pub mod keys;
 pub mod keyspace;
+pub mod replication;
 pub mod replicas;
 pub mod server_admin;
 mod spec;
@@ -346,6 +347,7 @@ static FAMILIES: &[&[Command]] = &[
     connection::FAMILY,
     introspection::FAMILY,
     server_admin::FAMILY,
+    replication::FAMILY,
     tier::FAMILY,
     replicas::FAMILY,
 ];

@@ -55,6 +55,17 @@ pub(super) fn persistence(source: &Source<'_>, lines: &mut Lines) {
 }
 
 pub(super) fn replication(source: &Source<'_>, lines: &mut Lines) {
-    lines.field("role", "master");
+    let followed = crate::replication::replica::info::fields(source.server, &source.settings);
+    lines.field(
+        "role",
+        if followed.is_empty() {
+            "master"
+        } else {
+            "slave"
+        },
+    );
+    for (name, value) in followed {
+        lines.field(name, value);
+    }
     crate::replication::info::replicas(source.server, lines);
 }

@@ -71,8 +71,6 @@ pub enum Ask {
         host: String,
         /// Its port.
         port: u16,
-        /// It takes over from this node: the first PSYNC says so.
-        failover: bool,
     },
     /// Lead.
     Lead,
@@ -90,6 +88,22 @@ pub(super) struct Request {
 struct Times {
     last_io: Option<Instant>,
     down_since: Option<Instant>,
+}
+
+/// Has the node follow `host`, for who cannot do anything about a failure. Blocks.
+pub fn follow(server: &Arc<Server>, host: &str, port: u16) {
+    let ask = Ask::Follow {
+        host: host.to_owned(),
+        port,
+    };
+    // The task says in the log what failed.
+    let _ = server.replication.replica.ask(server, ask);
+}
+
+/// Has the node lead, for who cannot do anything about a failure. Blocks.
+pub fn promote(server: &Arc<Server>) {
+    // As above.
+    let _ = server.replication.replica.ask(server, Ask::Lead);
 }
 
 /// State of the link to the master, for those who only look.
@@ -132,6 +146,11 @@ impl Replica {
         self.full_syncs.load(Ordering::Relaxed)
     }
 
+    /// Says where the data lies, before anything is followed.
+    pub fn settle(&self, place: Place) {
+        *self.place.lock() = Some(place);
+    }
+
     fn set_state(&self, state: LinkState) {
         let before = self.state.swap(state as u8, Ordering::AcqRel);
         let mut times = self.times.lock();
@@ -157,9 +176,7 @@ impl Replica {
         let (answer, answered) = crossbeam_channel::bounded(1);
         let gone = || "the server is shutting down".to_owned();
         let requests = self.requests.get().ok_or_else(gone)?;
-        requests
-            .send(Request { ask, answer })
-            .map_err(|_| gone())?;
+        requests.send(Request { ask, answer }).map_err(|_| gone())?;
         answered.recv().map_err(|_| gone())?
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-
+use crate::replication::replica::commands::role_of_replica;
+use crate::replication::role::Role;
 use crate::session::{Next, SessionCtx};
 
 pub(super) fn time(ctx: &mut SessionCtx<'_>) -> Next {
@@ -23,6 +24,9 @@ pub(super) fn lastsave(ctx: &mut SessionCtx<'_>) -> Next {
 }
 
 pub(super) fn role(ctx: &mut SessionCtx<'_>) -> Next {
-    crate::replication::info::role_of_master(ctx.server, &mut ctx.out);
+    match ctx.server.replication.role() {
+        Role::Master => crate::replication::info::role_of_master(ctx.server, &mut ctx.out),
+        Role::Replica { host, port } => role_of_replica(ctx, &host, port),
+    }
     Next::Done
 }

@@ -30,11 +30,7 @@ pub fn replicaof(ctx: &mut SessionCtx<'_>) -> Next {
             ctx.out.simple("OK Already connected to specified master");
             return Next::Done;
         }
-        Ask::Follow {
-            host,
-            port,
-            failover: false,
-        }
+        Ask::Follow { host, port }
     };
     if ctx.session.in_exec {
         // EXEC may hold the gate that the change needs.
@@ -42,14 +38,16 @@ pub fn replicaof(ctx: &mut SessionCtx<'_>) -> Next {
     }
     tracing::info!(?ask, client = ctx.session.info.addr, "REPLICAOF");
     let server = Arc::clone(ctx.server);
-    Next::work(move |out| match server.replication.replica.ask(&server, ask) {
-        Ok(()) => out.ok(),
-        Err(error) => out.error(format!("ERR {error}").replace(['\r', '\n'], " ").as_bytes()),
-    })
+    Next::work(
+        move |out| match server.replication.replica.ask(&server, ask) {
+            Ok(()) => out.ok(),
+            Err(error) => out.error(format!("ERR {error}").replace(['\r', '\n'], " ").as_bytes()),
+        },
+    )
 }
 
 /// A replica's answer to ROLE.
-pub fn role_of_replica(ctx: &mut SessionCtx<'_>, host: &str, port: u16) -> Next {
+pub fn role_of_replica(ctx: &mut SessionCtx<'_>, host: &str, port: u16) {
     let state = ctx.server.replication.replica.state();
     let offset = match state {
         super::LinkState::Connected => info::offsets(ctx.server).1.0 as i64,
@@ -61,5 +59,4 @@ pub fn role_of_replica(ctx: &mut SessionCtx<'_>, host: &str, port: u16) -> Next 
     ctx.out.integer(i64::from(port));
     ctx.out.bulk(state.name());
     ctx.out.integer(offset);
-    Next::Done
 }

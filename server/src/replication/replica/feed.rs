@@ -29,7 +29,7 @@ const NOWHERE: u64 = u64::MAX;
 
 /// Why a feed takes no more.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum FeedError {
+pub(super) enum FeedError {
     /// What came cannot be applied to what is here: only a full sync helps.
     #[error("{0}")]
     Parted(String),
@@ -55,9 +55,9 @@ struct Shared {
 }
 
 /// A feed's handle. Dropping it ends the feed where it is.
-pub struct Feed {
+pub(super) struct Feed {
     /// What is fed.
-    pub data: Arc<Data>,
+    pub(super) data: Arc<Data>,
     sender: Option<mpsc::Sender<Item>>,
     shared: Arc<Shared>,
     switch: StopSwitch,
@@ -66,7 +66,7 @@ pub struct Feed {
 
 impl Feed {
     /// A feed for `data`, which has applied its log to the end; `db` is the database the stream is in there.
-    pub fn start(server: &Arc<Server>, data: &Arc<Data>, db: u16) -> anyhow::Result<Feed> {
+    pub(super) fn start(server: &Arc<Server>, data: &Arc<Data>, db: u16) -> anyhow::Result<Feed> {
         let binlog = data
             .binlog()
             .expect("who follows has a log: it was asked for")
@@ -106,7 +106,7 @@ impl Feed {
     }
 
     /// Waits until there is room for a piece of the stream.
-    pub async fn room(&self) -> Result<Room<'_>, FeedError> {
+    pub(super) async fn room(&self) -> Result<Room<'_>, FeedError> {
         match self.sender().reserve().await {
             Ok(permit) => Ok(Room(permit)),
             Err(_) => Err(self.failure()),
@@ -115,7 +115,7 @@ impl Feed {
 
     /// Waits until everything fed is applied; returns where the log ends. What came of an unfinished frame is
     /// forgotten: the next stream begins there.
-    pub async fn settle(&self) -> Result<Offset, FeedError> {
+    pub(super) async fn settle(&self) -> Result<Offset, FeedError> {
         let (answer, answered) = oneshot::channel();
         self.shared.ack_at.store(NOWHERE, Ordering::Release);
         if self.sender().send(Item::Settle(answer)).await.is_err() {
@@ -125,7 +125,7 @@ impl Feed {
     }
 
     /// Waits until an ACK is due because the master asked for one, or the feed has failed.
-    pub async fn news(&self) -> Result<(), FeedError> {
+    pub(super) async fn news(&self) -> Result<(), FeedError> {
         self.shared.news.notified().await;
         match self.shared.failed.lock().clone() {
             Some(error) => Err(error),
@@ -139,18 +139,18 @@ impl Feed {
         failed.unwrap_or_else(|| FeedError::Failed("the feed has ended".to_owned()))
     }
 
-    /// Why the feed has failed, if it has.
-    pub fn failed(&self) -> Option<FeedError> {
-        self.shared.failed.lock().clone()
+    /// There is no room now.
+    pub(super) fn is_full(&self) -> bool {
+        self.sender().capacity() == 0
     }
 }
 
 /// Room for a piece of the stream.
-pub struct Room<'a>(mpsc::Permit<'a, Item>);
+pub(super) struct Room<'a>(mpsc::Permit<'a, Item>);
 
 impl Room<'_> {
     /// Uses it.
-    pub fn put(self, bytes: Vec<u8>) {
+    pub(super) fn put(self, bytes: Vec<u8>) {
         self.0.send(Item::Bytes(bytes));
     }
 }
@@ -171,12 +171,9 @@ impl Shared {
     fn note_applied(&self, applied: Offset) {
         let wanted = self.ack_at.load(Ordering::Acquire);
         if applied.0 >= wanted {
-            let _ = self.ack_at.compare_exchange(
-                wanted,
-                NOWHERE,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            );
+            let _ =
+                self.ack_at
+                    .compare_exchange(wanted, NOWHERE, Ordering::AcqRel, Ordering::Acquire);
             self.news.notify_one();
         }
     }
@@ -291,7 +288,11 @@ fn append(binlog: &Binlog, frame: &CutFrame<'_>, stopping: &AtomicBool) -> Resul
     let header = if frame.is_no_data() {
         Frame::no_data(UnixMs::now().0)
     } else {
-        let group = if frame.group { Flags::GROUP } else { Flags::NONE };
+        let group = if frame.group {
+            Flags::GROUP
+        } else {
+            Flags::NONE
+        };
         Frame {
             unix_ms: UnixMs::now().0,
             flags: Flags::VERBATIM | group,
@@ -323,7 +324,9 @@ fn classify(args: &Args<'_>) -> Option<Class> {
     let name = args.get(0).unwrap_or_default();
     let is_getack = || {
         name.eq_ignore_ascii_case(b"replconf")
-            && args.get(1).is_some_and(|word| word.eq_ignore_ascii_case(b"getack"))
+            && args
+                .get(1)
+                .is_some_and(|word| word.eq_ignore_ascii_case(b"getack"))
     };
     if is_getack() {
         return Some(Class::GetAck);

@@ -34,10 +34,7 @@ pub fn fields(server: &Server, settings: &Settings) -> Vec<(&'static str, String
             if connected { "up" } else { "down" }.to_owned(),
         ),
         ("master_last_io_seconds_ago", seconds(last_io)),
-        (
-            "master_sync_in_progress",
-            flag(state == LinkState::Sync),
-        ),
+        ("master_sync_in_progress", flag(state == LinkState::Sync)),
         ("slave_read_repl_offset", read.0.to_string()),
         ("slave_repl_offset", applied.0.to_string()),
     ];
@@ -57,10 +54,7 @@ pub fn fields(server: &Server, settings: &Settings) -> Vec<(&'static str, String
         ]);
     }
     if !connected {
-        fields.push((
-            "master_link_down_since_seconds",
-            seconds(times.down_since),
-        ));
+        fields.push(("master_link_down_since_seconds", seconds(times.down_since)));
     }
     fields.extend([
         ("slave_priority", settings.replica_priority.to_string()),

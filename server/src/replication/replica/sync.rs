@@ -68,9 +68,10 @@ impl Staging {
         let begin = Begin {
             at: manifest.replay,
             id: *manifest.id.as_bytes(),
+            leads: false,
         };
         let number = server.current.number() + 1;
-        let opened = open::open(&settings, &dir, number, begin, false)?;
+        let opened = open::open(&settings, &dir, number, begin)?;
         opened.host.connect(server);
         let data = opened.data;
         if let Some(from) = opened.store.replay_from

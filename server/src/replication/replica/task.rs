@@ -50,8 +50,6 @@ struct Task {
     staged: Option<Staged>,
     /// The data served cannot go on with the stream: only a snapshot will do.
     parted: bool,
-    /// The next PSYNC says that the master takes over from this node.
-    failover: bool,
     failures: u32,
 }
 
@@ -135,7 +133,6 @@ pub fn spawn(server: &Arc<Server>) -> std::io::Result<std::thread::JoinHandle<()
         staging: None,
         staged: None,
         parted: false,
-        failover: false,
         failures: 0,
     };
     std::thread::Builder::new()
@@ -184,11 +181,7 @@ impl Task {
 
     async fn obey(&mut self, ask: Ask) -> anyhow::Result<()> {
         match ask {
-            Ask::Follow {
-                host,
-                port,
-                failover,
-            } => self.begin_following(host, port, failover).await,
+            Ask::Follow { host, port } => self.begin_following(host, port).await,
             Ask::Lead => self.lead().await,
         }
     }
@@ -197,12 +190,7 @@ impl Task {
         &self.server.replication.replica
     }
 
-    async fn begin_following(
-        &mut self,
-        host: String,
-        port: u16,
-        failover: bool,
-    ) -> anyhow::Result<()> {
+    async fn begin_following(&mut self, host: String, port: u16) -> anyhow::Result<()> {
         self.discard_snapshot().await;
         let server = Arc::clone(&self.server);
         let role = Role::Replica {
@@ -225,7 +213,7 @@ impl Task {
         let words = [host.clone().into_bytes(), port.to_string().into_bytes()];
         self.server.config.remember("replicaof", &words);
         self.link().set_state(LinkState::Connect);
-        (self.failover, self.failures) = (failover, 0);
+        self.failures = 0;
         tracing::info!("following {host}:{port}");
         Ok(())
     }
@@ -256,7 +244,6 @@ impl Task {
         })
         .await??;
         self.parted = false;
-        self.failover = false;
         self.server.config.remember("replicaof", &[]);
         self.link().set_state(LinkState::None);
         Ok(())
@@ -333,7 +320,11 @@ impl Task {
         }
     }
 
-    async fn link_once(&mut self, host: &str, port: u16) -> Result<std::convert::Infallible, Ended> {
+    async fn link_once(
+        &mut self,
+        host: &str,
+        port: u16,
+    ) -> Result<std::convert::Infallible, Ended> {
         self.link().set_state(LinkState::Connecting);
         let limit = self.limit();
         let stream = timeout(limit, TcpStream::connect((host, port)))
@@ -345,8 +336,7 @@ impl Task {
         let mut wire = Wire::new(stream, limit);
         wire.greet(&self.greeting()).await?;
         self.link().heard();
-        let mut ask = self.held().await?;
-        ask.failover = std::mem::take(&mut self.failover);
+        let ask = self.held().await?;
         match wire.psync(&ask).await? {
             Answer::Continue(id) => self.go_on(id).await?,
             Answer::BasaltSync(id, snapshot) => {
@@ -471,7 +461,10 @@ impl Task {
     }
 
     /// Goes on with what is there of this snapshot, or begins anew.
-    async fn prepare(&mut self, manifest: basalt_replication::wire::Manifest) -> anyhow::Result<()> {
+    async fn prepare(
+        &mut self,
+        manifest: basalt_replication::wire::Manifest,
+    ) -> anyhow::Result<()> {
         if self
             .staging
             .as_ref()
@@ -582,6 +575,9 @@ impl Task {
                 return Err(error.into());
             }
         };
+        // Who follows this node followed another history.
+        self.server.replication.master.forget_pair();
+        self.server.replication.master.disconnect_all(&self.server);
         let old_feed = self.feed.replace(staged.into_feed());
         self.parted = false;
         self.link().full_syncs.fetch_add(1, Ordering::Relaxed);
