@@ -33,6 +33,9 @@ use frame::{FrameApplier, Side};
 const BATCH_BYTES: usize = 64 * 1024;
 /// Batches a lane may be behind.
 const LANE_BATCHES: usize = 16;
+/// So few frames are applied at once where they are, if the lanes have nothing to do: to hand them over and wait
+/// would take longer.
+const FEW: usize = 128;
 
 /// Why a log cannot be applied.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -133,6 +136,11 @@ impl Shared {
         (self.advanced)(self.data.log.progress.applied());
         drop(self.progress.lock());
         self.progressed.notify_all();
+    }
+
+    /// Everything handed over is applied.
+    fn is_idle(&self) -> bool {
+        self.open.iter().all(|open| open.lock().is_empty())
     }
 
     fn fail(&self, error: ApplyError) {
@@ -264,15 +272,47 @@ impl Applier {
         Err(ApplyError::Stopped)
     }
 
+    /// Applies the few frames that wait, if the lanes are idle; else hands them over.
+    fn settle_waiting(&mut self) -> Result<(), ApplyError> {
+        let few = self
+            .waiting
+            .iter()
+            .map(|batch| batch.frames.len())
+            .sum::<usize>()
+            <= FEW;
+        if few && self.shared.is_idle() {
+            return self.apply_waiting();
+        }
+        for lane in 0..self.waiting.len() {
+            self.send(lane)?;
+        }
+        Ok(())
+    }
+
+    fn apply_waiting(&mut self) -> Result<(), ApplyError> {
+        let Applier {
+            waiting,
+            own,
+            shared,
+            ..
+        } = self;
+        for batch in waiting {
+            for (bytes, place) in batch.frames.drain(..) {
+                own.apply(&batch.bytes[bytes], place, &shared.stop)
+                    .inspect_err(|error| shared.fail(error.clone()))?;
+            }
+            batch.bytes.clear();
+        }
+        Ok(())
+    }
+
     /// Hands over everything that was pushed.
     ///
     /// # Errors
     /// A frame cannot be applied.
     pub fn flush(&mut self) -> Result<(), ApplyError> {
         self.shared.check()?;
-        for lane in 0..self.waiting.len() {
-            self.send(lane)?;
-        }
+        self.settle_waiting()?;
         self.shared.handed.store(self.pushed.0, Ordering::Release);
         self.shared.note_progress();
         Ok(())
@@ -283,14 +323,12 @@ impl Applier {
     /// # Errors
     /// A frame cannot be applied.
     pub fn barrier(&mut self) -> Result<(), ApplyError> {
-        for lane in 0..self.waiting.len() {
-            self.send(lane)?;
-        }
+        self.settle_waiting()?;
         let shared = &*self.shared;
         let mut turn = shared.progress.lock();
         loop {
             shared.check()?;
-            if shared.open.iter().all(|open| open.lock().is_empty()) {
+            if shared.is_idle() {
                 return Ok(());
             }
             shared.progressed.wait(&mut turn);

@@ -56,14 +56,12 @@ pub(super) fn persistence(source: &Source<'_>, lines: &mut Lines) {
 
 pub(super) fn replication(source: &Source<'_>, lines: &mut Lines) {
     let followed = crate::replication::replica::info::fields(source.server, &source.settings);
-    lines.field(
-        "role",
-        if followed.is_empty() {
-            "master"
-        } else {
-            "slave"
-        },
-    );
+    let role = if followed.is_empty() {
+        "master"
+    } else {
+        "slave"
+    };
+    lines.field("role", role);
     for (name, value) in followed {
         lines.field(name, value);
     }

@@ -3,16 +3,25 @@
 use std::thread;
 use std::time::Duration;
 
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+
 use crate::node::Node;
 use crate::proxy::Proxy;
 use crate::writer::Writers;
 
 fn fill(node: &Node, keys: usize, bytes: usize) {
     let mut client = node.client();
-    let value: String = "0123456789abcdef".repeat(bytes / 16);
+    // Nothing that compresses, for there to be something to fetch.
+    let mut rng = SmallRng::seed_from_u64(bytes as u64);
+    let mut value = || -> String {
+        (0..bytes)
+            .map(|_| char::from(rng.random_range(b'!'..b'~')))
+            .collect()
+    };
     for first in (0..keys).step_by(500) {
         let batch: Vec<Vec<String>> = (first..(first + 500).min(keys))
-            .map(|n| vec!["SET".into(), format!("fill:{n}"), format!("{n}{value}")])
+            .map(|n| vec!["SET".into(), format!("fill:{n}"), value()])
             .collect();
         client.pipeline(&batch).expect("the node takes writes");
     }

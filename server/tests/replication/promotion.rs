@@ -65,6 +65,8 @@ fn promotion_while_writing_loses_nothing_that_was_acknowledged_by_wait() {
     c.assert_same_as(&a);
     let writers = Writers::start(a.port(), 3, 13);
     let mut client = a.client();
+    // The writers flush and swap the databases before.
+    client.words("SELECT 9");
     let mut sure = 0;
     for n in 0..200 {
         client.words(&format!("SET sure:{n} {n}"));
@@ -77,6 +79,7 @@ fn promotion_while_writing_loses_nothing_that_was_acknowledged_by_wait() {
     writers.stop();
     b.lead();
     let mut client = b.client();
+    client.words("SELECT 9");
     for n in 0..sure {
         assert_eq!(client.words(&format!("GET sure:{n}")).text(), n.to_string());
     }

@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::replication::info::role_of_master;
 use crate::replication::replica::commands::role_of_replica;
 use crate::replication::role::Role;
 use crate::session::{Next, SessionCtx};
@@ -25,7 +26,7 @@ pub(super) fn lastsave(ctx: &mut SessionCtx<'_>) -> Next {
 
 pub(super) fn role(ctx: &mut SessionCtx<'_>) -> Next {
     match ctx.server.replication.role() {
-        Role::Master => crate::replication::info::role_of_master(ctx.server, &mut ctx.out),
+        Role::Master => role_of_master(ctx.server, &mut ctx.out),
         Role::Replica { host, port } => role_of_replica(ctx, &host, port),
     }
     Next::Done
