@@ -94,6 +94,7 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
         .settle(settings.dir.join("snapshots"));
     let mut threads = serve(&server, listeners)?;
     threads.push(replication::master::spawn(&server)?);
+    threads.push(replication::heat::spawn(&server)?);
     if let Some(from) = opened.replay_from()? {
         replay(&server, &opened.data, from)?;
     }

@@ -189,6 +189,7 @@ pub struct Settings {
     pub repl_backlog_bytes: u64,
     pub repl_disable_tcp_nodelay: bool,
     pub repl_sync_rate_bytes: u64,
+    pub replica_warm: bool,
     pub min_replicas_to_write: u32,
     pub min_replicas_max_lag_seconds: u32,
 
@@ -261,6 +262,7 @@ impl Settings {
             repl_backlog_bytes: v.pick("repl-backlog-size"),
             repl_disable_tcp_nodelay: v.pick("repl-disable-tcp-nodelay"),
             repl_sync_rate_bytes: v.pick("repl-sync-rate-bytes"),
+            replica_warm: v.pick("replica-warm"),
             min_replicas_to_write: v.pick("min-replicas-to-write"),
             min_replicas_max_lag_seconds: v.pick("min-replicas-max-lag"),
             databases: v.pick("databases"),

@@ -10,7 +10,7 @@ use crate::server::Server;
 const NO_ID: &str = "0000000000000000000000000000000000000000";
 
 /// What of INFO comes after the lines about a node's own master: its replicas, its history, its log.
-pub fn replicas(server: &Server, lines: &mut Lines) {
+pub(crate) fn replicas(server: &Server, lines: &mut Lines) {
     let (master, data, now) = (&server.replication.master, server.data(), UnixMs::now());
     let replicas = master.registry.all();
     lines.field("connected_slaves", replicas.len());

@@ -80,6 +80,14 @@ pub(super) const PARAMS: &[Param] = &[
     kept("replica-lazy-flush", Kind::Bool, "no", NOT_YET).or(&["slave-lazy-flush"]),
     kept("replica-full-sync-buffer-limit", ANY_BYTES, "0", NOT_YET),
     live(
+        "replica-warm",
+        Kind::Bool,
+        "yes",
+        Topic::Replication,
+        "A replica asks its master twice a minute which keys are hot and reads them into memory, at the pace of \
+         `warmup-rate`, so that it is not cold when it is promoted.",
+    ),
+    live(
         "min-replicas-to-write",
         COUNT,
         "0",
