@@ -259,9 +259,9 @@ fn link_snapshot(ctx: &mut SessionCtx<'_>) -> Option<(Arc<Snapshot>, Option<Arc<
     let found = ctx.server.replication.master.snapshots.find(name);
     let link = ctx.session.link();
     let mut held = link.snapshot.lock();
-    if !held
+    if held
         .as_ref()
-        .is_some_and(|held| held.manifest.snapshot.as_bytes() == name)
+        .is_none_or(|held| held.manifest.snapshot.as_bytes() != name)
     {
         held.clone_from(&found);
     }
