@@ -203,6 +203,7 @@ pub struct Settings {
     pub replica_serve_stale_data: bool,
     pub replica_announce_ip: Option<Vec<u8>>,
     pub replica_announce_port: u16,
+    pub replica_announced: bool,
 
     pub dir: PathBuf,
     pub pidfile: Option<PathBuf>,
@@ -274,6 +275,7 @@ impl Settings {
             replica_serve_stale_data: v.pick("replica-serve-stale-data"),
             replica_announce_ip: v.pick("replica-announce-ip"),
             replica_announce_port: v.pick("replica-announce-port"),
+            replica_announced: v.pick("replica-announced"),
             dir: v.pick("dir"),
             pidfile: v.pick("pidfile"),
         }

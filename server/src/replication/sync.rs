@@ -266,8 +266,10 @@ fn link_snapshot(ctx: &mut SessionCtx<'_>) -> Option<(Arc<Snapshot>, Option<Arc<
     let found = ctx.server.replication.master.snapshots.find(name);
     let link = ctx.session.link();
     let mut held = link.snapshot.lock();
-    let is_it = |held: &Arc<Snapshot>| held.manifest.snapshot.as_bytes() == name;
-    if held.as_ref().is_none_or(|held| !is_it(held)) {
+    if held
+        .as_ref()
+        .is_none_or(|held| held.manifest.snapshot.as_bytes() != name)
+    {
         held.clone_from(&found);
     }
     let snapshot = held.clone()?;

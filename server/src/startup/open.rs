@@ -52,6 +52,7 @@ pub fn open(settings: &Settings, dir: &Path, number: u64, begin: Begin) -> anyho
         log,
         number,
         dir: dir.to_owned(),
+        databases: settings.databases,
         history,
     });
     Ok(Opened {

@@ -69,16 +69,39 @@ pub(super) const PARAMS: &[Param] = &[
         "The port at which a replica says it can be reached; 0: the one it listens on.",
     )
     .or(&["slave-announce-port"]),
-    kept("replica-announced", Kind::Bool, "yes", NO_MEANING),
-    kept("replica-ignore-maxmemory", Kind::Bool, "yes", NO_MEANING).or(&["slave-ignore-maxmemory"]),
+    live(
+        "replica-announced",
+        Kind::Bool,
+        "yes",
+        Topic::Replication,
+        "Sentinel shows this replica to clients.",
+    ),
+    kept(
+        "replica-ignore-maxmemory",
+        Kind::Bool,
+        "yes",
+        "A replica never evicts by itself. Its budget holds: it spills, or falls behind.",
+    )
+    .or(&["slave-ignore-maxmemory"]),
     kept(
         "replica-ignore-disk-write-errors",
         Kind::Bool,
         "no",
-        NO_MEANING,
+        "A replica whose log is full waits for room, and one whose log has failed stops following.",
     ),
-    kept("replica-lazy-flush", Kind::Bool, "no", NO_MEANING).or(&["slave-lazy-flush"]),
-    kept("replica-full-sync-buffer-limit", ANY_BYTES, "0", NO_MEANING),
+    kept(
+        "replica-lazy-flush",
+        Kind::Bool,
+        "no",
+        "Databases are always emptied behind the scenes.",
+    )
+    .or(&["slave-lazy-flush"]),
+    kept(
+        "replica-full-sync-buffer-limit",
+        ANY_BYTES,
+        "0",
+        "The stream waits on the master's disk during a full sync, not in the replica's memory.",
+    ),
     live(
         "replica-warm",
         Kind::Bool,
