@@ -28,6 +28,8 @@ pub struct Data {
     pub number: u64,
     /// Where both lie on disk.
     pub dir: PathBuf,
+    /// Databases that clients may select; the store may know more, from before.
+    pub databases: u32,
     /// Whose stream the log is.
     pub history: Keeper,
 }

@@ -89,7 +89,7 @@ impl<'a> KeyList<'a> {
     /// The keys a command may look at: those it declares, and the same in the other database that it names.
     pub fn wanted(data: &Data, row: &Row, args: &Args<'a>, db: u32) -> Result<Self, Error> {
         let mut list = KeyList::of(data, row, args, db)?;
-        let databases = data.store.databases();
+        let databases = data.databases;
         let other = second_database(row.command, args, db).filter(|db| *db < databases);
         if let Some(db) = other {
             let ns = data.store.namespace(db);

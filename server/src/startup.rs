@@ -115,6 +115,7 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
     if !metrics_sockets.is_empty() {
         threads.push(metrics::spawn(&server, metrics_sockets)?);
     }
+    threads.push(replication::heat::spawn(&server)?);
     if let Some(from) = opened.replay_from()? {
         replay(&server, &opened.data, from)?;
     }

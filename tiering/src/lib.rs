@@ -51,3 +51,4 @@ pub use scan::Frozen;
 pub use stats::{StoreStats, TierObject};
 pub use store::{DeleteReason, Host, Opened, Store, StoreError, StoreLimits, StoreOptions};
 pub use tx::{ExpiredKey, Expiry, Fault, Key, Kind, Tx, Value};
+pub use warm::HotName;

@@ -2,7 +2,7 @@
 
 use super::introspection::{container, row};
 use super::{ArgSpec, Command, Flags, Group};
-use crate::replication::{failover, sync, wait};
+use crate::replication::{failover, heat, sync, wait};
 
 const INTERNAL: Flags = Flags::ADMIN.or(Flags::NOSCRIPT);
 const SYNC: Flags = INTERNAL.or(Flags::NO_ASYNC_LOADING).or(Flags::NO_MULTI);
@@ -63,6 +63,8 @@ pub const FAMILY: &[Command] = &[
         subcommands: &[
             ours(row("basaltsync|done", "Says that a snapshot was fetched", "0.1.0", "O(1)", 3, FETCH,
                 &[ArgSpec::new("snapshot", "string")], sync::done)),
+            ours(row("basaltsync|hot", "Names the hottest keys with their counters", "0.1.0",
+                "O(N), N being the number of keys", 3, FETCH, &[ArgSpec::new("count", "integer")], heat::hot)),
             ours(row("basaltsync|manifest", "Lists the files of a snapshot", "0.1.0", "O(N), N being the number of files",
                 3, FETCH, &[ArgSpec::new("snapshot", "string")], sync::manifest)),
             ours(row("basaltsync|read", "Reads a piece of a snapshot's file, with its checksum", "0.1.0", O_BYTES, 6,

@@ -55,7 +55,7 @@ pub enum Topic {
     Slowlog,
     /// Latency tracking and monitoring.
     Latency,
-    /// Masters and replicas.
+    /// Who follows whom, and how.
     Replication,
 }
 

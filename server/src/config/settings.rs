@@ -190,6 +190,7 @@ pub struct Settings {
     pub repl_backlog_bytes: u64,
     pub repl_disable_tcp_nodelay: bool,
     pub repl_sync_rate_bytes: u64,
+    pub replica_warm: bool,
     pub min_replicas_to_write: u32,
     pub min_replicas_max_lag_seconds: u32,
 
@@ -203,6 +204,7 @@ pub struct Settings {
     pub replica_serve_stale_data: bool,
     pub replica_announce_ip: Option<Vec<u8>>,
     pub replica_announce_port: u16,
+    pub replica_announced: bool,
 
     pub dir: PathBuf,
     pub pidfile: Option<PathBuf>,
@@ -263,6 +265,7 @@ impl Settings {
             repl_backlog_bytes: v.pick("repl-backlog-size"),
             repl_disable_tcp_nodelay: v.pick("repl-disable-tcp-nodelay"),
             repl_sync_rate_bytes: v.pick("repl-sync-rate-bytes"),
+            replica_warm: v.pick("replica-warm"),
             min_replicas_to_write: v.pick("min-replicas-to-write"),
             min_replicas_max_lag_seconds: v.pick("min-replicas-max-lag"),
             databases: v.pick("databases"),
@@ -274,6 +277,7 @@ impl Settings {
             replica_serve_stale_data: v.pick("replica-serve-stale-data"),
             replica_announce_ip: v.pick("replica-announce-ip"),
             replica_announce_port: v.pick("replica-announce-port"),
+            replica_announced: v.pick("replica-announced"),
             dir: v.pick("dir"),
             pidfile: v.pick("pidfile"),
         }

@@ -79,7 +79,7 @@ pub fn watched_keys<'a>(data: &'a Data, watch: &'a Watch) -> impl Iterator<Item 
 }
 
 fn selected(data: &Data, args: &Args<'_>) -> Option<u32> {
-    crate::args::database(args.get(1)?, data.store.databases()).ok()
+    crate::args::database(args.get(1)?, data.databases).ok()
 }
 
 /// Runs a queue under the locks of its keys. After a fault the session still has its queue.

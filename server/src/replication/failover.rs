@@ -12,8 +12,7 @@
 //! If the answer is lost on its way, nobody knows who the master is until the other one is asked again: until
 //! then writes wait. Only the operator (FAILOVER ABORT) may decide without knowing.
 
-use std::io::{self, BufRead, BufReader, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
@@ -21,8 +20,8 @@ use std::time::{Duration, Instant};
 use basalt_binlog::Offset;
 use basalt_replication::registry::{Replica, ReplicaState};
 use basalt_replication::wire::{self, Answer, Psync};
-use basalt_resp::encode_command;
 
+use super::dialogue::Dialogue;
 use super::replica::Ask;
 use crate::args::{self, Cursor};
 use crate::errors::{self, Error};
@@ -42,7 +41,6 @@ const NOT_ONLINE: Error = Error::new("ERR FAILOVER target replica is not online.
 
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 const RETRY_EVERY: Duration = Duration::from_millis(200);
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// How far a handover has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -309,11 +307,15 @@ fn ask_to_take_over(server: &Server, target: &(String, u16), end: Offset) -> Res
     loop {
         match request(server, target, end) {
             Reply::Taken => return Ok(()),
-            // It says so because it is the master already, which it can only be at our request.
-            Reply::Refused(_) if may_have_taken && is_master(server, target).unwrap_or(false) => {
-                return Ok(());
+            Reply::Refused(why) if !may_have_taken => {
+                return Err(format!("the replica refused: {why}"));
             }
-            Reply::Refused(why) => return Err(format!("the replica refused: {why}")),
+            // It may say so because it is the master already, at our request.
+            Reply::Refused(why) => match is_master(server, target) {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(format!("the replica refused: {why}")),
+                Err(error) => tracing::warn!(%error, "the replica does not tell its role"),
+            },
             Reply::NotAsked(error) if !may_have_taken && begun.elapsed() > patience => {
                 return Err(format!("the replica cannot be reached: {error}"));
             }
@@ -329,7 +331,7 @@ fn ask_to_take_over(server: &Server, target: &(String, u16), end: Offset) -> Res
 }
 
 fn request(server: &Server, target: &(String, u16), end: Offset) -> Reply {
-    let mut link = match Dialogue::open(server, target) {
+    let mut link = match Dialogue::open(server, &target.0, target.1) {
         Ok(link) => link,
         Err(error) => return Reply::NotAsked(error),
     };
@@ -340,11 +342,7 @@ fn request(server: &Server, target: &(String, u16), end: Offset) -> Reply {
     };
     let mut bytes = Vec::new();
     psync.encode(&mut bytes);
-    let answered = link
-        .socket
-        .get_mut()
-        .write_all(&bytes)
-        .and_then(|()| link.line());
+    let answered = link.send(&bytes).and_then(|()| link.line());
     match answered.map(|line| Answer::parse(&line)) {
         Ok(Some(Answer::Continue(_) | Answer::BasaltSync(..) | Answer::FullResync(..))) => {
             Reply::Taken
@@ -356,89 +354,10 @@ fn request(server: &Server, target: &(String, u16), end: Offset) -> Reply {
 }
 
 fn is_master(server: &Server, target: &(String, u16)) -> io::Result<bool> {
-    let mut link = Dialogue::open(server, target)?;
-    link.say(&[b"ROLE"])?;
-    // *3, $6, master
-    link.line()?;
-    link.line()?;
-    Ok(link.line()? == b"master")
-}
-
-/// A short conversation with a replica, as its own replica would have it.
-struct Dialogue {
-    socket: BufReader<TcpStream>,
-}
-
-impl Dialogue {
-    fn open(server: &Server, (host, port): &(String, u16)) -> io::Result<Dialogue> {
-        let mut failed = io::Error::from(io::ErrorKind::NotFound);
-        for addr in (host.as_str(), *port).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&addr, CONNECT_LIMIT) {
-                Ok(socket) => return Dialogue::greet(server, socket),
-                Err(error) => failed = error,
-            }
-        }
-        Err(failed)
-    }
-
-    fn greet(server: &Server, socket: TcpStream) -> io::Result<Dialogue> {
-        let settings = server.config.load();
-        let limit = Some(Duration::from_secs(settings.repl_timeout_seconds.into()));
-        socket.set_read_timeout(limit)?;
-        socket.set_write_timeout(limit)?;
-        socket.set_nodelay(true)?;
-        let mut link = Dialogue {
-            socket: BufReader::new(socket),
-        };
-        if let Some(password) = &settings.masterauth {
-            let user = settings.masteruser.as_deref();
-            let words: Vec<&[u8]> = [&b"AUTH"[..]]
-                .into_iter()
-                .chain(user)
-                .chain([password.as_slice()])
-                .collect();
-            link.ask(&words)?;
-        }
-        let port = settings.port.to_string();
-        link.ask(&[b"REPLCONF", b"listening-port", port.as_bytes()])?;
-        link.ask(&[
-            &b"REPLCONF"[..],
-            b"capa",
-            b"psync2",
-            b"capa",
-            wire::CAPA_BASALT,
-        ])?;
-        Ok(link)
-    }
-
-    fn say(&mut self, words: &[&[u8]]) -> io::Result<()> {
-        let mut bytes = Vec::new();
-        encode_command(&mut bytes, words);
-        self.socket.get_mut().write_all(&bytes)
-    }
-
-    fn ask(&mut self, words: &[&[u8]]) -> io::Result<()> {
-        self.say(words)?;
-        let answer = self.line()?;
-        match answer.strip_prefix(b"-") {
-            Some(text) => Err(io::Error::other(String::from_utf8_lossy(text).into_owned())),
-            None => Ok(()),
-        }
-    }
-
-    /// A line without its end; empty ones are signs of life.
-    fn line(&mut self) -> io::Result<Vec<u8>> {
-        loop {
-            let mut line = Vec::new();
-            if self.socket.read_until(b'\n', &mut line)? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            let text = line.trim_ascii_end();
-            if !text.is_empty() {
-                return Ok(text.to_vec());
-            }
-        }
-    }
+    let mut link = Dialogue::open(server, &target.0, target.1)?;
+    let role = link.ask(&[b"ROLE"])?;
+    let word = role.items().and_then(|items| items.first());
+    Ok(word.and_then(basalt_resp::Value::bytes) == Some(b"master"))
 }
 
 #[cfg(test)]

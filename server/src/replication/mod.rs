@@ -4,7 +4,9 @@
 //! have replicas of its own, which it serves from its log exactly as a master does. `role` says which it is;
 //! `master` is what a node does for those who follow it, `replica` what it does to follow.
 
+mod dialogue;
 pub mod failover;
+pub mod heat;
 pub mod history;
 pub mod info;
 pub mod master;

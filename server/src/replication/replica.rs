@@ -90,6 +90,22 @@ struct Times {
     down_since: Option<Instant>,
 }
 
+/// Has the node follow `host`, for who cannot do anything about a failure. Blocks.
+pub fn follow(server: &Arc<Server>, host: &str, port: u16) {
+    let ask = Ask::Follow {
+        host: host.to_owned(),
+        port,
+    };
+    // The task says in the log what failed.
+    let _ = server.replication.replica.ask(server, ask);
+}
+
+/// Has the node lead, for who cannot do anything about a failure. Blocks.
+pub fn promote(server: &Arc<Server>) {
+    // As above.
+    let _ = server.replication.replica.ask(server, Ask::Lead);
+}
+
 /// State of the link to the master, for those who only look.
 #[derive(Debug, Default)]
 pub struct Replica {

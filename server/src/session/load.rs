@@ -24,8 +24,8 @@ const AHEAD_KEYS: usize = 1024;
 /// Loads the keys of the current command. If they cannot be read the command ends with an error.
 pub(super) async fn load(conn: &mut Connection, row: &'static Row) {
     let len = conn.current.expect("a command faulted");
-    let data = conn.worker.data();
     let wait = {
+        let data = conn.worker.data();
         let (command, behind) = conn.input.bytes().split_at(len);
         prefetch_behind(&data, &mut conn.session, &conn.limits, behind);
         let args = Args::new(command, &conn.ranges);
@@ -45,7 +45,6 @@ pub(super) async fn load(conn: &mut Connection, row: &'static Row) {
             None => pin(&data, row, &args, *db, pins),
         }
     };
-    drop(data);
     let Some(wait) = wait else { return };
     if let Err(error) = wait.await {
         tracing::error!(%error, "a key could not be read from disk");
@@ -115,7 +114,7 @@ fn collect<'a>(
     if !row.command.fits(args.len()) {
         return;
     }
-    let databases = data.store.databases();
+    let databases = data.databases;
     if row.command.name == "select"
         && let Some(Ok(selected)) = args.get(1).map(|db| database(db, databases))
     {

@@ -53,6 +53,7 @@ pub fn open(settings: &Settings, dir: &Path, number: u64, begin: Begin) -> anyho
         log,
         number,
         dir: dir.to_owned(),
+        databases: settings.databases,
         history,
     });
     Ok(Opened {

@@ -92,6 +92,19 @@ impl Place {
         sync_dir(&self.root)
     }
 
+    /// Removes this pair, which no longer counts. Nothing of it may be open.
+    ///
+    /// # Errors
+    /// Something cannot be removed. It does no harm but take room, until the next start.
+    pub fn remove(&self) -> io::Result<()> {
+        if self.number > 0 {
+            return remove_all(&self.dir());
+        }
+        FIRST
+            .iter()
+            .try_for_each(|name| remove_all(&self.root.join(name)))
+    }
+
     /// Removes every pair but this one. Nothing of them may be open.
     ///
     /// # Errors

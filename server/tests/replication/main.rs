@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod fake;
 mod node;
 mod proxy;
 mod writer;
@@ -14,6 +15,11 @@ mod writer;
 mod chains;
 mod cuts;
 mod full;
+mod handover;
+mod heat;
 mod kills;
 mod promotion;
+mod psync;
 mod serving;
+mod snapshots;
+mod wait;

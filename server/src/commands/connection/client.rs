@@ -260,8 +260,13 @@ pub(super) fn unblock(ctx: &mut SessionCtx<'_>) -> Next {
     let Some(id) = parse_i64(&ctx.args[2]) else {
         return errors::NOT_AN_INTEGER.into();
     };
-    let with_error = ctx.args.get(3).is_some_and(|reason| args::is(reason, "ERROR"));
-    let client = u64::try_from(id).ok().and_then(|id| ctx.server.clients.get(ClientId(id)));
+    let with_error = ctx
+        .args
+        .get(3)
+        .is_some_and(|reason| args::is(reason, "ERROR"));
+    let client = u64::try_from(id)
+        .ok()
+        .and_then(|id| ctx.server.clients.get(ClientId(id)));
     let unblocked = client.is_some_and(|client| client.unblock(with_error));
     ctx.out.integer(i64::from(unblocked));
     Next::Done

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const NOT_YET: &str = "Kept; replication is not there yet.";
+const NO_MEANING: &str = "Kept; it has no meaning here.";
 
 pub(super) const PARAMS: &[Param] = &[
     fixed(
@@ -69,16 +69,47 @@ pub(super) const PARAMS: &[Param] = &[
         "The port at which a replica says it can be reached; 0: the one it listens on.",
     )
     .or(&["slave-announce-port"]),
-    kept("replica-announced", Kind::Bool, "yes", NOT_YET),
-    kept("replica-ignore-maxmemory", Kind::Bool, "yes", NOT_YET).or(&["slave-ignore-maxmemory"]),
+    live(
+        "replica-announced",
+        Kind::Bool,
+        "yes",
+        Topic::Replication,
+        "Sentinel shows this replica to clients.",
+    ),
+    kept(
+        "replica-ignore-maxmemory",
+        Kind::Bool,
+        "yes",
+        "A replica never evicts by itself. Its budget holds: it spills, or falls behind.",
+    )
+    .or(&["slave-ignore-maxmemory"]),
     kept(
         "replica-ignore-disk-write-errors",
         Kind::Bool,
         "no",
-        NOT_YET,
+        "A replica whose log is full waits for room, and one whose log has failed stops following.",
     ),
-    kept("replica-lazy-flush", Kind::Bool, "no", NOT_YET).or(&["slave-lazy-flush"]),
-    kept("replica-full-sync-buffer-limit", ANY_BYTES, "0", NOT_YET),
+    kept(
+        "replica-lazy-flush",
+        Kind::Bool,
+        "no",
+        "Databases are always emptied behind the scenes.",
+    )
+    .or(&["slave-lazy-flush"]),
+    kept(
+        "replica-full-sync-buffer-limit",
+        ANY_BYTES,
+        "0",
+        "The stream waits on the master's disk during a full sync, not in the replica's memory.",
+    ),
+    live(
+        "replica-warm",
+        Kind::Bool,
+        "yes",
+        Topic::Replication,
+        "A replica asks its master twice a minute which keys are hot and reads them into memory, at the pace of \
+         `warmup-rate`, so that it is not cold when it is promoted.",
+    ),
     live(
         "min-replicas-to-write",
         COUNT,
@@ -144,16 +175,16 @@ pub(super) const PARAMS: &[Param] = &[
         "repl-diskless-load",
         Kind::Choice(&["disabled", "on-empty-db", "swapdb"]),
         "disabled",
-        NOT_YET,
+        NO_MEANING,
     ),
-    kept("repl-diskless-sync", Kind::Bool, "yes", NOT_YET),
-    kept("repl-diskless-sync-delay", COUNT, "5", NOT_YET),
-    kept("repl-diskless-sync-max-replicas", COUNT, "0", NOT_YET),
-    kept("repl-rdb-channel", Kind::Bool, "no", NOT_YET),
+    kept("repl-diskless-sync", Kind::Bool, "yes", NO_MEANING),
+    kept("repl-diskless-sync-delay", COUNT, "5", NO_MEANING),
+    kept("repl-diskless-sync-max-replicas", COUNT, "0", NO_MEANING),
+    kept("repl-rdb-channel", Kind::Bool, "no", NO_MEANING),
     kept(
         "propagation-error-behavior",
         Kind::Choice(&["ignore", "panic", "panic-on-replicas"]),
         "ignore",
-        NOT_YET,
+        NO_MEANING,
     ),
 ];

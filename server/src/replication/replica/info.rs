@@ -59,7 +59,7 @@ pub fn fields(server: &Server, settings: &Settings) -> Vec<(&'static str, String
     fields.extend([
         ("slave_priority", settings.replica_priority.to_string()),
         ("slave_read_only", flag(settings.replica_read_only)),
-        ("replica_announced", "1".to_owned()),
+        ("replica_announced", flag(settings.replica_announced)),
     ]);
     fields
 }

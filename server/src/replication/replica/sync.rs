@@ -171,7 +171,7 @@ impl Staged {
     }
 
     /// Puts it in the place of what is served. Blocks. On an error nothing has changed, and it can be tried again.
-    pub(super) fn take_over(&self, server: &Arc<Server>) -> anyhow::Result<Arc<Data>> {
+    pub(super) fn take_over(&self, server: &Arc<Server>) -> anyhow::Result<Old> {
         let data = &self.feed.data;
         let binlog = data.binlog().expect("it was opened with a log");
         // From the moment it counts, a start replays its log, and must find it whole up to `end`.
@@ -181,12 +181,18 @@ impl Staged {
         self.place
             .make_current()
             .context("cannot make the snapshot the data that counts")?;
-        *server.replication.replica.place.lock() = Some(self.place.clone());
+        let place = server
+            .replication
+            .replica
+            .place
+            .lock()
+            .replace(self.place.clone())
+            .expect("set before anything is followed");
         let everybody = server.gate.exclusive();
         let old = server.current.swap(Arc::clone(data));
         drop(everybody);
         data.store.start_warm_up();
-        Ok(old)
+        Ok(Old { data: old, place })
     }
 
     /// What is left of it once it has taken over.
@@ -201,16 +207,22 @@ fn close(data: &Data) {
     }
 }
 
+/// What was served before.
+pub(super) struct Old {
+    data: Arc<Data>,
+    place: Place,
+}
+
 /// Closes data that was exchanged, and removes it once nobody reads it any more. Blocks, for as long as that takes.
-pub(super) fn retire(server: &Arc<Server>, old: Arc<Data>) {
-    close(&old);
-    let weak: Weak<Data> = Arc::downgrade(&old);
-    drop(old);
+pub(super) fn retire(old: Old) {
+    close(&old.data);
+    let weak: Weak<Data> = Arc::downgrade(&old.data);
+    drop(old.data);
     let begun = Instant::now();
     while weak.strong_count() > 0 && begun.elapsed() < LAST_READERS {
         std::thread::sleep(Duration::from_millis(20));
     }
-    if let Err(error) = current_place(server).remove_others() {
+    if let Err(error) = old.place.remove() {
         tracing::warn!(%error, "the data before the full sync cannot be removed");
     }
 }

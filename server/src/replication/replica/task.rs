@@ -1,4 +1,7 @@
 //! The thread that follows a master: it has the link, and makes every change of role and data.
+//!
+//! What it is asked interrupts it wherever it awaits. So what must not be left half done (opening a snapshot, exchanging
+//! the data, noting a new history) awaits nothing: it blocks this thread, which has nothing else to do.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,7 +12,7 @@ use basalt_binlog::{Binlog, Offset};
 use basalt_replication::fetch;
 use basalt_replication::ids::ReplicationId;
 use basalt_replication::link::{Greeting, LinkError, Wire, back_off};
-use basalt_replication::wire::{Answer, Psync, encode_ack};
+use basalt_replication::wire::{Answer, Manifest, Psync, encode_ack};
 use rand::Rng;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -191,7 +194,7 @@ impl Task {
     }
 
     async fn begin_following(&mut self, host: String, port: u16) -> anyhow::Result<()> {
-        self.discard_snapshot().await;
+        self.discard_snapshot();
         let server = Arc::clone(&self.server);
         let role = Role::Replica {
             host: host.clone(),
@@ -222,7 +225,7 @@ impl Task {
         if self.server.replication.is_master() {
             return Ok(());
         }
-        self.discard_snapshot().await;
+        self.discard_snapshot();
         if let Some(feed) = &self.feed {
             // What was written down is applied before anybody writes.
             feed.settle().await?;
@@ -250,19 +253,13 @@ impl Task {
     }
 
     /// Gives up a snapshot of a master that is no longer followed.
-    async fn discard_snapshot(&mut self) {
-        let (staging, staged) = (self.staging.take(), self.staged.take());
-        let done = blocking(move || {
-            // The open one first: it may lie where the other does.
-            if let Some(staged) = staged {
-                staged.discard();
-            }
-            if let Some(staging) = staging {
-                staging.discard();
-            }
-        });
-        if let Err(error) = done.await {
-            tracing::warn!("{error:#}");
+    fn discard_snapshot(&mut self) {
+        // The open one first: it may lie where the other does.
+        if let Some(staged) = self.staged.take() {
+            staged.discard();
+        }
+        if let Some(staging) = self.staging.take() {
+            staging.discard();
         }
     }
 
@@ -275,7 +272,7 @@ impl Task {
         let was_connected = self.link().is_connected();
         self.link().set_state(LinkState::Connect);
         if let Ended::Feed(FeedError::Parted(_)) = &ended {
-            self.give_up_on_stream().await;
+            self.give_up_on_stream();
         }
         if was_connected {
             self.failures = 0;
@@ -289,9 +286,9 @@ impl Task {
     }
 
     /// What is here and what the master sends do not fit together.
-    async fn give_up_on_stream(&mut self) {
+    fn give_up_on_stream(&mut self) {
         if self.staged.is_some() {
-            self.discard_snapshot().await;
+            self.discard_snapshot();
         } else {
             self.parted = true;
         }
@@ -338,7 +335,7 @@ impl Task {
         self.link().heard();
         let ask = self.held().await?;
         match wire.psync(&ask).await? {
-            Answer::Continue(id) => self.go_on(id).await?,
+            Answer::Continue(id) => self.go_on(id)?,
             Answer::BasaltSync(id, snapshot) => {
                 self.full_sync(&mut wire, &ask, id, &snapshot).await?;
             }
@@ -378,7 +375,7 @@ impl Task {
     }
 
     /// The master goes on with our stream, under its own id from here on.
-    async fn go_on(&mut self, id: Option<ReplicationId>) -> Result<(), Ended> {
+    fn go_on(&mut self, id: Option<ReplicationId>) -> anyhow::Result<()> {
         let feed = self.staged.as_ref().map(|staged| &staged.feed);
         let feed = feed.or(self.feed.as_ref()).expect("held() has seen to it");
         let data = Arc::clone(&feed.data);
@@ -386,15 +383,12 @@ impl Task {
             tracing::info!("partial sync: the master goes on where this node ends");
             return Ok(());
         };
-        let done = blocking(move || {
-            let binlog = data.binlog().context("replication needs the binlog")?;
-            let end = binlog.end();
-            data.history
-                .change(Some(binlog), |history| history.succeed(id, end))?;
-            tracing::info!(%id, offset = end.0, "partial sync: the master goes on where this node ends, by another id");
-            anyhow::Ok(())
-        });
-        Ok(done.await??)
+        let binlog = data.binlog().context("replication needs the binlog")?;
+        let end = binlog.end();
+        data.history
+            .change(Some(binlog), |history| history.succeed(id, end))?;
+        tracing::info!(%id, offset = end.0, "partial sync: the master goes on where this node ends, by another id");
+        Ok(())
     }
 
     async fn full_sync(
@@ -407,14 +401,14 @@ impl Task {
         self.link().set_state(LinkState::Sync);
         if self.staged.is_some() {
             // It has waited too long: the master's log no longer reaches back to it.
-            self.discard_snapshot().await;
+            self.discard_snapshot();
         }
         self.tell_what_is_lost(wire, held).await;
         let manifest = fetch::manifest(wire, snapshot).await?;
         if manifest.id != id {
             return Err(LinkError::Damaged("a snapshot of another history".to_owned()).into());
         }
-        self.prepare(manifest).await?;
+        self.prepare(manifest)?;
         let staging = self.staging.as_ref().expect("prepared");
         let link = &self.server.replication.replica;
         let total = staging.manifest.bytes();
@@ -428,7 +422,7 @@ impl Task {
         let fetched = fetch::fetch(wire, &staging.manifest, &mut staging.sink(), &progress).await;
         if let Err(error) = fetched {
             if is_of_no_use(&error) {
-                self.discard_snapshot().await;
+                self.discard_snapshot();
             }
             return Err(error.into());
         }
@@ -438,22 +432,18 @@ impl Task {
             "the snapshot is here"
         );
         let staging = self.staging.take().expect("prepared");
-        let server = Arc::clone(&self.server);
-        let opened = blocking(move || match staging.open(&server) {
-            Ok(staged) => Ok(staged),
+        match staging.open(&self.server) {
+            Ok(staged) => self.staged = Some(staged),
             Err(error) => {
                 staging.discard();
-                Err(error)
+                return Err(error.into());
             }
-        });
-        let staged = opened.await??;
-        let from = staged.feed.settle().await?;
-        let ask = psync(id, from);
-        self.staged = Some(staged);
+        }
+        let ask = self.held().await?;
         match wire.psync(&ask).await? {
             Answer::Continue(_) => Ok(()),
             other => {
-                self.discard_snapshot().await;
+                self.discard_snapshot();
                 let text = format!("{other:?}");
                 Err(LinkError::Refused("the master does not go on after its snapshot", text).into())
             }
@@ -461,10 +451,7 @@ impl Task {
     }
 
     /// Goes on with what is there of this snapshot, or begins anew.
-    async fn prepare(
-        &mut self,
-        manifest: basalt_replication::wire::Manifest,
-    ) -> anyhow::Result<()> {
+    fn prepare(&mut self, manifest: Manifest) -> anyhow::Result<()> {
         if self
             .staging
             .as_ref()
@@ -472,10 +459,9 @@ impl Task {
         {
             return Ok(());
         }
-        self.discard_snapshot().await;
-        let server = Arc::clone(&self.server);
-        let staging = blocking(move || Staging::new(&server, manifest)).await?;
-        self.staging = Some(staging.context("no place for the snapshot")?);
+        self.discard_snapshot();
+        let staging = Staging::new(&self.server, manifest).context("no place for the snapshot")?;
+        self.staging = Some(staging);
         Ok(())
     }
 
@@ -521,7 +507,7 @@ impl Task {
         loop {
             let is_staged = self.staged.is_some();
             if self.staged.as_ref().is_some_and(Staged::is_complete) {
-                self.take_over().await?;
+                self.take_over()?;
                 continue;
             }
             let feed = self.staged.as_ref().map(|staged| &staged.feed);
@@ -560,19 +546,13 @@ impl Task {
     }
 
     /// The snapshot is complete: it becomes what is served.
-    async fn take_over(&mut self) -> Result<(), Ended> {
+    fn take_over(&mut self) -> anyhow::Result<()> {
         let staged = self.staged.take().expect("asked by the caller");
-        let server = Arc::clone(&self.server);
-        let (staged, done) = blocking(move || {
-            let done = staged.take_over(&server);
-            (staged, done)
-        })
-        .await?;
-        let old = match done {
+        let old = match staged.take_over(&self.server) {
             Ok(old) => old,
             Err(error) => {
                 self.staged = Some(staged);
-                return Err(error.into());
+                return Err(error);
             }
         };
         // Who follows this node followed another history.
@@ -583,11 +563,10 @@ impl Task {
         self.link().full_syncs.fetch_add(1, Ordering::Relaxed);
         self.link().set_state(LinkState::Connected);
         tracing::info!("full sync: the master's data is in place");
-        let server = Arc::clone(&self.server);
         // Not waited for: the stream goes on meanwhile.
         drop(tokio::task::spawn_blocking(move || {
             drop(old_feed);
-            retire(&server, old);
+            retire(old);
         }));
         Ok(())
     }
