@@ -34,6 +34,7 @@ mod state;
 mod stats;
 mod store;
 mod table;
+mod tree;
 mod tx;
 mod warm;
 mod watches;
