@@ -51,7 +51,7 @@ impl Flavour {
 
 /// A place in a leaf: the number of a cell, and where its bytes begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Spot {
+pub(crate) struct Spot {
     pub(super) index: usize,
     pub(super) at: usize,
 }
@@ -109,7 +109,7 @@ fn next(page: &[u8], at: usize) -> usize {
 }
 
 /// Where cell `index` begins (`index` may be the number of cells).
-pub(super) fn spot(page: &[u8], index: usize) -> Spot {
+pub(crate) fn spot(page: &[u8], index: usize) -> Spot {
     let end = cells_end(page);
     let at = if index >= count(page) {
         end
@@ -158,7 +158,7 @@ pub(super) fn cell(page: &[u8], spot: Spot) -> (&[u8], Bytes<'_>) {
 }
 
 /// Where `key` is, or would be.
-pub(super) fn search(page: &[u8], key: &[u8]) -> Result<Spot, Spot> {
+pub(crate) fn search(page: &[u8], key: &[u8]) -> Result<Spot, Spot> {
     let n = count(page);
     if has_directory(page) {
         let end = cells_end(page);
@@ -201,7 +201,7 @@ pub(super) fn reserve(page: &mut Vec<u8>, more: usize) {
 }
 
 /// Puts a cell in front of the one at `spot`.
-pub(super) fn insert(page: &mut Vec<u8>, spot: Spot, cell: &[u8]) {
+pub(crate) fn insert(page: &mut Vec<u8>, spot: Spot, cell: &[u8]) {
     let (n, listing) = (count(page), has_directory(page));
     reserve(page, cell.len() + if listing { 2 } else { 0 });
     page.extend_from_slice(cell);
@@ -247,12 +247,12 @@ fn keep_directory(page: &mut Vec<u8>) {
 }
 
 /// Takes a cell out.
-pub(super) fn remove(page: &mut Vec<u8>, spot: Spot) {
+pub(crate) fn remove(page: &mut Vec<u8>, spot: Spot) {
     remove_many(page, spot, spot.index + 1);
 }
 
 /// Takes the cells from `from` up to, not including, number `to` out.
-pub(super) fn remove_many(page: &mut Vec<u8>, from: Spot, to: usize) {
+pub(crate) fn remove_many(page: &mut Vec<u8>, from: Spot, to: usize) {
     let n = count(page);
     let to = spot(page, to);
     let (cells, bytes) = (to.index - from.index, to.at - from.at);
@@ -269,7 +269,7 @@ pub(super) fn remove_many(page: &mut Vec<u8>, from: Spot, to: usize) {
 }
 
 /// Puts another cell in the place of one.
-pub(super) fn replace(page: &mut Vec<u8>, spot: Spot, cell: &[u8]) {
+pub(crate) fn replace(page: &mut Vec<u8>, spot: Spot, cell: &[u8]) {
     let end = next(page, spot.at);
     if end - spot.at == cell.len() {
         page[spot.at..end].copy_from_slice(cell);

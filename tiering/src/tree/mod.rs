@@ -37,7 +37,10 @@ pub(crate) mod value;
 pub(crate) mod write;
 
 pub use leaf::Flavour;
-pub(crate) use object::{Object, ObjectId, discard};
+pub(crate) use object::{
+    LARGE, Object, ObjectId, SMALL_MAX, Small, discard, encode_small, page_of, small_bytes,
+};
+pub(crate) use pages::Page;
 pub use value::Bytes;
 
 /// Number of a page within its value.

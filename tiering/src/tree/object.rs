@@ -9,6 +9,7 @@
 //!   large, in its cold record
 //!     byte 0      number of trees, and 0x80
 //!     u64 LE      object id
+//!     u64 LE      epoch in which it was written
 //!     u32 u32     page numbers used so far, pages there are
 //!     u16, u32 …  free page numbers
 //!     per tree    u8 flavour, u8 height, u32 root page, u64 length, u32 shifts
@@ -52,6 +53,16 @@ pub(crate) struct Small<'a> {
 }
 
 impl<'a> Small<'a> {
+    /// A value of these pages.
+    pub(crate) fn of_pages(pages: impl Iterator<Item = &'a [u8]>) -> Small<'a> {
+        let mut small = Small::default();
+        for page in pages {
+            small.pages[small.trees] = page;
+            small.trees += 1;
+        }
+        small
+    }
+
     /// Takes a small value apart; `None` if it is none.
     pub(crate) fn parse(value: &'a [u8]) -> Option<Small<'a>> {
         let (&first, mut rest) = value.split_first()?;
@@ -196,6 +207,7 @@ impl Object {
     pub(crate) fn encode_root(&self, out: &mut Vec<u8>) {
         out.push(LARGE | self.trees.len() as u8);
         out.extend_from_slice(&self.id.0.to_le_bytes());
+        out.extend_from_slice(&self.table.epoch().to_le_bytes());
         let (next, live, free) = self.table.stored();
         out.extend_from_slice(&next.to_le_bytes());
         out.extend_from_slice(&live.to_le_bytes());
@@ -219,6 +231,7 @@ impl Object {
             return None;
         }
         let id = ObjectId(take_u64(&mut rest)?);
+        let epoch = take_u64(&mut rest)?;
         let (next, live) = (take_u32(&mut rest)?, take_u32(&mut rest)?);
         let free = u16::from_le_bytes(take(&mut rest)?);
         let free: Option<Vec<PageId>> = (0..free).map(|_| take_u32(&mut rest).map(PageId)).collect();
@@ -233,7 +246,7 @@ impl Object {
                 shifts: take_u32(&mut rest)?,
             });
         }
-        Some(Object { id, trees, table: PageTable::of(next, live, free?), extra: rest.to_vec() })
+        Some(Object { id, trees, table: PageTable::of(next, live, free?, epoch), extra: rest.to_vec() })
     }
 
     /// The object a payload belongs to, if it is a large value's root.
@@ -289,6 +302,6 @@ pub(crate) fn discard(object: Box<Object>) {
 }
 
 /// A page read from the cold tier; `None` if it is damaged.
-pub(crate) fn page_of(bytes: &[u8]) -> Option<Page> {
-    is_sound_page(bytes).then(|| Page::new(bytes.to_vec()))
+pub(crate) fn page_of(bytes: Vec<u8>) -> Option<Page> {
+    is_sound_page(&bytes).then(|| Page::new(bytes))
 }

@@ -4,17 +4,21 @@
 //! it), *clean* (neither), or *absent* (only in the cold tier). Only a clean page may be let go. A page in flight
 //! is shared with the batch: a writer that meets it copies it first.
 //!
+//! Which pages are let go is decided by a clock with counts: each pass takes one off the count of a page that was not
+//! used since the last, adds one for a page that was, and lets go those that have none left.
+//!
 //! `epoch` changes whenever pages are handed to a batch. A page read from the cold tier is of use only if the epoch
 //! is the one under which the read began: else it may be older than what was written, and let go, meanwhile.
 
 use std::cell::Cell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, LazyLock};
 
 use super::{PageId, Pages};
+use crate::UnixMs;
 
 /// A page's bytes, shared by those who read them.
-pub type Page = Arc<Vec<u8>>;
+pub(crate) type Page = Arc<Vec<u8>>;
 
 /// Slots of the page table that come and go together.
 const CHUNK: usize = 16;
@@ -23,23 +27,27 @@ const FREE_KEPT: usize = 256;
 /// Bytes of a page in memory besides its own: its slot, its head, its allocation's.
 const PAGE_OVERHEAD: usize = 56;
 
+/// Most passes of the clock that a page outlives.
+const COUNT_MAX: u8 = 5;
+
 const DIRTY: u8 = 1;
 const IN_FLIGHT: u8 = 2;
 
 #[derive(Debug, Default)]
 struct PageSlot {
     page: Option<Page>,
-    /// LFU counter and the minute of its last decay, as entries have them.
-    lfu: Cell<u8>,
-    clock: Cell<u16>,
+    /// Used since the clock last came by.
+    used: Cell<bool>,
+    /// Passes of the clock that it outlives.
+    count: u8,
     flags: u8,
 }
 
 type Chunk = [PageSlot; CHUNK];
 
-static EPOCH: AtomicU64 = AtomicU64::new(1);
-
 fn next_epoch() -> u64 {
+    /// Epochs are stored, so a later process begins behind those of the one before.
+    static EPOCH: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(UnixMs::now().0 << 20));
     EPOCH.fetch_add(1, Relaxed)
 }
 
@@ -54,6 +62,8 @@ pub(crate) struct PageTable {
     /// Freed since the last batch, and maybe in the cold tier.
     dropped: Vec<PageId>,
     in_flight: Vec<PageId>,
+    /// Chunk where the clock stands.
+    hand: usize,
     epoch: u64,
     /// Pages that the value has.
     live: u32,
@@ -67,18 +77,19 @@ pub(crate) struct PageTable {
 impl PageTable {
     /// No page at all.
     pub(crate) fn new() -> PageTable {
-        PageTable::of(0, 0, Vec::new())
+        PageTable::of(0, 0, Vec::new(), next_epoch())
     }
 
-    /// As it was stored: everything is absent.
-    pub(crate) fn of(next: u32, live: u32, free: Vec<PageId>) -> PageTable {
+    /// As it was stored in this epoch: everything is absent.
+    pub(crate) fn of(next: u32, live: u32, free: Vec<PageId>, epoch: u64) -> PageTable {
         PageTable {
             chunks: Vec::new(),
             next,
             free,
             dropped: Vec::new(),
             in_flight: Vec::new(),
-            epoch: next_epoch(),
+            hand: 0,
+            epoch,
             live,
             resident: 0,
             dirty_bytes: 0,
@@ -103,7 +114,7 @@ impl PageTable {
         Some(&mut chunk[id.0 as usize % CHUNK])
     }
 
-    fn put(&mut self, id: PageId, page: Page, flags: u8, heat: (u8, u16)) {
+    fn put(&mut self, id: PageId, page: Page, flags: u8) {
         let chunk = id.0 as usize / CHUNK;
         if self.chunks.len() <= chunk {
             self.chunks.resize_with(chunk + 1, || None);
@@ -113,8 +124,8 @@ impl PageTable {
         assert!(slot.page.is_none(), "a page is put where none is");
         *slot = PageSlot {
             page: Some(page),
-            lfu: Cell::new(heat.0),
-            clock: Cell::new(heat.1),
+            used: Cell::new(true),
+            count: 0,
             flags,
         };
         self.resident += 1;
@@ -148,7 +159,7 @@ impl PageTable {
             id
         });
         self.live += 1;
-        self.put(id, Arc::new(bytes), DIRTY, (crate::lfu::INITIAL, 0));
+        self.put(id, Arc::new(bytes), DIRTY);
         id
     }
 
@@ -179,34 +190,19 @@ impl PageTable {
     }
 
     /// Puts a page that was read from the cold tier, unless memory has one.
-    pub(crate) fn install(&mut self, id: PageId, page: Page, heat: (u8, u16)) {
+    pub(crate) fn install(&mut self, id: PageId, page: Page) {
         let is_absent = self.slot(id).is_none_or(|slot| slot.page.is_none());
         if is_absent && id.0 < self.next && !self.free.contains(&id) {
-            self.put(id, page, 0, heat);
-        }
-    }
-
-    /// Marks every page dirty: the value becomes another object.
-    pub(crate) fn dirty_all(&mut self) {
-        self.epoch = next_epoch();
-        self.dropped.clear();
-        self.in_flight.clear();
-        let slots = self.chunks.iter_mut().flatten().flat_map(|chunk| chunk.iter_mut());
-        self.dirty_bytes = 0;
-        for slot in slots {
-            if let Some(page) = &slot.page {
-                slot.flags = DIRTY;
-                self.dirty_bytes += page.capacity();
-            }
+            self.put(id, page, 0);
         }
     }
 
     /// A table that shares its pages with this one, all dirty.
     pub(crate) fn share(&self) -> PageTable {
-        let mut shared = PageTable::of(self.next, self.live, self.free.clone());
+        let mut shared = PageTable::of(self.next, self.live, self.free.clone(), next_epoch());
         for (id, slot) in self.slots() {
             if let Some(page) = &slot.page {
-                shared.put(id, Arc::clone(page), DIRTY, (slot.lfu.get(), slot.clock.get()));
+                shared.put(id, Arc::clone(page), DIRTY);
             }
         }
         shared
@@ -251,54 +247,70 @@ impl PageTable {
         }
     }
 
-    /// Lets go of the clean pages that `is_victim` says may go; returns the bytes freed.
-    pub(crate) fn evict(&mut self, mut is_victim: impl FnMut(u8, u16) -> bool) -> (usize, usize) {
+    /// Lets go of clean pages that are used least, at least `bytes` if it finds them; returns bytes and pages.
+    pub(crate) fn evict_coldest(&mut self, bytes: usize) -> (usize, usize) {
         let before = (self.bytes, self.resident);
+        for _ in 0..self.chunks.len() * usize::from(COUNT_MAX) {
+            if before.0 - self.bytes >= bytes || self.resident == 0 {
+                break;
+            }
+            self.hand = (self.hand + 1) % self.chunks.len();
+            self.turn(self.hand);
+        }
+        (before.0 - self.bytes, before.1 - self.resident)
+    }
+
+    /// The clock comes by a chunk.
+    fn turn(&mut self, at: usize) {
+        let Some(chunk) = &mut self.chunks[at] else {
+            return;
+        };
+        for slot in chunk.iter_mut() {
+            let Some(page) = slot.page.as_ref().filter(|_| slot.flags == 0) else {
+                continue;
+            };
+            if slot.used.replace(false) {
+                slot.count = (slot.count + 1).min(COUNT_MAX);
+            } else if slot.count > 0 {
+                slot.count -= 1;
+            } else {
+                self.bytes -= page.capacity() + PAGE_OVERHEAD;
+                self.resident -= 1;
+                slot.page = None;
+            }
+        }
+        if chunk.iter().all(|slot| slot.page.is_none()) {
+            self.chunks[at] = None;
+        }
+    }
+
+    /// Lets go of the clean pages of which `goes` says so.
+    #[cfg(test)]
+    pub(crate) fn evict_if(&mut self, mut goes: impl FnMut() -> bool) {
         for at in 0..self.chunks.len() {
             let Some(chunk) = &mut self.chunks[at] else { continue };
             for slot in chunk.iter_mut() {
                 let Some(page) = slot.page.as_ref().filter(|_| slot.flags == 0) else { continue };
-                if is_victim(slot.lfu.get(), slot.clock.get()) {
+                if goes() {
                     self.bytes -= page.capacity() + PAGE_OVERHEAD;
                     self.resident -= 1;
                     slot.page = None;
                 }
             }
-            if chunk.iter().all(|slot| slot.page.is_none()) {
-                self.chunks[at] = None;
-            }
-        }
-        (before.0 - self.bytes, before.1 - self.resident)
-    }
-
-    /// LFU counters and clocks of some pages in memory, from a place chosen by `random`.
-    pub(crate) fn sample(&self, random: usize, limit: usize) -> impl Iterator<Item = (u8, u16)> {
-        let n = self.chunks.len();
-        (0..n)
-            .filter_map(move |i| self.chunks[(random + i) % n].as_ref())
-            .flat_map(|chunk| chunk.iter())
-            .filter(|slot| slot.page.is_some())
-            .take(limit)
-            .map(|slot| (slot.lfu.get(), slot.clock.get()))
-    }
-
-    /// Changes a page's LFU counter and clock by what `touched` makes of them.
-    pub(crate) fn touch(&self, id: PageId, touched: impl FnOnce(u8, u16) -> (u8, u16)) {
-        if let Some(slot) = self.slot(id) {
-            let (lfu, clock) = touched(slot.lfu.get(), slot.clock.get());
-            slot.lfu.set(lfu);
-            slot.clock.set(clock);
         }
     }
 
+    /// See the module's text.
     pub(crate) fn epoch(&self) -> u64 {
         self.epoch
     }
 
+    /// Pages in memory.
     pub(crate) fn resident(&self) -> usize {
         self.resident
     }
 
+    /// Bytes of the pages that are dirty.
     pub(crate) fn dirty_bytes(&self) -> usize {
         self.dirty_bytes
     }
@@ -317,6 +329,8 @@ impl PageTable {
 impl<'a> Pages<'a> for &'a PageTable {
     #[inline]
     fn page(self, id: PageId) -> Option<&'a [u8]> {
-        self.slot(id)?.page.as_ref().map(|page| page.as_slice())
+        let slot = self.slot(id)?;
+        slot.used.set(true);
+        slot.page.as_ref().map(|page| page.as_slice())
     }
 }

@@ -133,6 +133,14 @@ impl<'a, P: Pages<'a>> View<P> {
         }
     }
 
+    /// The absent pages in the way to the place of a rank.
+    pub(crate) fn absent_at(&self, rank: u64, absent: &mut Vec<PageId>) {
+        let missing = self.path_at(rank).and_then(|(path, _)| self.page(path.leaf).map(drop));
+        if let Err(Absent(id)) = missing {
+            absent.push(id);
+        }
+    }
+
     /// The absent pages in the way to a key; at most one can be told at a time.
     pub(crate) fn absent_to(&self, key: &[u8], absent: &mut Vec<PageId>) {
         let missing = self.path_to(key).and_then(|path| self.page(path.leaf).map(drop));

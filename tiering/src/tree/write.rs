@@ -2,7 +2,8 @@
 //! not; from its first change on it cannot fail.
 //!
 //! A page that runs short is joined with a neighbour only if that happens to be in memory: no page is read to be
-//! tidied up. A leaf without cells, and a node without children, goes at once.
+//! tidied up. A leaf without cells goes only if the leaf that is responsible for its keys from then on is in memory, too.
+//! So once all keys a command will name were looked up, none of its changes makes another one meet an absent page.
 
 use std::ops::Range;
 
@@ -198,6 +199,10 @@ impl Editor<'_> {
 
     /// Joins what runs short along a path, and drops what is empty.
     fn tidy(&mut self, path: &Path) {
+        if leaf::count(self.page(path.leaf)) == 0 {
+            self.drop_empty(path);
+            return self.lower_root();
+        }
         let mut low = path.leaf;
         for (level, &(parent, at)) in path.steps().iter().enumerate().rev() {
             let is_leaf = level + 1 == path.steps().len();
@@ -209,16 +214,51 @@ impl Editor<'_> {
         self.lower_root();
     }
 
+    /// Drops the empty leaf of a path, with the nodes that hold nothing else.
+    fn drop_empty(&mut self, path: &Path) {
+        let steps = path.steps();
+        let holds_more = |(page, _): &(PageId, u32)| inner::count(self.page(*page)) > 1;
+        // Without such a node the tree is empty: what is above the leaf goes, and the leaf is the root.
+        let Some(level) = steps.iter().rposition(holds_more) else {
+            for (page, _) in steps {
+                self.pages.free(*page);
+            }
+            self.shape.root = path.leaf;
+            self.shape.height = 0;
+            return;
+        };
+        let (parent, at) = (steps[level].0, steps[level].1 as usize);
+        if !self.has_heir(parent, at, steps.len() - level - 1) {
+            return;
+        }
+        for (page, _) in &steps[level + 1..] {
+            self.pages.free(*page);
+        }
+        self.pages.free(path.leaf);
+        self.unlist(parent, at);
+    }
+
+    /// True if the leaf next to a child of `parent`, `below` levels under the child's own, is in memory.
+    fn has_heir(&self, parent: PageId, at: usize, below: usize) -> bool {
+        let node = self.page(parent);
+        let (mut heir, is_left) = match at.checked_sub(1) {
+            Some(left) => (inner::child(node, left), true),
+            None => (inner::child(node, 1), false),
+        };
+        for _ in 0..below {
+            let Some(page) = self.pages.page(heir) else {
+                return false;
+            };
+            let edge = if is_left { inner::count(page) - 1 } else { 0 };
+            heir = inner::child(page, edge);
+        }
+        self.pages.page(heir).is_some()
+    }
+
     /// True if the parent has a child less now.
     fn tidy_child(&mut self, parent: PageId, at: usize, child: PageId, is_leaf: bool) -> bool {
         let page = self.page(child);
-        let is_empty = if is_leaf { leaf::count(page) } else { inner::count(page) } == 0;
         let limit = if is_leaf { LEAF_MAX } else { INNER_MAX };
-        if is_empty {
-            self.unlist(parent, at);
-            self.pages.free(child);
-            return true;
-        }
         if page.len() >= limit / SHORT_SHARE {
             return false;
         }
@@ -274,7 +314,10 @@ impl Editor<'_> {
     /// While the root has one child, the child is the root; a root without any is an empty leaf.
     fn lower_root(&mut self) {
         while self.shape.height > 0 {
-            let root = self.page(self.shape.root);
+            // It may be absent, if all that was beside it is gone.
+            let Some(root) = self.pages.page(self.shape.root) else {
+                return;
+            };
             match inner::count(root) {
                 0 => {
                     let flavour = self.shape.flavour;
