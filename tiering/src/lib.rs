@@ -26,6 +26,7 @@ mod expire;
 mod ids;
 mod keyspace;
 mod lfu;
+mod prefetch;
 mod promote;
 mod readers;
 mod scan;

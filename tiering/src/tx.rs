@@ -12,6 +12,8 @@ use std::sync::atomic::AtomicBool;
 
 use basalt_binlog::Offset;
 use parking_lot::MutexGuard;
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
 
 use crate::entry::Entry;
 use crate::lfu::Tick;
@@ -157,6 +159,8 @@ pub struct Tx<'s> {
     skipped: bool,
     /// Accesses leave no trace in the keys' frequencies.
     pub(crate) no_touch: bool,
+    /// What this command's random numbers come from, if it has asked for any.
+    pub(crate) seed: Option<u64>,
 }
 
 impl std::fmt::Debug for Tx<'_> {
@@ -231,6 +235,7 @@ impl<'s> Tx<'s> {
             wrote: false,
             skipped: false,
             no_touch: false,
+            seed: None,
         };
         if slots.len() > 1 {
             tx.rest = slots[1..].iter().map(lock).collect();
@@ -242,6 +247,14 @@ impl<'s> Tx<'s> {
     #[must_use]
     pub fn now(&self) -> UnixMs {
         self.now
+    }
+
+    /// Random numbers for this command: the same ones when it runs again after a fault, so that it does not choose
+    /// anew what has just been read for it. To be asked once, before a collection is opened.
+    pub fn rng(&mut self) -> SmallRng {
+        let seed = self.pins.take_seed().unwrap_or_else(rand::random);
+        self.seed = Some(seed);
+        SmallRng::seed_from_u64(seed)
     }
 
     /// Whether accesses from here on count towards the keys' frequencies, as they do at first.
@@ -284,6 +297,7 @@ impl<'s> Tx<'s> {
         }
     }
 
+    #[inline]
     pub(crate) fn space(&mut self, key: &Key<'_>) -> Option<&mut Space> {
         self.slot(key.slot).space(key.ns)
     }
@@ -514,7 +528,51 @@ impl<'s> Tx<'s> {
         }
     }
 
+    #[inline]
     fn read(&mut self, key: &Key<'_>, touch: bool) -> Result<Option<Value<'_>>, Fault> {
+        match self.read_hot(key, touch) {
+            Some(value) => Ok(Some(value)),
+            None => self.read_found(key, touch),
+        }
+    }
+
+    /// A live entry's value with one look at the slot; `None` leaves everything else to [`Tx::find`]. The value
+    /// is good for as long as nothing changes here, which [`Tx::read`] sees to.
+    #[inline]
+    fn read_hot<'v>(&mut self, key: &Key<'_>, touch: bool) -> Option<Value<'v>> {
+        let (inner, tick, now) = (self.inner, self.tick, self.now);
+        let touch = touch && !self.no_touch;
+        let space = self.space(key)?;
+        let place = space.table.find(key.hash, key.bytes)?;
+        let entry = space.table.entry(place);
+        let kind = entry.kind()?;
+        let expiry = entry.expiry();
+        if expiry.is_some_and(|at| at <= now) {
+            return None;
+        }
+        let (old, clock) = (space.table.lfu(place), entry.clock());
+        let (counter, minutes) = if touch {
+            inner.heat.touched(old, clock, tick)
+        } else {
+            (old, clock)
+        };
+        if counter != old {
+            space.table.set_lfu(place, counter);
+        }
+        if minutes != clock {
+            entry.set_clock(minutes);
+        }
+        self.hits += 1;
+        Some(Value {
+            kind,
+            bytes: entry.value(),
+            expiry,
+            freq: inner.heat.decayed(counter, minutes, tick),
+            idle_seconds: inner.heat.idle_seconds(counter, minutes, tick),
+        })
+    }
+
+    fn read_found(&mut self, key: &Key<'_>, touch: bool) -> Result<Option<Value<'_>>, Fault> {
         match self.find(key)? {
             Found::Absent => {
                 self.misses += 1;
