@@ -57,6 +57,8 @@ pub enum Topic {
     Latency,
     /// Who follows whom, and how.
     Replication,
+    /// The names of encodings.
+    Encodings,
 }
 
 /// When a parameter may be set.
