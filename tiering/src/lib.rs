@@ -24,6 +24,7 @@ mod expire;
 mod ids;
 #[doc(hidden)]
 pub mod inside;
+mod inspect;
 mod keyspace;
 mod lfu;
 mod prefetch;
@@ -44,6 +45,7 @@ mod watches;
 pub use basalt_binlog::Offset;
 pub use budget::{Admission, Policy, RoomWait};
 pub use ids::{KeyHash, NamespaceId, SLOTS, Slot, UnixMs};
+pub use inspect::{ColdFacts, ColdInspector};
 pub use promote::{PinSet, PinWait};
 pub use scan::Frozen;
 pub use stats::{StoreStats, TierObject};
