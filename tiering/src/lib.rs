@@ -27,6 +27,7 @@ mod expire;
 mod ids;
 #[doc(hidden)]
 pub mod inside;
+mod inspect;
 mod keyspace;
 mod lfu;
 mod prefetch;
@@ -52,6 +53,7 @@ pub use collection::{
 };
 pub use budget::{Admission, Policy, RoomWait};
 pub use ids::{KeyHash, NamespaceId, SLOTS, Slot, UnixMs};
+pub use inspect::{ColdFacts, ColdInspector};
 pub use promote::{PinSet, PinWait};
 pub use scan::Frozen;
 pub use stats::{StoreStats, TierObject};

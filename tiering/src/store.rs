@@ -520,14 +520,15 @@ fn parent_of(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-struct Saved {
-    seed: u64,
-    keyspace: Option<SavedKeyspace>,
-    replay: Option<Offset>,
-    next_object: u64,
+/// What of the store itself is kept in the cold tier.
+pub(crate) struct Saved {
+    pub(crate) seed: u64,
+    pub(crate) keyspace: Option<SavedKeyspace>,
+    pub(crate) replay: Option<Offset>,
+    pub(crate) next_object: u64,
 }
 
-fn read_saved(cold: Option<&ColdTier>) -> Result<Saved, StoreError> {
+pub(crate) fn read_saved(cold: Option<&ColdTier>) -> Result<Saved, StoreError> {
     let fresh = Saved {
         seed: rand::random(),
         keyspace: None,
@@ -597,6 +598,6 @@ impl Inner {
     }
 }
 
-fn le_u32(bytes: &[u8]) -> u32 {
+pub(crate) fn le_u32(bytes: &[u8]) -> u32 {
     u32::from_le_bytes(bytes.try_into().expect("four bytes"))
 }

@@ -1,4 +1,4 @@
-//! `basalt` as a user runs it: on the files of logs made here, and against a stand-in for a server.
+//! `basalt` as a user runs it: on the files of logs and cold tiers made here, and against a stand-in for a server.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -10,6 +10,10 @@ use std::thread;
 
 use basalt_binlog::{Binlog, DiskDoor, Flags, Frame, Options};
 use basalt_resp::encode_command;
+use basalt_tiering::{
+    DeleteReason, Expiry, Kind, Offset, PinSet, Policy, Slot, Store, StoreLimits, StoreOptions,
+    UnixMs,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -246,4 +250,103 @@ fn a_server_is_asked() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("the server says: ERR no such thing"));
     served.join().expect("it served");
+}
+
+/// A host that logs nothing.
+struct Nobody;
+
+impl basalt_tiering::Host for Nobody {
+    fn log_end(&self) -> Offset {
+        Offset(500)
+    }
+    fn sync_log(&self, _upto: Offset) -> Result<(), String> {
+        Ok(())
+    }
+    fn log_deletes(&self, _: u32, _: Slot, _: &[&[u8]], _: DeleteReason) {}
+    fn is_master(&self) -> bool {
+        true
+    }
+    fn with_gate(&self, work: &mut dyn FnMut()) {
+        work();
+    }
+    fn persisted(&self, _replay: Offset) {}
+}
+
+/// A cold tier with a key in each of two databases, one with an expiry, and the store that has it open.
+fn cold_store(dir: &Path) -> Store {
+    let limits = StoreLimits {
+        maxmemory: 0,
+        maxdisk: 0,
+        policy: Policy::NoEviction,
+        samples: 5,
+        lfu_log_factor: 10,
+        lfu_decay_minutes: 1,
+        checkpoint_interval_ms: 3_600_000,
+        replay_limit_bytes: 1 << 40,
+        active_expire: false,
+        warmup: false,
+        warmup_rate: 1,
+    };
+    let options = StoreOptions {
+        cold_dir: dir.join("cold"),
+        databases: 16,
+        tiering: true,
+        durable: true,
+        readers: 1,
+        limits,
+    };
+    let (store, _) = Store::open(options).expect("a new store");
+    store.attach(Arc::new(Nobody));
+    store.start();
+    let pins = PinSet::default();
+    for (db, expiry) in [
+        (0, Expiry::Never),
+        (3, Expiry::At(UnixMs(4_102_444_800_000))),
+    ] {
+        let key = store.key(db, b"k");
+        let mut tx = store.begin(&[key.slot], UnixMs::now(), &pins);
+        tx.set(&key, Kind::String, b"cold \xff", expiry);
+    }
+    store.spill_all().expect("the disk is fine");
+    store.checkpoint().expect("the disk is fine");
+    store
+}
+
+#[test]
+fn the_cold_tier_is_described_and_read_even_while_it_is_in_use() {
+    let dir = TempDir::new().expect("a directory");
+    let store = cold_store(dir.path());
+    let text = stdout(&basalt(&["cold", "stats", path(&dir)]));
+    assert!(
+        text.starts_with("replay offset   500\ndb0             1 records\n"),
+        "{text}"
+    );
+    let found = stdout(&basalt(&["cold", "stats", path(&dir), "--json"]));
+    let found: Value = serde_json::from_str(&found).expect("JSON");
+    assert_eq!(found["records"]["db3"], 1);
+    assert!(found["disk_bytes"].as_u64() > Some(0));
+    let text = stdout(&basalt(&["cold", "get", path(&dir), "k", "--db", "3"]));
+    assert!(
+        text.contains("expires  2100-01-01T00:00:00.000Z\n"),
+        "{text}"
+    );
+    assert!(text.ends_with("payload  \"cold \\xff\"\n"), "{text}");
+    let record = stdout(&basalt(&["cold", "get", path(&dir), "k", "--json"]));
+    let record: Value = serde_json::from_str(&record).expect("JSON");
+    assert_eq!(record["payload"]["hex"], "636f6c6420ff");
+    for (args, wanted) in [
+        (["cold", "get", path(&dir), "absent"], "no record"),
+        (
+            ["cold", "stats", "/nowhere", "--json"],
+            "there is no cold tier in /nowhere",
+        ),
+    ] {
+        let output = basalt(&args);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(
+            String::from_utf8_lossy(&output.stderr).contains(wanted),
+            "{output:?}"
+        );
+    }
+    drop(store);
 }

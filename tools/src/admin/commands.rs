@@ -39,7 +39,8 @@ pub(super) fn print(words: &Words) -> String {
         .join(" ")
 }
 
-fn quoted(word: &[u8]) -> String {
+/// A word as one would type it.
+pub(super) fn quoted(word: &[u8]) -> String {
     let bare = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\');
     if !word.is_empty() && word.iter().all(bare) {
         return String::from_utf8_lossy(word).into_owned();

@@ -219,7 +219,7 @@ fn verify(place: &Where, out: &mut dyn Write) -> anyhow::Result<()> {
 }
 
 /// Unix milliseconds as a date and time in UTC.
-fn utc(unix_ms: u64) -> String {
+pub(super) fn utc(unix_ms: u64) -> String {
     let (days, ms) = (unix_ms / 86_400_000, unix_ms % 86_400_000);
     let (year, month, day) = date(days);
     let (hours, minutes, seconds) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);

@@ -2,10 +2,12 @@
 //!
 //! - `server`: what asks a running server: `info`, `tier`.
 //! - `log`: what reads the files of a log, also of one in use: `binlog info`, `dump`, `verify`.
+//! - `cold`: what reads the cold tier: `cold stats`, `get`.
 //! - `commands`: the bytes of a frame as commands, for people and as JSON.
 //!
 //! Nothing here writes to a data directory.
 
+mod cold;
 mod commands;
 mod log;
 mod server;
@@ -31,6 +33,8 @@ enum Command {
     Tier(server::TierArgs),
     /// Read the files of a log, without a server or beside one
     Binlog(log::BinlogArgs),
+    /// Read the cold tier, without a server or beside one
+    Cold(cold::ColdArgs),
 }
 
 /// The whole program. The exit code is 1 after a failure, and if `binlog verify` finds damage.
@@ -40,6 +44,7 @@ pub fn main() -> ExitCode {
         Command::Info(args) => server::info(&args, &mut out),
         Command::Tier(args) => server::tier(&args, &mut out),
         Command::Binlog(args) => log::main(&args, &mut out),
+        Command::Cold(args) => cold::main(&args, &mut out),
     };
     match outcome.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,
