@@ -160,6 +160,8 @@ impl<'a> Feeder<'a> {
         replica.note_sent(attach.from, 0);
         replica.set_state(ReplicaState::Online);
         server.replication.master.recount(&server, UnixMs::now());
+        // Who waits for replicas has one more to ask.
+        crate::replication::wait::wake_all(&server);
         tracing::info!(
             ip = replica.ip,
             port = replica.port,
