@@ -173,7 +173,8 @@ fn attach(
 fn full(ctx: &mut SessionCtx<'_>, wanted: &Psync, why: &str) -> Next {
     let (server, info) = (Arc::clone(ctx.server), Arc::clone(&ctx.session.info));
     let counters = &server.replication.master.counters;
-    if wanted.id.is_some() {
+    // Who holds nothing yet did not hope for more.
+    if wanted.id.is_some() && wanted.from != Some(Offset(0)) {
         counters.partial_err.fetch_add(1, Relaxed);
     }
     let link = ctx.session.link();

@@ -9,6 +9,7 @@ mod expire;
 mod hashes;
 mod keys;
 mod protocol;
+mod replicas;
 mod server;
 mod strings;
 mod tier;
