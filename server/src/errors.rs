@@ -113,6 +113,33 @@ pub const LCS_LEN_AND_IDX: Error =
 /// LCS of strings whose product is beyond `proto-max-bulk-len`.
 pub const LCS_TOO_LARGE: Error =
     Error::new("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len");
+/// A bit's number that is none, or lies beyond what a string may hold.
+pub const BIT_OFFSET: Error = Error::new("ERR bit offset is not an integer or out of range");
+/// A bit that is neither 0 nor 1, for SETBIT.
+pub const BIT_VALUE: Error = Error::new("ERR bit is not an integer or out of range");
+/// A bit that is neither 0 nor 1, for BITPOS.
+pub const BIT_ARGUMENT: Error = Error::new("ERR The bit argument must be 1 or 0.");
+/// BITOP NOT of several values.
+pub const BITOP_NOT_SOURCES: Error =
+    Error::new("ERR BITOP NOT must be called with a single source key.");
+/// BITFIELD with a width that is none.
+pub const BITFIELD_TYPE: Error = Error::new(
+    "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.",
+);
+/// BITFIELD OVERFLOW with an unknown word.
+pub const BITFIELD_OVERFLOW: Error = Error::new("ERR Invalid OVERFLOW type specified");
+/// BITFIELD_RO with an operation that writes.
+pub const BITFIELD_READ_ONLY: Error =
+    Error::new("ERR BITFIELD_RO only supports the GET subcommand");
+/// A string that is no HyperLogLog.
+pub const NOT_A_HYPERLOGLOG: Error =
+    Error::new("WRONGTYPE Key is not a valid HyperLogLog string value.");
+/// A HyperLogLog whose runs do not add up.
+pub const HYPERLOGLOG_CORRUPT: Error = Error::new("INVALIDOBJ Corrupted HLL object detected");
+/// PFDEBUG DECODE of a dense one.
+pub const HYPERLOGLOG_NOT_SPARSE: Error = Error::new("ERR HLL encoding is not sparse");
+/// PFDEBUG of an absent key.
+pub const SPECIFIED_KEY_ABSENT: Error = Error::new("ERR The specified key does not exist");
 /// OBJECT FREQ without frequencies.
 pub const NO_FREQUENCIES: Error = Error::new(
     "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
@@ -134,6 +161,27 @@ pub fn invalid_expire_time(command: &str) -> Error {
 #[must_use]
 pub fn unsupported_option(option: &[u8]) -> Error {
     Error::bytes([b"ERR Unsupported option ", echoed(option, usize::MAX)].concat())
+}
+
+/// A BITOP that treats its first value apart, without another.
+#[must_use]
+pub fn bitop_sources(operation: &str) -> Error {
+    Error::text(format!(
+        "ERR BITOP {operation} must be called with at least two source keys."
+    ))
+}
+
+/// A subcommand of PFDEBUG that is none.
+#[must_use]
+pub fn unknown_pfdebug(word: &[u8]) -> Error {
+    Error::bytes(
+        [
+            b"ERR Unknown PFDEBUG subcommand '",
+            echoed(word, usize::MAX),
+            b"'",
+        ]
+        .concat(),
+    )
 }
 
 /// A number of arguments that the arity allows and the command does not.

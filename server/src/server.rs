@@ -148,6 +148,12 @@ impl Server {
         }
     }
 
+    /// Whether a read may also write `bytes` in place, as PFCOUNT does, which keeps its answer in the value.
+    #[must_use]
+    pub fn takes_side_writes(&self, bytes: usize) -> bool {
+        self.log_admits(bytes).is_ok()
+    }
+
     /// Asks the server to end: sessions finish their batches, then everything is closed; with `save` after
     /// a checkpoint. Returns at once.
     pub fn request_shutdown(self: &Arc<Self>, save: bool) {

@@ -18,10 +18,12 @@ use crate::errors::Error;
 use crate::server::Server;
 use crate::session::SessionCtx;
 
+pub mod bitmaps;
 pub mod connection;
 pub mod describe;
 pub mod docs;
 pub mod help;
+pub mod hyperloglog;
 pub mod introspection;
 pub mod keys;
 pub mod keyspace;
@@ -339,6 +341,8 @@ impl KeySpec {
 /// Every family's table.
 static FAMILIES: &[&[Command]] = &[
     strings::FAMILY,
+    bitmaps::FAMILY,
+    hyperloglog::FAMILY,
     keys::FAMILY,
     keyspace::FAMILY,
     transactions::FAMILY,

@@ -55,6 +55,8 @@ pub enum Topic {
     Slowlog,
     /// Latency tracking and monitoring.
     Latency,
+    /// How values are encoded.
+    Encoding,
 }
 
 /// When a parameter may be set.

@@ -185,6 +185,7 @@ pub struct Settings {
     pub latency_tracking: bool,
     pub latency_tracking_info_percentiles: Vec<f64>,
     pub databases: u32,
+    pub hll_sparse_max_bytes: u64,
     pub dir: PathBuf,
     pub pidfile: Option<PathBuf>,
 }
@@ -239,6 +240,7 @@ impl Settings {
             latency_tracking: v.pick("latency-tracking"),
             latency_tracking_info_percentiles: v.pick("latency-tracking-info-percentiles"),
             databases: v.pick("databases"),
+            hll_sparse_max_bytes: v.pick("hll-sparse-max-bytes"),
             dir: v.pick("dir"),
             pidfile: v.pick("pidfile"),
         }

@@ -3,9 +3,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bitmaps;
 mod config;
 mod connection;
 mod expire;
+mod hyperloglog;
 mod keys;
 mod protocol;
 mod server;
