@@ -140,6 +140,18 @@ pub const HYPERLOGLOG_CORRUPT: Error = Error::new("INVALIDOBJ Corrupted HLL obje
 pub const HYPERLOGLOG_NOT_SPARSE: Error = Error::new("ERR HLL encoding is not sparse");
 /// PFDEBUG of an absent key.
 pub const SPECIFIED_KEY_ABSENT: Error = Error::new("ERR The specified key does not exist");
+/// RESTORE of a payload that is damaged or of a newer version.
+pub const PAYLOAD_VERSION: Error = Error::new("ERR DUMP payload version or checksum are wrong");
+/// RESTORE of a payload that makes no value.
+pub const BAD_DATA_FORMAT: Error = Error::new("ERR Bad data format");
+/// RESTORE onto a key that is there.
+pub const BUSY_KEY: Error = Error::new("BUSYKEY Target key name already exists.");
+/// RESTORE with a negative time to live.
+pub const INVALID_TTL: Error = Error::new("ERR Invalid TTL value, must be >= 0");
+/// RESTORE with a negative idle time.
+pub const INVALID_IDLETIME: Error = Error::new("ERR Invalid IDLETIME value, must be >= 0");
+/// RESTORE with a frequency that a counter cannot hold.
+pub const INVALID_FREQ: Error = Error::new("ERR Invalid FREQ value, must be >= 0 and <= 255");
 /// OBJECT FREQ without frequencies.
 pub const NO_FREQUENCIES: Error = Error::new(
     "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \

@@ -59,6 +59,7 @@ pub const CATEGORIES: [&str; 21] = [
 /// Categories that follow from neither group nor flags.
 const EXTRA_CATEGORIES: &[(&str, &[&str])] = &[
     ("keys", &["dangerous"]),
+    ("restore", &["dangerous"]),
     ("dbsize", &["keyspace"]),
     ("flushdb", &["keyspace", "dangerous"]),
     ("flushall", &["keyspace", "dangerous"]),

@@ -89,6 +89,7 @@ const KINDS: &[(u32, Make)] = &[
     (3, hyperloglog::pfcount),
     (2, hyperloglog::pfmerge),
     (2, hyperloglog::pfdebug),
+    (1, Generator::restore),
     (4, |g| g.many("DEL", false)),
     (2, |g| g.many("UNLINK", false)),
     (2, |g| g.many("EXISTS", false)),
@@ -359,6 +360,25 @@ impl Generator {
         // Long inputs take quadratic time and memory: the length alone is asked for.
         let mut command = self.two_keys("LCS");
         command.push("LEN".into());
+        command
+    }
+
+    /// Payloads that a redis-server 7.0 dumped: two strings, and one that is damaged.
+    fn restore(&mut self) -> Command {
+        const PAYLOADS: [&[u8]; 3] = [
+            b"\x00\x05hello\n\x00cr\xdfve4 \n",
+            b"\x00\xc190\n\x00\x9d\x94\xea'\x93\xfc\x08\xb9",
+            b"\x00\xc191\n\x00\x9d\x94\xea'\x93\xfc\x08\xb9",
+        ];
+        let ttl = match self.rng.random_ratio(1, 3) {
+            true => self.near(true),
+            false => b"0".to_vec(),
+        };
+        let payload = *PAYLOADS.choose(&mut self.rng).expect("not empty");
+        let mut command = vec!["RESTORE".into(), self.key(), ttl, payload.to_vec()];
+        if self.rng.random() {
+            command.push("REPLACE".into());
+        }
         command
     }
 
