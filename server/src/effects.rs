@@ -90,6 +90,17 @@ impl Effects {
         encode_command(&mut self.payload, args);
     }
 
+    /// Adds what another has gathered.
+    pub fn append(&mut self, other: &Effects) {
+        if other.is_empty() {
+            return;
+        }
+        self.begin(other.first_db);
+        self.payload.extend_from_slice(&other.payload);
+        self.last_db = other.last_db;
+        self.count += other.count - 1;
+    }
+
     /// Logs `args`, which change the map of databases: the only effect of its frame.
     pub fn map_change(&mut self, db: u32, args: &[&[u8]], change: MapChange) {
         assert!(

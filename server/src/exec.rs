@@ -29,6 +29,7 @@ use crate::effects::Effects;
 use crate::errors::{self, Error};
 use crate::server::Server;
 use crate::session::Session;
+use crate::session::window::Coords;
 
 pub mod transaction;
 
@@ -42,6 +43,9 @@ pub enum Ran {
     Done,
     /// Keys have to be loaded first; nothing was written and there is no reply.
     Fault,
+    /// A transaction works on large values that are not in memory as a whole, so that one of its commands may fault
+    /// after another has written: it has to run while nobody else does. Nothing was written.
+    Still,
 }
 
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
@@ -176,17 +180,22 @@ pub struct Env<'a> {
     pub now: UnixMs,
 }
 
-/// Runs a command on its keys and commits its effects.
+/// Runs a command on its keys and commits its effects; `coords` are those of its first argument, if known.
 #[inline]
 pub fn data(
     env: &mut Env<'_>,
     row: &Row,
     handler: DataHandler,
     args: &Args<'_>,
+    coords: Option<Coords>,
     out: &mut Vec<u8>,
 ) -> Ran {
     if let Some(index) = row.single_key {
-        let key = env.server.store.key(env.session.db, &args[index]);
+        let (store, db, bytes) = (&env.server.store, env.session.db, &args[index]);
+        let key = match coords {
+            Some(Coords { slot, hash }) if index == 1 => store.key_again(db, bytes, slot, hash),
+            _ => store.key(db, bytes),
+        };
         return on_keys(env, row, handler, args, std::slice::from_ref(&key), out);
     }
     match KeyList::of(env.server, row, args, env.session.db) {

@@ -13,6 +13,7 @@ use crate::keyspace::Namespace;
 use crate::promote::Load;
 use crate::state::State;
 use crate::table::{HotTable, Place};
+use crate::tree::ObjectId;
 use crate::tx::{Key, Kind};
 use crate::{KeyHash, NamespaceId, Slot, UnixMs};
 
@@ -40,6 +41,8 @@ pub(crate) struct Watch {
 /// What a slot holds of one namespace.
 #[derive(Debug)]
 pub(crate) struct Space {
+    /// `names.id`, at hand: the counts beside it are written by all workers.
+    pub(crate) ns: NamespaceId,
     pub(crate) names: Arc<Namespace>,
     pub(crate) table: HotTable,
     /// Hashes of the entries that became dirty, oldest first; some may be clean or gone by now.
@@ -58,6 +61,9 @@ pub(crate) struct Space {
     pub(crate) tombstones: u32,
     /// No hot entry expires before this; `u64::MAX` if none does.
     pub(crate) next_expiry: u64,
+    /// Objects without a key, by the hash of the key they had: their pages go in the batch that writes what became
+    /// of it.
+    pub(crate) dead: Vec<(KeyHash, ObjectId)>,
 }
 
 impl SlotTable {
@@ -65,8 +71,8 @@ impl SlotTable {
     #[inline]
     pub(crate) fn space(&mut self, ns: NamespaceId) -> Option<&mut Space> {
         match &mut self.first {
-            Some(space) if space.names.id == ns => Some(space),
-            _ => self.rest.iter_mut().find(|space| space.names.id == ns),
+            Some(space) if space.ns == ns => Some(space),
+            _ => self.rest.iter_mut().find(|space| space.ns == ns),
         }
     }
 
@@ -130,13 +136,17 @@ impl SlotTable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ColdCopy {
     No,
-    Yes { volatile: bool },
+    Yes {
+        volatile: bool,
+        object: Option<ObjectId>,
+    },
     Unknown,
 }
 
 impl Space {
     fn new(names: Arc<Namespace>) -> Space {
         Space {
+            ns: names.id,
             names,
             table: HotTable::default(),
             dirty: Vec::new(),
@@ -147,6 +157,17 @@ impl Space {
             hot_volatile: 0,
             tombstones: 0,
             next_expiry: u64::MAX,
+            dead: Vec::new(),
+        }
+    }
+
+    /// The value of an entry is about to go, and the cold tier may have pages of it.
+    fn bury_object(&mut self, entry: Entry, hash: KeyHash) {
+        if entry.state() != State::DirtyNew
+            && self.names.tracked
+            && let Some(object) = entry.object()
+        {
+            self.dead.push((hash, object.id));
         }
     }
 
@@ -189,7 +210,8 @@ impl Space {
         let mut cold_expiry = false;
         let state = match cold {
             ColdCopy::No => State::DirtyNew,
-            ColdCopy::Yes { volatile } => {
+            ColdCopy::Yes { volatile, object } => {
+                self.dead.extend(object.map(|object| (new.hash, object)));
                 self.leave_cold_only(volatile);
                 cold_expiry = volatile;
                 State::DirtyOver
@@ -265,6 +287,7 @@ impl Space {
         if !state.is_dirty() {
             self.note_dirty(hash, at);
         }
+        self.bury_object(old, hash);
         let new = old.reshape(Some(kind), state.written(), expiry, value);
         self.table.set_entry(place, new);
     }
@@ -307,6 +330,7 @@ impl Space {
         if !state.is_dirty() {
             self.note_dirty(hash, at);
         }
+        self.bury_object(entry, hash);
         self.tombstones += 1;
         let tombstone = entry.reshape(None, state.written(), None, &[]);
         self.table.set_entry(place, tombstone);
@@ -318,9 +342,11 @@ impl Space {
         hash: KeyHash,
         key: &[u8],
         volatile: bool,
+        object: Option<ObjectId>,
         at: Offset,
         seed: u64,
     ) {
+        self.dead.extend(object.map(|object| (hash, object)));
         self.leave_cold_only(volatile);
         self.names.add_live(-1);
         self.tombstones += 1;

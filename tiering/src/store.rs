@@ -22,6 +22,7 @@ use crate::sketch::Sketch;
 use crate::space::SlotTable;
 use crate::spill::Spiller;
 use crate::stats::{Counters, StoreStats};
+use crate::tree::ObjectId;
 use crate::tx::{Key, Tx};
 use crate::{KeyHash, NamespaceId, SLOTS, Slot, UnixMs};
 
@@ -132,6 +133,8 @@ pub(crate) struct Inner {
     pub(crate) checkpointer: Checkpointer,
     pub(crate) spiller: Spiller,
     pub(crate) stats: Counters,
+    /// The next object id.
+    pub(crate) next_object: AtomicU64,
     pub(crate) tiering: bool,
     pub(crate) durable: bool,
     pub(crate) limits: Mutex<Arc<StoreLimits>>,
@@ -160,6 +163,11 @@ impl SlotCell {
     #[inline]
     pub(crate) fn lock(&self) -> parking_lot::MutexGuard<'_, SlotTable> {
         self.0.lock()
+    }
+
+    #[inline]
+    pub(crate) fn try_lock(&self) -> Option<parking_lot::MutexGuard<'_, SlotTable>> {
+        self.0.try_lock()
     }
 }
 
@@ -209,6 +217,11 @@ impl Inner {
         self.cold.is_some()
     }
 
+    /// An identity for a large value, never given before.
+    pub(crate) fn new_object(&self) -> ObjectId {
+        ObjectId(self.next_object.fetch_add(1, Relaxed))
+    }
+
     /// True if deletions by the store itself are allowed now.
     pub(crate) fn is_master(&self) -> bool {
         !self.replaying.load(Relaxed) && self.attached() && self.host().is_master()
@@ -242,6 +255,7 @@ pub struct Opened {
 pub(crate) const STATE_SEED: &str = "seed";
 pub(crate) const STATE_KEYSPACE: &str = "keyspace";
 pub(crate) const STATE_REPLAY: &str = "replay";
+pub(crate) const STATE_OBJECTS: &str = "objects";
 pub(crate) const STATE_COUNTS: &str = "count/";
 
 impl Store {
@@ -273,6 +287,7 @@ impl Store {
             checkpointer: Checkpointer::new(saved.replay.unwrap_or(Offset(0))),
             spiller: Spiller::default(),
             stats: Counters::default(),
+            next_object: AtomicU64::new(saved.next_object),
             tiering: options.tiering,
             durable: options.durable,
             limits: Mutex::new(Arc::new(limits.clone())),
@@ -356,6 +371,20 @@ impl Store {
         }
     }
 
+    /// A key whose slot and hash are known from an earlier [`Store::key`] of the same bytes.
+    #[inline]
+    #[must_use]
+    pub fn key_again<'a>(&self, db: u32, bytes: &'a [u8], slot: Slot, hash: KeyHash) -> Key<'a> {
+        debug_assert_eq!(slot, Slot::of(bytes));
+        Key {
+            db,
+            ns: self.inner.keyspace.of(db),
+            slot,
+            hash,
+            bytes,
+        }
+    }
+
     /// A key as an effect at `offset` meant it.
     ///
     /// `None` if its database was flushed since: the effect concerns nothing that is left.
@@ -388,6 +417,8 @@ impl Store {
     }
 
     /// Makes keys resident for the command that has faulted; `None` if nothing has to be waited for.
+    ///
+    /// Pages of large values that the command missed are wanted by `pins` itself.
     pub fn pin(&self, keys: &[Key<'_>], pins: &mut PinSet) -> Option<PinWait> {
         self.inner.pin(keys, pins)
     }
@@ -395,6 +426,11 @@ impl Store {
     /// Starts the reads of keys without waiting for them.
     pub fn prefetch(&self, keys: &[Key<'_>], pins: &mut PinSet) {
         self.inner.start_pins(keys, pins);
+    }
+
+    /// Brings what lookups of `keys` read in memory into the processor's caches.
+    pub fn prefetch_hot(&self, keys: &[Key<'_>]) {
+        self.inner.prefetch_hot(keys);
     }
 
     /// As [`Store::pin`], blocking.
@@ -481,6 +517,7 @@ struct Saved {
     seed: u64,
     keyspace: Option<SavedKeyspace>,
     replay: Option<Offset>,
+    next_object: u64,
 }
 
 fn read_saved(cold: Option<&ColdTier>) -> Result<Saved, StoreError> {
@@ -488,6 +525,7 @@ fn read_saved(cold: Option<&ColdTier>) -> Result<Saved, StoreError> {
         seed: rand::random(),
         keyspace: None,
         replay: None,
+        next_object: 1,
     };
     let Some(cold) = cold else { return Ok(fresh) };
     let Some(seed) = cold.state_get(STATE_SEED)? else {
@@ -508,10 +546,15 @@ fn read_saved(cold: Option<&ColdTier>) -> Result<Saved, StoreError> {
         .state_get(STATE_REPLAY)?
         .map(|bytes| number(STATE_REPLAY, &bytes))
         .transpose()?;
+    let next_object = cold
+        .state_get(STATE_OBJECTS)?
+        .map(|bytes| number(STATE_OBJECTS, &bytes))
+        .transpose()?;
     Ok(Saved {
         seed: number(STATE_SEED, &seed)?,
         keyspace,
         replay: replay.map(Offset),
+        next_object: next_object.unwrap_or(1),
     })
 }
 

@@ -14,10 +14,11 @@ What a command does beyond this table is what Redis documents under the same nam
 here. COMMAND DOCS answers the same to clients.
 ";
 
-const GROUPS: [(Group, &str); 8] = [
+const GROUPS: [(Group, &str); 9] = [
     (Group::String, "Strings"),
     (Group::Bitmap, "Bitmaps"),
     (Group::HyperLogLog, "HyperLogLogs"),
+    (Group::Hash, "Hashes"),
     (Group::Generic, "Keys"),
     (Group::Transactions, "Transactions"),
     (Group::Connection, "Connection"),

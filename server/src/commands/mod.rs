@@ -19,9 +19,11 @@ use crate::server::Server;
 use crate::session::SessionCtx;
 
 pub mod bitmaps;
+pub mod collection;
 pub mod connection;
 pub mod describe;
 pub mod docs;
+pub mod hashes;
 pub mod help;
 pub mod hyperloglog;
 pub mod introspection;
@@ -343,6 +345,7 @@ static FAMILIES: &[&[Command]] = &[
     strings::FAMILY,
     bitmaps::FAMILY,
     hyperloglog::FAMILY,
+    hashes::FAMILY,
     keys::FAMILY,
     keyspace::FAMILY,
     transactions::FAMILY,

@@ -55,8 +55,8 @@ pub enum Topic {
     Slowlog,
     /// Latency tracking and monitoring.
     Latency,
-    /// How values are encoded.
-    Encoding,
+    /// How values are encoded, and the names of encodings.
+    Encodings,
 }
 
 /// When a parameter may be set.

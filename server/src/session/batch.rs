@@ -14,6 +14,7 @@ use basalt_resp::{Args, Encoder, OwnedArgs};
 use basalt_tiering::UnixMs;
 
 use super::run::Connection;
+use super::window::{Coords, Window};
 use super::{Next, ReplyMode, SessionCtx};
 use crate::clients::flag;
 use crate::commands::keyspace::KeyspaceCtx;
@@ -97,6 +98,9 @@ pub struct Batch<'a> {
     conn: &'a mut Connection,
     worker: &'a Worker,
     effects: RefMut<'a, Effects>,
+    window: RefMut<'a, Window>,
+    /// Of the current command's first argument, if known.
+    coords: Option<Coords>,
     clock: Clock,
     slowlog_micros: i64,
     tracks_latency: bool,
@@ -122,6 +126,8 @@ impl<'a> Batch<'a> {
             conn,
             worker,
             effects: worker.effects.borrow_mut(),
+            window: worker.window.borrow_mut(),
+            coords: None,
             clock: Clock::start(),
             slowlog_micros,
             tracks_latency,
@@ -156,6 +162,7 @@ impl<'a> Batch<'a> {
             }
         }
         self.note_activity();
+        self.window.forget();
         if matches!(step, Step::Drained) {
             self.conn.session.pins.clear();
         }
@@ -174,29 +181,30 @@ impl<'a> Batch<'a> {
     /// written and the connection is closing.
     #[inline]
     fn decoded(&mut self) -> Option<usize> {
-        let conn = &mut *self.conn;
-        if conn.current.is_some() {
-            return conn.current;
+        if self.conn.current.is_some() {
+            return self.conn.current;
         }
-        while !conn.closing {
-            match conn
-                .decoder
-                .decode(conn.input.bytes(), &conn.limits, &mut conn.ranges)
-            {
-                Ok(Some(len)) if conn.ranges.is_empty() => conn.input.consume(len),
-                Ok(Some(len)) => {
+        while !self.conn.closing {
+            let conn = &mut *self.conn;
+            match self.window.next(&mut conn.ranges) {
+                Some((len, _)) if conn.ranges.is_empty() => conn.input.consume(len),
+                Some((len, coords)) => {
+                    self.coords = coords;
                     conn.current = Some(len);
                     return conn.current;
                 }
-                Ok(None) => {
-                    self.check_query_limit();
-                    return None;
-                }
-                Err(error) => {
-                    tracing::debug!(client = conn.session.info.id.0, %error, "closed");
-                    error.write_reply(&mut conn.output.bytes);
-                    conn.closing = true;
-                }
+                None => match self.window.fill(conn) {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        self.check_query_limit();
+                        return None;
+                    }
+                    Err(error) => {
+                        tracing::debug!(client = conn.session.info.id.0, %error, "closed");
+                        error.write_reply(&mut conn.output.bytes);
+                        conn.closing = true;
+                    }
+                },
             }
         }
         None
@@ -270,9 +278,17 @@ impl<'a> Batch<'a> {
                     effects: &mut self.effects,
                     now,
                 };
-                match exec::data(&mut env, row, handler, &args, &mut conn.output.bytes) {
+                let coords = self.coords.take();
+                match exec::data(
+                    &mut env,
+                    row,
+                    handler,
+                    &args,
+                    coords,
+                    &mut conn.output.bytes,
+                ) {
                     Ran::Done => Flow::Finished,
-                    Ran::Fault => Flow::Stopped(Step::Fault(row)),
+                    Ran::Fault | Ran::Still => Flow::Stopped(Step::Fault(row)),
                 }
             }
             Handler::Keyspace(handler) => self.keyspace(row, handler, len, now),
@@ -403,9 +419,16 @@ impl<'a> Batch<'a> {
             now,
         };
         let ran = transaction::run_locked(&mut env, &conn.server, &multi, &mut conn.output.bytes);
-        if ran == Ran::Fault {
-            conn.session.multi = Some(multi);
-            return Flow::Stopped(Step::Fault(row));
+        match ran {
+            Ran::Done => {}
+            Ran::Fault => {
+                conn.session.multi = Some(multi);
+                return Flow::Stopped(Step::Fault(row));
+            }
+            Ran::Still => {
+                conn.session.multi = Some(multi);
+                return Flow::Stopped(Step::Still(row));
+            }
         }
         self.end_exec();
         Flow::Finished
