@@ -67,7 +67,8 @@ impl Effects {
             match value.kind {
                 Kind::Hash => portion.words.extend([element.to_vec(), content.to_vec()]),
                 Kind::ZSet => {
-                    let (score, member) = element.split_first_chunk().expect("eight bytes of score");
+                    let (score, member) =
+                        element.split_first_chunk().expect("eight bytes of score");
                     let score = double_text(bytes_score(*score));
                     portion.words.extend([score.into_bytes(), member.to_vec()]);
                 }
@@ -99,7 +100,16 @@ impl Effects {
     }
 }
 
-/// Words of one command of a copy.
+/// Logs a command on `key` with these words, a portion of them at a time. With none nothing is logged.
+pub fn log_in_portions(effects: &mut Effects, db: u32, name: &[u8], key: &[u8], words: &[Vec<u8>]) {
+    for portion in words.chunks(PORTION_WORDS) {
+        let mut command = vec![name, key];
+        command.extend(portion.iter().map(Vec::as_slice));
+        effects.command(db, &command);
+    }
+}
+
+/// Words of one command of a copy; even, so that pairs stay together.
 const PORTION_WORDS: usize = 512;
 
 /// Some elements of a collection that is logged.
@@ -131,7 +141,11 @@ pub fn double_text(number: f64) -> String {
     let (mantissa, exponent) = scientific.split_once('e').expect("it has an exponent");
     let exponent: i32 = exponent.parse().expect("a small number");
     let trimmed = |text: &str| {
-        let text = if text.contains('.') { text.trim_end_matches('0') } else { text };
+        let text = if text.contains('.') {
+            text.trim_end_matches('0')
+        } else {
+            text
+        };
         text.trim_end_matches('.').to_owned()
     };
     if !(-4..DIGITS).contains(&exponent) {

@@ -154,6 +154,47 @@ pub const INVALID_TTL: Error = Error::new("ERR Invalid TTL value, must be >= 0")
 pub const INVALID_IDLETIME: Error = Error::new("ERR Invalid IDLETIME value, must be >= 0");
 /// RESTORE with a frequency that a counter cannot hold.
 pub const INVALID_FREQ: Error = Error::new("ERR Invalid FREQ value, must be >= 0 and <= 255");
+/// A count that has to be 0 or more.
+pub const NOT_POSITIVE: Error = Error::new("ERR value is out of range, must be positive");
+/// The one count whose negation is no number.
+pub const COUNT_OUT_OF_RANGE: Error = Error::new(
+    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+);
+/// More elements, with repetitions, than a reply can hold.
+pub const COUNT_TOO_LARGE: Error = Error::new("ERR value is out of range");
+/// SINTERCARD, ZMPOP and their like without keys.
+pub const NUMKEYS_NOT_POSITIVE: Error = Error::new("ERR numkeys should be greater than 0");
+/// SINTERCARD with fewer keys than it says.
+pub const NUMKEYS_BEYOND_ARGS: Error =
+    Error::new("ERR Number of keys can't be greater than number of args");
+/// SINTERCARD and ZINTERCARD with a negative limit.
+pub const LIMIT_NEGATIVE: Error = Error::new("ERR LIMIT can't be negative");
+/// ZMPOP of nothing.
+pub const COUNT_NOT_POSITIVE: Error = Error::new("ERR count should be greater than 0");
+/// ZADD with both.
+pub const ZADD_NX_XX: Error =
+    Error::new("ERR XX and NX options at the same time are not compatible");
+/// ZADD with more than one of them.
+pub const ZADD_GT_LT_NX: Error =
+    Error::new("ERR GT, LT, and/or NX options at the same time are not compatible");
+/// ZADD INCR of several members.
+pub const ZADD_INCR_PAIRS: Error =
+    Error::new("ERR INCR option supports a single increment-element pair");
+/// An increment that makes infinity minus infinity.
+pub const SCORE_NOT_A_NUMBER: Error = Error::new("ERR resulting score is not a number (NaN)");
+/// A weight that is no number.
+pub const NOT_A_WEIGHT: Error = Error::new("ERR weight value is not a float");
+/// An end of a range of scores that is none.
+pub const NOT_A_SCORE_RANGE: Error = Error::new("ERR min or max is not a float");
+/// An end of a range of words that is none.
+pub const NOT_A_LEX_RANGE: Error = Error::new("ERR min or max not valid string range item");
+/// ZRANGE by rank with a limit.
+pub const ZRANGE_LIMIT: Error = Error::new(
+    "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX",
+);
+/// ZRANGE by word with scores.
+pub const ZRANGE_WITHSCORES: Error =
+    Error::new("ERR syntax error, WITHSCORES not supported in combination with BYLEX");
 /// OBJECT FREQ without frequencies.
 pub const NO_FREQUENCIES: Error = Error::new(
     "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
@@ -175,6 +216,14 @@ pub fn invalid_expire_time(command: &str) -> Error {
 #[must_use]
 pub fn unsupported_option(option: &[u8]) -> Error {
     Error::bytes([b"ERR Unsupported option ", echoed(option, usize::MAX)].concat())
+}
+
+/// ZUNION and its like without keys.
+#[must_use]
+pub fn no_input_keys(command: &str) -> Error {
+    Error::text(format!(
+        "ERR at least 1 input key is needed for '{command}' command"
+    ))
 }
 
 /// A BITOP that treats its first value apart, without another.

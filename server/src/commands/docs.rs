@@ -14,11 +14,13 @@ What a command does beyond this table is what Redis documents under the same nam
 here. COMMAND DOCS answers the same to clients.
 ";
 
-const GROUPS: [(Group, &str); 9] = [
+const GROUPS: [(Group, &str); 11] = [
     (Group::String, "Strings"),
     (Group::Bitmap, "Bitmaps"),
     (Group::HyperLogLog, "HyperLogLogs"),
     (Group::Hash, "Hashes"),
+    (Group::Set, "Sets"),
+    (Group::SortedSet, "Sorted sets"),
     (Group::Generic, "Keys"),
     (Group::Transactions, "Transactions"),
     (Group::Connection, "Connection"),

@@ -30,6 +30,8 @@ pub mod introspection;
 pub mod keys;
 pub mod keyspace;
 pub mod server_admin;
+pub mod sets;
+pub mod sorted_sets;
 mod spec;
 pub mod strings;
 pub mod tier;
@@ -346,6 +348,8 @@ static FAMILIES: &[&[Command]] = &[
     bitmaps::FAMILY,
     hyperloglog::FAMILY,
     hashes::FAMILY,
+    sets::FAMILY,
+    sorted_sets::FAMILY,
     keys::FAMILY,
     keyspace::FAMILY,
     transactions::FAMILY,

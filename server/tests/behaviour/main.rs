@@ -12,6 +12,8 @@ mod hyperloglog;
 mod keys;
 mod protocol;
 mod server;
+mod sets;
+mod sorted_sets;
 mod strings;
 mod tier;
 mod transactions;

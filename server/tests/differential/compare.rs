@@ -18,6 +18,8 @@ pub(crate) enum Rule {
     /// appended to is `raw`) until a restart; here it may be forgotten when the key leaves memory.
     /// Only presence counts.
     Presence,
+    /// A scan of one collection, run to its end at once: elements (of a sorted set, with scores) in any order.
+    Scan,
     /// Each server picks what it likes; the caller checks that it exists.
     Random,
 }
@@ -26,7 +28,10 @@ pub(crate) enum Rule {
 pub(crate) fn rule(command: &Command) -> Rule {
     let name = command.first().map(|n| n.to_ascii_uppercase());
     match name.as_deref() {
-        Some(b"KEYS") => Rule::AnyOrder,
+        Some(
+            b"KEYS" | b"SMEMBERS" | b"SINTER" | b"SUNION" | b"SDIFF" | b"SPOP" | b"SRANDMEMBER",
+        ) => Rule::AnyOrder,
+        Some(b"SSCAN" | b"ZSCAN") => Rule::Scan,
         Some(b"TTL" | b"EXPIRETIME") => Rule::Time(1000),
         Some(b"PTTL" | b"PEXPIRETIME") => Rule::Time(1),
         Some(b"RANDOMKEY") => Rule::Random,
@@ -44,6 +49,7 @@ pub(crate) fn same(rule: Rule, ours: &Reply, theirs: &Reply) -> bool {
             b.sort();
             a == b
         }
+        (Rule::Scan, Reply::Array(a), Reply::Array(b)) => scanned(a) == scanned(b),
         (Rule::Time(scale), Reply::Int(a), Reply::Int(b)) if *a > 0 && *b > 0 => {
             (a.abs_diff(*b)).saturating_mul(scale.unsigned_abs())
                 <= CLOCK_TOLERANCE_MS.unsigned_abs()
@@ -73,4 +79,17 @@ pub(crate) fn is_scan(command: &Command) -> bool {
     command
         .first()
         .is_some_and(|n| n.eq_ignore_ascii_case(b"SCAN"))
+}
+
+/// Every reply of a scan, sorted: the cursor, and the elements.
+fn scanned(reply: &[Reply]) -> Vec<Reply> {
+    let mut all = Vec::new();
+    for part in reply {
+        match part {
+            Reply::Array(elements) => all.extend(elements.iter().cloned()),
+            cursor => all.push(cursor.clone()),
+        }
+    }
+    all.sort();
+    all
 }

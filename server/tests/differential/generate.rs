@@ -8,6 +8,8 @@
 
 mod bits;
 mod hyperloglog;
+mod sets;
+mod sorted_sets;
 
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
@@ -90,6 +92,23 @@ const KINDS: &[(u32, Make)] = &[
     (2, hyperloglog::pfmerge),
     (2, hyperloglog::pfdebug),
     (1, Generator::restore),
+    (6, sets::sadd),
+    (3, sets::srem),
+    (4, sets::ask),
+    (2, sets::smove),
+    (1, sets::pick),
+    (4, sets::combine),
+    (7, sorted_sets::zadd),
+    (3, sorted_sets::zadd_lex),
+    (2, sorted_sets::zincrby),
+    (2, sorted_sets::zrem),
+    (4, sorted_sets::ask),
+    (3, sorted_sets::by_rank),
+    (4, sorted_sets::by_score),
+    (4, sorted_sets::by_word),
+    (1, sorted_sets::zrangestore),
+    (2, sorted_sets::pop),
+    (4, sorted_sets::combine),
     (4, |g| g.many("DEL", false)),
     (2, |g| g.many("UNLINK", false)),
     (2, |g| g.many("EXISTS", false)),
@@ -128,9 +147,20 @@ fn words(line: &str) -> Command {
     line.split_whitespace().map(|w| w.into()).collect()
 }
 
-/// Redis 7.0 answers 0 for an absent key where 8.2, which we follow, complains about other arguments first.
+/// Not where Redis 7.0 differs from 8.2, which we follow (it looks for the key before it reads other arguments, or
+/// knows fewer of them), nor where the answer would become random.
 fn may_be_spoilt(command: &Command) -> bool {
-    !matches!(command[0].as_slice(), b"BITCOUNT" | b"BITPOS")
+    !matches!(
+        command[0].as_slice(),
+        b"BITCOUNT"
+            | b"BITPOS"
+            | b"ZRANK"
+            | b"ZREVRANK"
+            | b"SRANDMEMBER"
+            | b"SPOP"
+            | b"SSCAN"
+            | b"ZSCAN"
+    )
 }
 
 impl Generator {
