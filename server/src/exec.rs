@@ -25,7 +25,7 @@ use basalt_tiering::{ExpiredKey, Key, KeyHash, NamespaceId, PinSet, Slot, Tx, Un
 use crate::commands::keys::second_database;
 use crate::commands::{Ctx, Outcome, Stop};
 use crate::dispatch::Row;
-use crate::effects::Effects;
+use crate::effects::{Effects, MapChange};
 use crate::errors::{self, Error};
 use crate::server::Server;
 use crate::session::Session;
@@ -402,26 +402,48 @@ fn db16(db: u32) -> u16 {
 }
 
 /// Appends effects that belong to no locked slot: those of a command under the exclusive gate. A change of the
-/// map of databases follows the append, so that the store knows where in the log it stands; it does not happen
-/// if the append fails.
+/// map of databases that stands alone follows the append, so that the store knows where in the log it stands; it does
+/// not happen if the append fails. Those among the effects of an EXEC were made already, and are given their places.
 fn commit_exclusive(server: &Server, effects: &mut Effects, now: UnixMs) -> Committed {
     if effects.is_empty() {
         return Ok(None);
     }
     let change = effects.take_map_change();
-    let end = match &server.binlog {
-        None => None,
-        Some(binlog) => match append(binlog, MANY_SLOTS, effects, now) {
-            Ok(end) => Some(end),
-            Err(error) if change.is_some() => return Err(errors::log_refuses(&error)),
-            Err(error) => return Err(unlogged(server, &error)),
-        },
-    };
-    if let Some(change) = change {
+    assert!(
+        change.is_none() || effects.count() == 1,
+        "a change among other effects was made before"
+    );
+    let Some(binlog) = &server.binlog else {
         // Without a log there is no replay that could ask where.
-        change.apply(&server.store, end.unwrap_or_default());
+        make_changes(server, change, &vec![Offset(0); effects.map_ends().len()]);
+        return Ok(None);
+    };
+    match append(binlog, MANY_SLOTS, effects, now) {
+        Ok(end) => {
+            make_changes(server, change, &map_offsets(effects, end));
+            Ok(Some(end))
+        }
+        Err(error) if change.is_some() => Err(errors::log_refuses(&error)),
+        Err(error) => {
+            make_changes(server, None, &vec![binlog.end(); effects.map_ends().len()]);
+            Err(unlogged(server, &error))
+        }
     }
-    Ok(end)
+}
+
+/// Makes a change of the map of databases that has waited for its offset, or tells those already made theirs.
+fn make_changes(server: &Server, waiting: Option<MapChange>, offsets: &[Offset]) {
+    match (waiting, offsets) {
+        (Some(change), [at]) => change.apply(&server.store, *at),
+        _ => server.store.settle_map_changes(offsets),
+    }
+}
+
+/// Where in the log each change of the map ends, in a frame that ends at `end`.
+fn map_offsets(effects: &Effects, end: Offset) -> Vec<Offset> {
+    let behind = if effects.count() > 1 { EXEC.len() } else { 0 };
+    let offset = |at: &usize| Offset(end.0 - (behind + effects.payload().len() - at) as u64);
+    effects.map_ends().iter().map(offset).collect()
 }
 
 /// Changes keys on behalf of a background role or an administrative command: locks the slots of `keys`, calls

@@ -20,6 +20,7 @@ pub mod host;
 pub mod info;
 pub mod latency;
 pub mod logging;
+pub mod metrics;
 pub mod object_encoding;
 pub mod saves;
 pub mod server;

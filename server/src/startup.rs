@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use basalt_binlog::{
@@ -26,6 +26,7 @@ use crate::gate::{Gate, WorkerId};
 use crate::host::{StoreHost, store_limits};
 use crate::latency::Latency;
 use crate::logging::LevelHandle;
+use crate::metrics;
 use crate::saves::Saves;
 use crate::server::{Pause, Server};
 use crate::shutdown::{self, Shutdown};
@@ -55,6 +56,21 @@ fn without_huge_pages() {
     }
 }
 
+/// Has the allocator return freed pages within a quarter of a second: under a small budget what it keeps for
+/// later is a large part.
+fn return_pages_soon() {
+    const DECAY_MS: isize = 250;
+    const ARENAS: usize = 4;
+    for arena in 0..ARENAS {
+        let name = format!("arena.{arena}.dirty_decay_ms\0");
+        // SAFETY: the name ends with a zero byte, and this control takes an `ssize_t`.
+        let set = unsafe { tikv_jemalloc_ctl::raw::write(name.as_bytes(), DECAY_MS) };
+        if let Err(error) = set {
+            tracing::debug!(arena, %error, "freed pages are kept as long as usual");
+        }
+    }
+}
+
 /// Starts a server: when this returns it serves.
 pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Result<Running> {
     let settings = config.load();
@@ -63,8 +79,10 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
         .with_context(|| format!("cannot create the directory {}", settings.dir.display()))?;
     if settings.maxmemory_bytes != 0 && settings.maxmemory_bytes < HUGE_PAGES_FROM_BYTES {
         without_huge_pages();
+        return_pages_soon();
     }
     let listeners = Listeners::bind(&settings)?;
+    let metrics_sockets = metrics::bind(&settings).context("metrics")?;
     write_pidfile(&settings);
     let (binlog, report) = open_log(&settings)?.unzip();
     let (store, opened) = open_store(&settings)?;
@@ -73,7 +91,10 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
     let server = Arc::new(build(config, &settings, store, binlog, log_level));
     host.connect(&server);
     forward_log_events(&server);
-    let threads = serve(&server, listeners)?;
+    let mut threads = serve(&server, listeners)?;
+    if !metrics_sockets.is_empty() {
+        threads.push(metrics::spawn(&server, metrics_sockets)?);
+    }
     if let (Some(binlog), Some(report)) = (&server.binlog, report) {
         let from = replay_from(&report, &opened)?;
         replay::replay(&server, binlog, from, server.workers)?;
@@ -115,7 +136,7 @@ fn open_log(settings: &Settings) -> anyhow::Result<Option<(Binlog, OpenReport)>>
         ms: u64::from(settings.binlog_retention_hours) * 3_600_000,
     };
     options.replication_id = random_id();
-    let opened = Binlog::open(options, Arc::new(DiskDoor)).context("cannot open the log")?;
+    let opened = open_patiently(&options).context("cannot open the log")?;
     if opened.1.cut_bytes > 0 {
         tracing::warn!(
             bytes = opened.1.cut_bytes,
@@ -123,6 +144,21 @@ fn open_log(settings: &Settings) -> anyhow::Result<Option<(Binlog, OpenReport)>>
         );
     }
     Ok(Some(opened))
+}
+
+/// As a port, the lock of a predecessor that was killed may stay for a moment.
+fn open_patiently(options: &basalt_binlog::Options) -> basalt_binlog::Result<(Binlog, OpenReport)> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    const PAUSE: Duration = Duration::from_millis(20);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match Binlog::open(options.clone(), Arc::new(DiskDoor)) {
+            Err(basalt_binlog::Error::Locked(_)) if Instant::now() < deadline => {
+                std::thread::sleep(PAUSE);
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 fn open_store(settings: &Settings) -> anyhow::Result<(Store, Opened)> {

@@ -24,6 +24,8 @@ mod entry;
 mod evict;
 mod expire;
 mod ids;
+#[doc(hidden)]
+pub mod inside;
 mod keyspace;
 mod lfu;
 mod prefetch;

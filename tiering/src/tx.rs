@@ -178,7 +178,9 @@ impl std::fmt::Debug for Tx<'_> {
 fn object_of(loaded: &Loaded) -> Option<ObjectId> {
     let kind = Kind::from_code(loaded.record.header().kind)?;
     let payload = loaded.record.payload();
-    kind.is_collection().then(|| Object::id_of(payload)).flatten()
+    kind.is_collection()
+        .then(|| Object::id_of(payload))
+        .flatten()
 }
 
 /// True if what a record holds can be read without surprises.
@@ -189,7 +191,9 @@ fn is_sound(loaded: &Loaded) -> bool {
         Some([]) => true,
         Some(trees) => match Small::parse(payload) {
             Some(small) => small.is_sound(trees),
-            None => Object::decode_root(payload).is_some_and(|object| object.trees.len() == trees.len()),
+            None => {
+                Object::decode_root(payload).is_some_and(|object| object.trees.len() == trees.len())
+            }
         },
     }
 }
@@ -493,7 +497,10 @@ impl<'s> Tx<'s> {
     pub(crate) fn mark_object_written(&mut self, key: &Key<'_>) {
         let at = self.begin_write(key);
         let space = self.space(key).expect("the key was found here");
-        let place = space.table.find(key.hash, key.bytes).expect("the key was found here");
+        let place = space
+            .table
+            .find(key.hash, key.bytes)
+            .expect("the key was found here");
         space.mark_written(place, key.hash, at);
     }
 

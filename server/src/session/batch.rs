@@ -47,7 +47,9 @@ pub enum Step {
     Room,
     /// The current command waits for a pause to end.
     Held,
-    /// The current command's reply comes later.
+    /// The current command's reply comes later, from a thread that works on it: that time is its own.
+    Work(&'static Row, Later),
+    /// The current command's reply comes later, when what it waits for has happened.
     Later(&'static Row, Later),
     /// The current command needs the exclusive gate.
     Still(&'static Row),
@@ -73,7 +75,12 @@ impl Clock {
 
     #[inline]
     fn now(&self) -> UnixMs {
-        UnixMs(self.wall.0 + (self.last - self.begun).as_millis() as u64)
+        UnixMs(self.wall.0 + self.last.saturating_duration_since(self.begun).as_millis() as u64)
+    }
+
+    /// The command that is about to end began then, not with the batch.
+    fn began(&mut self, at: Instant) {
+        self.last = at;
     }
 
     /// Nanoseconds since the last call.
@@ -332,7 +339,7 @@ impl<'a> Batch<'a> {
                     work(&mut Encoder::new(&mut out, proto));
                     out
                 };
-                Flow::Stopped(Step::Later(row, on_a_thread(work)))
+                Flow::Stopped(Step::Work(row, on_a_thread(work)))
             }
         }
     }
@@ -397,7 +404,7 @@ impl<'a> Batch<'a> {
             }
             out
         };
-        Flow::Stopped(Step::Later(row, on_a_thread(work)))
+        Flow::Stopped(Step::Work(row, on_a_thread(work)))
     }
 
     /// EXEC: the session leaves MULTI unless the queue's keys have to be loaded first.
@@ -471,8 +478,11 @@ impl<'a> Batch<'a> {
         self.note_activity();
     }
 
-    /// Ends a command whose reply came later.
-    pub fn finish_later(mut self, row: &'static Row, reply: &[u8]) {
+    /// Ends a command whose reply came later; if it was at work since `begun`, that counts as its duration.
+    pub fn finish_later(mut self, row: &'static Row, reply: &[u8], begun: Option<Instant>) {
+        if let Some(begun) = begun {
+            self.clock.began(begun);
+        }
         let start = self.conn.output.bytes.len();
         self.conn.output.bytes.extend_from_slice(reply);
         self.finish(row, start);

@@ -17,17 +17,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use basalt_binlog::LogState;
 use basalt_resp::{ArgRanges, Decoder, Limits};
 
-use super::batch::{Batch, Step};
+use super::batch::{Batch, Later, Step};
 use super::buffers::{Input, Output};
 use super::stream::Stream;
 use super::{Session, load};
 use crate::clients::flag;
 use crate::config::FsyncPolicy;
+use crate::dispatch::Row;
 use crate::server::Server;
 use crate::worker::Worker;
 
@@ -146,13 +147,13 @@ impl Connection {
                 tokio::time::sleep(PAUSE_POLL).await;
                 self.session.info.set_flag(flag::BLOCKED, false);
             }
+            Step::Work(row, reply) => {
+                self.flush().await?;
+                self.later(row, reply, Some(Instant::now())).await;
+            }
             Step::Later(row, reply) => {
                 self.flush().await?;
-                self.session.info.set_flag(flag::BLOCKED, true);
-                let reply = reply.await;
-                self.session.info.set_flag(flag::BLOCKED, false);
-                let worker = Rc::clone(&self.worker);
-                Batch::new(self, &worker).finish_later(row, &reply);
+                self.later(row, reply, None).await;
             }
             Step::Still(row) => {
                 let (server, worker) = (Arc::clone(&self.server), Rc::clone(&self.worker));
@@ -166,6 +167,15 @@ impl Connection {
         } else {
             Ok(())
         }
+    }
+
+    /// Waits for a reply and ends its command.
+    async fn later(&mut self, row: &'static Row, reply: Later, begun: Option<Instant>) {
+        self.session.info.set_flag(flag::BLOCKED, true);
+        let reply = reply.await;
+        self.session.info.set_flag(flag::BLOCKED, false);
+        let worker = Rc::clone(&self.worker);
+        Batch::new(self, &worker).finish_later(row, &reply, begun);
     }
 
     /// Writes the replies so far, before a wait that may be long.

@@ -5,6 +5,9 @@
 //!          └▶ many slots ─▶ wait until every lane is empty ─▶ apply here ─▶ go on
 //! ```
 //!
+//! Each effect has its own place: the bytes of the log that are its command. So a frame may hold effects on both
+//! sides of a FLUSHDB, and of a frame that was applied in part before a crash the rest is applied.
+//!
 //! An effect is a command; it runs through its own handler, with the frame's time as the clock, so that it
 //! does what it did. What it would log is thrown away. The guard of a record decides whether an effect is
 //! already in it; that is asked where the slots are locked (`apply_data`).
@@ -36,7 +39,7 @@ struct Record {
     place: Place,
 }
 
-/// Where a frame stands, and what its effects need to know of it.
+/// Where a frame or one of its effects stands, and the database it begins in.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     db: u32,
@@ -88,7 +91,7 @@ pub(super) fn replay(
         for _ in 0..lanes {
             let (sender, receiver) = bounded(LANE_BATCHES);
             senders.push(sender);
-            threads.push(scope.spawn(move || lane(server, &receiver)));
+            threads.push(scope.spawn(move || lane(server, from, &receiver)));
         }
         let read = read_all(server, binlog, from, &senders);
         drop(senders);
@@ -117,7 +120,7 @@ fn read_all(
 ) -> anyhow::Result<Tally> {
     let mut tally = Tally::default();
     let mut waiting: Vec<Frames> = lanes.iter().map(|_| Frames::default()).collect();
-    let mut applier = Applier::new(server);
+    let mut applier = Applier::new(server, from);
     let mut reader = binlog.reader(from).context("cannot read the log")?;
     while let Some(frame) = reader.next().context("cannot read the log")? {
         tally.bytes += frame.payload.len() as u64;
@@ -174,8 +177,8 @@ fn barrier(lanes: &[Sender<Work>]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn lane(server: &Arc<Server>, work: &Receiver<Work>) -> anyhow::Result<()> {
-    let mut applier = Applier::new(server);
+fn lane(server: &Arc<Server>, from: Offset, work: &Receiver<Work>) -> anyhow::Result<()> {
+    let mut applier = Applier::new(server, from);
     for work in work {
         match work {
             Work::Frames(frames) => {
@@ -197,6 +200,8 @@ struct Applier<'s> {
     effects: Effects,
     pins: PinSet,
     reply: Vec<u8>,
+    /// What ends here or before is in the cold tier.
+    from: Offset,
 }
 
 /// One effect and where it stands.
@@ -207,13 +212,14 @@ struct Effect<'a> {
 }
 
 impl<'s> Applier<'s> {
-    fn new(server: &'s Arc<Server>) -> Self {
+    fn new(server: &'s Arc<Server>, from: Offset) -> Self {
         Applier {
             server,
             ranges: ArgRanges::new(),
             effects: Effects::default(),
             pins: PinSet::default(),
             reply: Vec::new(),
+            from,
         }
     }
 
@@ -231,6 +237,12 @@ impl<'s> Applier<'s> {
             let Ok(Some(len)) = decoded else {
                 bail!("the log at offset {end} holds no command: {decoded:?}")
             };
+            let start = place.start.plus((payload.len() - rest.len()) as u64);
+            let own = Place {
+                db,
+                start,
+                end: start.plus(len as u64),
+            };
             let (command, next) = rest.split_at(len);
             let args = Args::new(command, &ranges);
             let name = args.get(0).unwrap_or_default();
@@ -241,11 +253,14 @@ impl<'s> Applier<'s> {
                     .and_then(|n| u32::try_from(n).ok());
                 db = selected
                     .with_context(|| format!("the log at offset {end} selects no database"))?;
-            } else if !name.eq_ignore_ascii_case(b"MULTI") && !name.eq_ignore_ascii_case(b"EXEC") {
+            } else if !name.eq_ignore_ascii_case(b"MULTI")
+                && !name.eq_ignore_ascii_case(b"EXEC")
+                && own.end > self.from
+            {
                 self.effect(&Effect {
                     args: &args,
                     db,
-                    place,
+                    place: own,
                 })?;
             }
             self.ranges = ranges;

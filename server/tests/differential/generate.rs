@@ -136,6 +136,24 @@ const KINDS: &[(u32, Make)] = &[
     (1, |g| g.with_key("EXPIRETIME", &[])),
     (2, |g| g.with_key("PEXPIRETIME", &[])),
     (2, |g| g.with_key("PERSIST", &[])),
+    (14, Generator::hset),
+    (2, |g| g.with_fields("HSETNX", 1, true)),
+    (3, |g| g.with_fields("HGET", 1, false)),
+    (2, |g| g.with_fields("HMGET", 5, false)),
+    (2, |g| g.with_hash("HGETALL")),
+    (1, |g| g.with_hash("HKEYS")),
+    (1, |g| g.with_hash("HVALS")),
+    (2, |g| g.with_hash("HLEN")),
+    (4, |g| g.with_fields("HDEL", 12, false)),
+    (2, |g| g.with_fields("HEXISTS", 1, false)),
+    (2, |g| g.with_fields("HSTRLEN", 1, false)),
+    (3, |g| g.with_hash_number("HINCRBY")),
+    (2, |g| g.with_hash_number("HINCRBYFLOAT")),
+    (1, |g| g.with_hash_and("HRANDFIELD", "100000")),
+    (1, |g| g.with_hash_and("HRANDFIELD", "100000 WITHVALUES")),
+    (1, |g| g.with_hash_and("HRANDFIELD", "0")),
+    (2, |g| g.with_hash_and("HSCAN", "0")),
+    (1, |g| g.with_hash_and("HSCAN", "0 MATCH f*1* COUNT 50")),
     (4, |_| words("MULTI")),
     (5, |_| words("EXEC")),
     (1, |_| words("DISCARD")),
@@ -174,6 +192,7 @@ impl Generator {
             b"{tag}x".to_vec(),
             b"{tag}y".to_vec(),
             b"long".repeat(100),
+            b"hash:0".to_vec(),
         ]);
         Self {
             rng: SmallRng::seed_from_u64(seed),
@@ -227,6 +246,10 @@ impl Generator {
         // An empty or a negative cursor means something else since Redis 7.4 (an error, which is what we say)
         // than in the 7.0 that is usually installed.
         let is_cursor = at == 1 && command[0] == b"SCAN";
+        // What a cursor that was never given means is each server's own business.
+        if at == 2 && command[0] == b"HSCAN" {
+            return command;
+        }
         match self.rng.random_range(0..3) {
             0 if is_cursor && matches!(odd.first(), None | Some(b'-')) => {}
             0 if at > 0 => command[at] = odd,
@@ -238,6 +261,56 @@ impl Generator {
 
     fn key(&mut self) -> Vec<u8> {
         self.keys.choose(&mut self.rng).expect("not empty").clone()
+    }
+
+    /// A key that is mostly a hash; one of them seldom loses a field, and so becomes large.
+    fn hash(&mut self) -> Vec<u8> {
+        match self.rng.random_range(0..20) {
+            0 => self.key(),
+            1..8 => b"hash:large".to_vec(),
+            n => format!("hash:{}", n % 4).into_bytes(),
+        }
+    }
+
+    fn field(&mut self) -> Vec<u8> {
+        match self.rng.random_range(0..60) {
+            0 => Vec::new(),
+            1 => b"\0\r\n".to_vec(),
+            2 => b"long".repeat(self.rng.random_range(50..700)),
+            _ => format!("field:{}", self.rng.random_range(0..600)).into_bytes(),
+        }
+    }
+
+    fn hset(&mut self) -> Command {
+        let name = ["HSET", "HMSET"][usize::from(self.rng.random_ratio(1, 6))];
+        let most = [2, 2, 40][self.rng.random_range(0..3)];
+        self.with_fields(name, most, true)
+    }
+
+    fn with_fields(&mut self, name: &str, most: usize, values: bool) -> Command {
+        let mut command = self.with_hash(name);
+        for _ in 0..self.rng.random_range(1..=most) {
+            command.push(self.field());
+            if values {
+                command.push(self.value());
+            }
+        }
+        command
+    }
+
+    fn with_hash(&mut self, name: &str) -> Command {
+        vec![name.into(), self.hash()]
+    }
+
+    fn with_hash_and(&mut self, name: &str, more: &str) -> Command {
+        let mut command = self.with_hash(name);
+        command.extend(words(more));
+        command
+    }
+
+    fn with_hash_number(&mut self, name: &str) -> Command {
+        let number = self.with_number(name).pop().expect("the number");
+        vec![name.into(), self.hash(), self.field(), number]
     }
 
     fn database(&mut self) -> Vec<u8> {

@@ -155,6 +155,7 @@ impl Pair {
                 for words in [
                     "TYPE",
                     "GET",
+                    "HGETALL",
                     "SMEMBERS",
                     "ZRANGE",
                     "PEXPIRETIME",
@@ -239,6 +240,11 @@ fn full_scan(conn: &mut Conn, command: &Command) -> Result<(), Difference> {
 /// The keys of a whole scan, or the error reply to its first call.
 fn scan_all(client: &mut Client, mut command: Command) -> io::Result<BTreeSet<Reply>> {
     let mut keys = BTreeSet::new();
+    let cursor_at = if command[0].eq_ignore_ascii_case(b"SCAN") {
+        1
+    } else {
+        2
+    };
     for _ in 0..100_000 {
         let reply = client.call(&command)?;
         let (cursor, page) = match reply.items() {
@@ -250,7 +256,7 @@ fn scan_all(client: &mut Client, mut command: Command) -> io::Result<BTreeSet<Re
         if cursor == b"0" {
             return Ok(keys);
         }
-        command[1] = cursor;
+        command[cursor_at] = cursor;
     }
     Err(io::Error::other("SCAN does not come to an end"))
 }
