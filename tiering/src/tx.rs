@@ -727,6 +727,20 @@ impl<'s> Tx<'s> {
         slot.space(key.ns).expect("it is there now")
     }
 
+    /// Gives a key that was just written the frequency or the idle time it had elsewhere.
+    pub fn set_heat(&mut self, key: &Key<'_>, freq: Option<u8>, idle_seconds: Option<u64>) {
+        if freq.is_none() && idle_seconds.is_none() {
+            return;
+        }
+        let (counter, clock) = self.inner.heat.restored(freq, idle_seconds, self.tick);
+        if let Some(space) = self.space(key)
+            && let Some(place) = space.table.find(key.hash, key.bytes)
+        {
+            space.table.set_lfu(place, counter);
+            space.table.entry(place).set_clock(clock);
+        }
+    }
+
     /// Deletes the key; true if it was there.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 use super::{ArgSpec, Command, Flags, Group, Intent, KeySpec, data_row as row, in_group};
 
 mod copy;
+mod dump;
 mod exist;
 mod expire;
 mod object;
@@ -75,6 +76,18 @@ pub const FAMILY: &[Command] = &in_group(Group::Generic, [
     row("move", "Moves a key to another database", "1.0.0", BY_SIZE, 3, WRITE_FAST,
         &[KeySpec::one(1, Intent::Update, &["RW", "access", "update"])],
         &[KEY, ArgSpec::new("db", "integer")], copy::move_),
+
+    row("dump", "Answers a value in the form that RESTORE takes, here and in Redis", "2.6.0", BY_SIZE, 2, READ,
+        &[KeySpec::one(1, Intent::Read, &["RO", "access"])], &[KEY], dump::dump),
+    row("restore", "Makes a value of what DUMP answered, here or in Redis", "2.6.0", BY_SIZE, -4,
+        WRITE.or(Flags::DENYOOM),
+        &[KeySpec::one(1, Intent::Overwrite, &["OW", "update"])],
+        &[KEY, ArgSpec::new("ttl", "integer"), ArgSpec::new("serialized-value", "string"),
+          ArgSpec::word("replace", "REPLACE").optional().since("3.0.0"),
+          ArgSpec::word("absttl", "ABSTTL").optional().since("5.0.0"),
+          ArgSpec::new("seconds", "integer").after("IDLETIME").optional().since("5.0.0"),
+          ArgSpec::new("frequency", "integer").after("FREQ").optional().since("5.0.0")],
+        dump::restore),
 
     row("expire", "Sets the time to live of a key in seconds", "1.0.0", "O(1)", -3, WRITE_FAST, UPDATE,
         &[KEY, ArgSpec::new("seconds", "integer"), EXPIRE_CONDITION], expire::expire),

@@ -18,18 +18,22 @@ use crate::errors::Error;
 use crate::server::Server;
 use crate::session::SessionCtx;
 
+pub mod bitmaps;
 pub mod collection;
 pub mod connection;
 pub mod describe;
 pub mod docs;
 pub mod hashes;
 pub mod help;
+pub mod hyperloglog;
 pub mod introspection;
 pub mod keys;
 pub mod keyspace;
 pub mod replicas;
 pub mod replication;
 pub mod server_admin;
+pub mod sets;
+pub mod sorted_sets;
 mod spec;
 pub mod strings;
 pub mod tier;
@@ -381,7 +385,11 @@ impl KeySpec {
 /// Every family's table.
 static FAMILIES: &[&[Command]] = &[
     strings::FAMILY,
+    bitmaps::FAMILY,
+    hyperloglog::FAMILY,
     hashes::FAMILY,
+    sets::FAMILY,
+    sorted_sets::FAMILY,
     keys::FAMILY,
     keyspace::FAMILY,
     transactions::FAMILY,

@@ -138,7 +138,7 @@ pub const FAMILY: &[Command] = &in_group(Group::String, [
 
 /// The value as a string, if there is one.
 #[inline]
-fn string(value: Option<Value<'_>>) -> Result<Option<Value<'_>>, Error> {
+pub(super) fn string(value: Option<Value<'_>>) -> Result<Option<Value<'_>>, Error> {
     match value {
         Some(value) if !is_string(value.kind) => Err(errors::WRONG_TYPE),
         _ => Ok(value),
@@ -147,7 +147,7 @@ fn string(value: Option<Value<'_>>) -> Result<Option<Value<'_>>, Error> {
 
 /// The longest string a command may make: `proto-max-bulk-len`. Replay is not bound by it, since the limit
 /// may have been lowered after the fact.
-fn max_string_bytes(ctx: &Ctx<'_, '_>) -> usize {
+pub(super) fn max_string_bytes(ctx: &Ctx<'_, '_>) -> usize {
     if ctx.is_replay() {
         return usize::MAX;
     }

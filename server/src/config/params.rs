@@ -57,7 +57,7 @@ pub enum Topic {
     Latency,
     /// Who follows whom, and how.
     Replication,
-    /// The names of encodings.
+    /// How values are encoded, and the names of encodings.
     Encodings,
 }
 

@@ -204,6 +204,7 @@ pub struct Settings {
     pub min_replicas_max_lag_seconds: u32,
 
     pub databases: u32,
+    pub hll_sparse_max_bytes: u64,
 
     pub replicaof: Vec<String>,
     pub masterauth: Option<Vec<u8>>,
@@ -295,6 +296,7 @@ impl Settings {
             replica_announce_ip: v.pick("replica-announce-ip"),
             replica_announce_port: v.pick("replica-announce-port"),
             replica_announced: v.pick("replica-announced"),
+            hll_sparse_max_bytes: v.pick("hll-sparse-max-bytes"),
             dir: v.pick("dir"),
             pidfile: v.pick("pidfile"),
         }
