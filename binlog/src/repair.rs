@@ -244,8 +244,10 @@ impl Walk<'_> {
             why: None,
         };
         if let Some(next) = next.filter(|&n| n <= self.synced) {
-            // Surely on disk: not read again now; a reader judges each frame anyway.
-            if let Some(written) = self.position_of(next, &header)? {
+            // Surely on disk: not read again now; a reader judges each frame anyway. A header that says more than the
+            // file holds is wrong, and the frames are read after all.
+            let written = self.position_of(next, &header)?;
+            if let Some(written) = written.filter(|&bytes| bytes <= length) {
                 scanned = Scanned {
                     file_pos: written,
                     end: next,
@@ -294,7 +296,7 @@ impl Walk<'_> {
                 return Ok(follower
                     .pos
                     .checked_sub(header.pos)
-                    .map(|bytes| bytes + SEGMENT_HEADER));
+                    .and_then(|bytes| bytes.checked_add(SEGMENT_HEADER)));
             }
         }
         Ok(None)

@@ -5,6 +5,9 @@
 //! 2. its frames are checked and written, compressed, to `<first>.seal.tmp`, which is synced;
 //! 3. renamed to `<first>.zlog`, directory synced: now both are there and recovery prefers the sealed one;
 //! 4. the catalog is switched over, the raw file removed. Readers that are in it read on.
+//!
+//! Retention leaves the segment that is being sealed alone: if it took that one and those behind it, a crash
+//! could leave the other of its two files, and a gap behind it.
 
 use crate::error::{Error, Result};
 use crate::frame::HEADER_BYTES;
@@ -15,6 +18,9 @@ use crate::shared::Shared;
 use crate::types::Offset;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+/// No segment is being sealed.
+pub(crate) const NONE: u64 = u64::MAX;
 
 impl Shared {
     /// Seals every full segment that is on disk; returns how many.
@@ -30,16 +36,20 @@ impl Shared {
                 break;
             }
             from = end;
-            self.seal(&segment, end)?;
+            let sealed = self.seal(&segment, end);
+            self.sealing.store(NONE, Ordering::Release);
+            sealed?;
             done += 1;
         }
         Ok(done)
     }
 
+    /// The next segment to seal; from here on it is the one that retention leaves alone.
     fn next_to_seal(&self, from: u64) -> Option<(Arc<Segment>, u64)> {
         let synced = self.synced.0.load(Ordering::Acquire);
+        // Held until `sealing` is set: retention decides under the write side.
         let catalog = self.catalog.read();
-        catalog
+        let found = catalog
             .iter()
             .filter(|s| !s.is_sealed() && s.header.first >= from)
             .find_map(|s| {
@@ -47,7 +57,11 @@ impl Shared {
                     .end()
                     .filter(|&end| end <= synced && end > s.header.first)?;
                 Some((s.clone(), end))
-            })
+            });
+        if let Some((segment, _)) = &found {
+            self.sealing.store(segment.header.first, Ordering::Release);
+        }
+        found
     }
 
     fn seal(&self, segment: &Arc<Segment>, end: u64) -> Result<()> {
@@ -83,11 +97,8 @@ impl Shared {
             body: Body::Sealed(index),
         });
         let mut catalog = self.catalog.write();
-        match catalog.iter().position(|s| Arc::ptr_eq(s, segment)) {
-            Some(at) => catalog[at] = sealed,
-            // Retention was faster: then the sealed file has to go as well.
-            None => drop(self.door.remove(&dir.join(&sealed.name))),
-        }
+        let at = catalog.iter().position(|s| Arc::ptr_eq(s, segment));
+        catalog[at.expect("retention leaves a segment that is being sealed alone")] = sealed;
         drop(catalog);
         // May fail only if it is gone already; else recovery removes it.
         let _ = self.door.remove(&dir.join(&segment.name));
@@ -173,7 +184,8 @@ impl Shared {
                 return Ok(removed);
             };
             let end = second.header.first;
-            if end > needed || first.end().is_none() || !go(first, second) {
+            let busy = self.sealing.load(Ordering::Acquire) == first.header.first;
+            if busy || end > needed || first.end().is_none() || !go(first, second) {
                 return Ok(removed);
             }
             let segment = catalog.remove(0);

@@ -16,7 +16,7 @@
 
 use crate::door::DoorFile;
 use crate::error::{Error, Result};
-use crate::frame::{Header, le32, le64};
+use crate::frame::{HEADER_BYTES, Header, MAX_PAYLOAD, le32, le64};
 use crate::segment::{SEGMENT_HEADER, SegmentHeader};
 
 /// Raw bytes gathered before a block is closed.
@@ -24,6 +24,8 @@ pub(crate) const BLOCK_BYTES: usize = 256 << 10;
 const ENTRY_BYTES: usize = 40;
 const FOOTER_BYTES: usize = 64;
 const FOOTER_MAGIC: &[u8; 8] = b"BSLTZEND";
+/// Most raw bytes in a block: the largest frame fills one by itself.
+const MAX_BLOCK_BYTES: u64 = MAX_PAYLOAD + HEADER_BYTES as u64;
 /// Fastest level: the log is written far more often than it is read.
 const LEVEL: i32 = 1;
 
@@ -132,7 +134,37 @@ impl SealedIndex {
             file_bytes,
             raw_bytes: le64(&footer, 32),
         };
-        Ok((header, index))
+        if index.makes_sense(header.first, index_at) {
+            Ok((header, index))
+        } else {
+            Err(bad("the index contradicts itself"))
+        }
+    }
+
+    /// Whether the blocks lie back to back, hold rising offsets, and add up. A checksum only says that the index is
+    /// as it was written; this keeps what it says from leading anyone astray or asking for absurd memory.
+    fn makes_sense(&self, first: u64, index_at: u64) -> bool {
+        let (mut offset, mut file_pos, mut raw_bytes) = (first, SEGMENT_HEADER, 0);
+        for (i, block) in self.blocks.iter().enumerate() {
+            let rises = if i == 0 {
+                block.first == offset
+            } else {
+                block.first > offset
+            };
+            let len = u64::from(block.raw_len);
+            if !rises || block.file_pos != file_pos || len > MAX_BLOCK_BYTES {
+                return false;
+            }
+            offset = block.first;
+            file_pos += u64::from(block.packed_len);
+            raw_bytes += len;
+        }
+        // Each offset is a byte of payload, and each frame has a header.
+        let spans = self.end.checked_sub(first);
+        file_pos == index_at
+            && raw_bytes == self.raw_bytes
+            && self.end > offset
+            && spans.is_some_and(|span| span < raw_bytes)
     }
 }
 

@@ -46,6 +46,8 @@ pub(crate) struct Shared {
     /// Segment files made ahead of time.
     pub(crate) spares: Mutex<Spares>,
     pub(crate) catalog: RwLock<Catalog>,
+    /// First offset of the segment that is being sealed; set under `catalog`.
+    pub(crate) sealing: AtomicU64,
 
     pub(crate) floor: Mutex<Floor>,
     pub(crate) retention: Mutex<Retention>,
@@ -205,6 +207,7 @@ impl Shared {
             cuts: Mutex::default(),
             spares: Mutex::default(),
             catalog: RwLock::new(p.catalog),
+            sealing: AtomicU64::new(crate::seal::NONE),
             floor: Mutex::default(),
             retention: Mutex::new(p.options.retention),
             policy: AtomicU8::new(p.options.fsync as u8),

@@ -4,13 +4,15 @@
 mod common;
 
 use basalt_binlog::{
-    DiskDoor, Error, Flags, Frame, FsyncPolicy, LogEvent, LogState, MANY_SLOTS, Offset, Options,
-    Retention, SimDoor, SimFault,
+    DiskDoor, Door, DoorFile, Error, Flags, Frame, FsyncPolicy, LogEvent, LogState, MANY_SLOTS,
+    Offset, Options, Retention, SimDoor, SimFault,
 };
 use common::{append, frames, holds_exactly, open, payload, small};
+use std::collections::BTreeSet;
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 const SELECT_0: &[u8] = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n";
@@ -490,4 +492,90 @@ fn one_process_at_a_time() {
     drop(log);
     assert!(Path::new(dir.path()).join("ring").exists());
     open(&options, &DiskDoor);
+}
+
+/// A door that has everything purged whenever a file is renamed or removed, and notes which segments there are then.
+#[derive(Clone)]
+struct Purging {
+    door: SimDoor,
+    log: Arc<OnceLock<basalt_binlog::Binlog>>,
+    seen: Arc<Mutex<Vec<Vec<u64>>>>,
+}
+
+impl Purging {
+    fn firsts(&self) -> Vec<u64> {
+        let names = self.door.list(Path::new("/log")).unwrap();
+        let firsts: BTreeSet<u64> = names
+            .iter()
+            .filter(|name| name.ends_with(".log") || name.ends_with(".zlog"))
+            .map(|name| name.split('.').next().unwrap().parse().unwrap())
+            .collect();
+        firsts.into_iter().collect()
+    }
+
+    fn purge(&self) {
+        self.seen.lock().unwrap().push(self.firsts());
+        if let Some(log) = self.log.get() {
+            log.purge_to(log.end()).unwrap();
+            self.seen.lock().unwrap().push(self.firsts());
+        }
+    }
+}
+
+impl Door for Purging {
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        self.door.create_dir(dir)
+    }
+    fn open(&self, path: &Path, create: bool) -> io::Result<Arc<dyn DoorFile>> {
+        self.door.open(path, create)
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.door.rename(from, to)?;
+        if to.extension().is_some_and(|e| e == "zlog") {
+            self.purge();
+        }
+        Ok(())
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.seen.lock().unwrap().push(self.firsts());
+        self.door.remove(path)
+    }
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.purge();
+        self.door.sync_dir(dir)
+    }
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        self.door.list(dir)
+    }
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+        self.door.lock(path)
+    }
+}
+
+#[test]
+fn a_purge_in_the_middle_of_sealing_leaves_no_gap() {
+    let door = Purging {
+        door: SimDoor::new(1),
+        log: Arc::default(),
+        seen: Arc::default(),
+    };
+    let (log, _) = open(&small("/log"), &door);
+    for n in 0..300 {
+        append(&log, n).unwrap();
+    }
+    log.sync_now().unwrap();
+    log.set_floor(log.end());
+    let all = door.firsts();
+    assert!(all.len() > 4, "{all:?}");
+    door.seen.lock().unwrap().clear();
+    door.log.set(log.clone()).ok().unwrap();
+    log.seal_full_segments().unwrap();
+    let seen = door.seen.lock().unwrap();
+    for there in seen.iter() {
+        assert!(
+            all.ends_with(there),
+            "a crash here would leave {there:?} of {all:?}"
+        );
+    }
+    assert!(seen.iter().any(|there| there.len() < all.len()));
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::io::AsyncWriteExt;
@@ -27,6 +27,9 @@ const STRANGER: &[u8] = b"-DENIED Basalt is in protected mode: no password is se
     CONFIG SET protected-mode no from this machine, or protected-mode no in the configuration file.\r\n";
 /// Pause after a failed accept (out of descriptors), so that it is not retried in a busy loop.
 const BACK_OFF: Duration = Duration::from_millis(50);
+/// How long a start waits for a port, and how often it tries.
+const BIND_PATIENCE: Duration = Duration::from_secs(2);
+const BIND_PAUSE: Duration = Duration::from_millis(20);
 /// How often, and after what pause each, a full server looks again before it refuses a client.
 const SEAT_TRIES: u32 = 4;
 const SEAT_PAUSE: Duration = Duration::from_millis(5);
@@ -41,29 +44,8 @@ pub struct Listeners {
 impl Listeners {
     /// Binds everything the settings name. An address that starts with `-` may fail.
     pub fn bind(settings: &Settings) -> io::Result<Listeners> {
-        let mut listeners = Listeners::default();
-        if settings.port != 0 {
-            for address in &settings.bind {
-                let (address, optional) = match address.strip_prefix('-') {
-                    Some(rest) => (rest, true),
-                    None => (address.as_str(), false),
-                };
-                match bind_tcp(address, settings.port, settings.tcp_backlog) {
-                    Ok(listener) => listeners.tcp.push(listener),
-                    Err(error) if optional => tracing::debug!(address, %error, "not listening"),
-                    Err(error) => {
-                        let text = format!("cannot listen on {address}:{}: {error}", settings.port);
-                        return Err(io::Error::new(error.kind(), text));
-                    }
-                }
-            }
-            if listeners.tcp.is_empty() {
-                return Err(io::Error::other(format!(
-                    "cannot listen on port {} of any address",
-                    settings.port
-                )));
-            }
-        }
+        let tcp = bind_addresses(&settings.bind, settings.port, settings.tcp_backlog)?;
+        let mut listeners = Listeners { tcp, unix: None };
         if let Some(path) = &settings.unixsocket {
             let listener = bind_unix(path, settings).map_err(|error| {
                 io::Error::new(
@@ -83,6 +65,51 @@ impl Listeners {
             .iter()
             .filter_map(|listener| listener.local_addr().ok())
             .collect()
+    }
+}
+
+/// Binds a port of these addresses; none for port 0. One with a `-` before it may fail, but not all may.
+pub(crate) fn bind_addresses(
+    addresses: &[String],
+    port: u16,
+    backlog: u32,
+) -> io::Result<Vec<StdTcpListener>> {
+    let mut bound = Vec::new();
+    if port == 0 {
+        return Ok(bound);
+    }
+    for address in addresses {
+        let (address, optional) = match address.strip_prefix('-') {
+            Some(rest) => (rest, true),
+            None => (address.as_str(), false),
+        };
+        match bind_patiently(address, port, backlog) {
+            Ok(listener) => bound.push(listener),
+            Err(error) if optional => tracing::debug!(address, %error, "not listening"),
+            Err(error) => {
+                let text = format!("cannot listen on {address}:{port}: {error}");
+                return Err(io::Error::new(error.kind(), text));
+            }
+        }
+    }
+    if bound.is_empty() {
+        let text = format!("cannot listen on port {port} of any address");
+        return Err(io::Error::other(text));
+    }
+    Ok(bound)
+}
+
+/// A port that is in use may be that of a predecessor that was killed: until the kernel has taken back its memory, its
+/// sockets stay open. So it is given a moment.
+fn bind_patiently(address: &str, port: u16, backlog: u32) -> io::Result<StdTcpListener> {
+    let deadline = Instant::now() + BIND_PATIENCE;
+    loop {
+        match bind_tcp(address, port, backlog) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => {
+                std::thread::sleep(BIND_PAUSE);
+            }
+            outcome => return outcome,
+        }
     }
 }
 

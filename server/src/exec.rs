@@ -26,10 +26,11 @@ use crate::commands::keys::second_database;
 use crate::commands::{Ctx, Outcome, Stop};
 use crate::data::{Data, Log};
 use crate::dispatch::Row;
-use crate::effects::Effects;
+use crate::effects::{Effects, MapChange};
 use crate::errors::{self, Error};
 use crate::server::Server;
 use crate::session::Session;
+use crate::session::window::Coords;
 
 pub mod transaction;
 
@@ -179,17 +180,22 @@ pub struct Env<'a> {
     pub now: UnixMs,
 }
 
-/// Runs a command on its keys and commits its effects.
+/// Runs a command on its keys and commits its effects; `coords` are those of its first argument, if known.
 #[inline]
 pub fn data(
     env: &mut Env<'_>,
     row: &Row,
     handler: DataHandler,
     args: &Args<'_>,
+    coords: Option<Coords>,
     out: &mut Vec<u8>,
 ) -> Ran {
     if let Some(index) = row.single_key {
-        let key = env.data.store.key(env.session.db, &args[index]);
+        let (store, db, bytes) = (&env.data.store, env.session.db, &args[index]);
+        let key = match coords {
+            Some(Coords { slot, hash }) if index == 1 => store.key_again(db, bytes, slot, hash),
+            _ => store.key(db, bytes),
+        };
         return on_keys(env, row, handler, args, std::slice::from_ref(&key), out);
     }
     match KeyList::of(env.data, row, args, env.session.db) {
@@ -414,26 +420,48 @@ fn db16(db: u32) -> u16 {
 }
 
 /// Appends effects that belong to no locked slot: those of a command under the exclusive gate. A change of the
-/// map of databases follows the append, so that the store knows where in the log it stands; it does not happen
-/// if the append fails.
+/// map of databases that stands alone follows the append, so that the store knows where in the log it stands; it does
+/// not happen if the append fails. Those among the effects of an EXEC were made already, and are given their places.
 fn commit_exclusive(data: &Data, effects: &mut Effects, now: UnixMs) -> Committed {
     if effects.is_empty() {
         return Ok(None);
     }
     let change = effects.take_map_change();
-    let end = match writable(&data.log) {
-        None => None,
-        Some(binlog) => match append(binlog, MANY_SLOTS, effects, now) {
-            Ok(end) => Some(end),
-            Err(error) if change.is_some() => return Err(errors::log_refuses(&error)),
-            Err(error) => return Err(unlogged(&data.log, &error)),
-        },
-    };
-    if let Some(change) = change {
+    assert!(
+        change.is_none() || effects.count() == 1,
+        "a change among other effects was made before"
+    );
+    let Some(binlog) = writable(&data.log) else {
         // Without a log there is no replay that could ask where.
-        change.apply(&data.store, end.unwrap_or_default());
+        make_changes(data, change, &vec![Offset(0); effects.map_ends().len()]);
+        return Ok(None);
+    };
+    match append(binlog, MANY_SLOTS, effects, now) {
+        Ok(end) => {
+            make_changes(data, change, &map_offsets(effects, end));
+            Ok(Some(end))
+        }
+        Err(error) if change.is_some() => Err(errors::log_refuses(&error)),
+        Err(error) => {
+            make_changes(data, None, &vec![binlog.end(); effects.map_ends().len()]);
+            Err(unlogged(&data.log, &error))
+        }
     }
-    Ok(end)
+}
+
+/// Makes a change of the map of databases that has waited for its offset, or tells those already made theirs.
+fn make_changes(data: &Data, waiting: Option<MapChange>, offsets: &[Offset]) {
+    match (waiting, offsets) {
+        (Some(change), [at]) => change.apply(&data.store, *at),
+        _ => data.store.settle_map_changes(offsets),
+    }
+}
+
+/// Where in the log each change of the map ends, in a frame that ends at `end`.
+fn map_offsets(effects: &Effects, end: Offset) -> Vec<Offset> {
+    let behind = if effects.count() > 1 { EXEC.len() } else { 0 };
+    let offset = |at: &usize| Offset(end.0 - (behind + effects.payload().len() - at) as u64);
+    effects.map_ends().iter().map(offset).collect()
 }
 
 /// Changes keys on behalf of a background role or an administrative command: locks the slots of `keys`, calls

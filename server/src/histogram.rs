@@ -99,6 +99,27 @@ impl Distribution {
         bound_of(reached.unwrap_or(0))
     }
 
+    /// Adds the durations of another.
+    pub fn add(&mut self, other: &Distribution) {
+        for (sum, more) in self.0.iter_mut().zip(&other.0) {
+            *sum += more;
+        }
+    }
+
+    /// Calls up to bounds that quadruple, from a (binary) microsecond to a minute: nanoseconds and calls so far.
+    #[must_use]
+    pub fn cumulative_by_quadrupling(&self) -> Vec<(u64, u64)> {
+        let (mut seen, mut bucket) = (0, 0);
+        let up_to = |octave: u32| {
+            while bucket < BUCKETS && bound_of(bucket) < 1 << octave {
+                seen += self.0[bucket];
+                bucket += 1;
+            }
+            (1 << octave, seen)
+        };
+        (10..=36).step_by(2).map(up_to).collect()
+    }
+
     /// Calls up to each power of two of (binary) microseconds that took some: microseconds and calls so far.
     #[must_use]
     pub fn cumulative_by_power(&self) -> Vec<(u64, u64)> {
@@ -157,5 +178,11 @@ mod tests {
         assert_eq!(steps.last(), Some(&(131, 100)));
         assert!(steps.is_sorted());
         assert_eq!(sum.since(Some(&sum)).count(), 0);
+        let steps = sum.cumulative_by_quadrupling();
+        assert_eq!((steps[0], steps[1]), ((1 << 10, 1), (1 << 12, 4)));
+        assert_eq!(steps.last(), Some(&(1 << 36, 100)));
+        let mut twice = sum.clone();
+        twice.add(&sum);
+        assert_eq!(twice.count(), 200);
     }
 }

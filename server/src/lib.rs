@@ -22,6 +22,7 @@ pub mod host;
 pub mod info;
 pub mod latency;
 pub mod logging;
+pub mod metrics;
 pub mod object_encoding;
 pub mod replication;
 pub mod saves;

@@ -7,6 +7,7 @@ pub mod buffers;
 mod load;
 pub mod run;
 pub mod stream;
+pub mod window;
 
 use std::future::Future;
 use std::pin::Pin;

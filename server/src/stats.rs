@@ -314,6 +314,29 @@ impl Stats {
         (0..dispatch::command_count() as u16).map(one).collect()
     }
 
+    /// Sums since the start.
+    #[must_use]
+    pub fn totals_since_start(&self) -> Totals {
+        self.raw_totals()
+    }
+
+    /// The commands that were called or refused since the start.
+    #[must_use]
+    pub fn commands_since_start(&self) -> Vec<CommandTotals> {
+        let mut commands = self.raw_commands();
+        commands.retain(|c| c.calls + c.rejected + c.failed > 0);
+        commands
+    }
+
+    /// How long the commands took that ran since the start, if `latency-tracking` is on.
+    #[must_use]
+    pub fn latencies_since_start(&self) -> Vec<(&'static str, Distribution)> {
+        let all = self.raw_latencies().into_iter().enumerate();
+        all.filter(|(_, distribution)| distribution.count() > 0)
+            .map(|(id, distribution)| (dispatch::name_of(CommandId(id as u16)), distribution))
+            .collect()
+    }
+
     /// The commands that were called or refused since the last reset.
     #[must_use]
     pub fn commands(&self) -> Vec<CommandTotals> {

@@ -2,7 +2,11 @@
 
 mod support;
 
-use std::path::Path;
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use support::resp::Reply;
 use support::server::{Binary, Server, free_port};
@@ -170,6 +174,23 @@ fn a_port_in_use_is_refused() {
     assert_eq!(server.client().words("PING").text(), "PONG");
 }
 
+/// As after `kill -9`: the port of a process that is about to be gone.
+#[test]
+fn a_port_that_is_free_in_a_moment_is_waited_for() {
+    if !Binary::under_test().is_basalt() {
+        return;
+    }
+    let mut server = start_with_file("");
+    server.kill();
+    let predecessor = TcpListener::bind(("127.0.0.1", server.port())).expect("it is free");
+    let held = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(600));
+        drop(predecessor);
+    });
+    server.start_again();
+    held.join().expect("it only sleeps");
+}
+
 #[test]
 fn a_directory_in_use_is_refused() {
     let binary = Binary::under_test();
@@ -263,4 +284,107 @@ fn the_pid_file_is_there_while_the_server_runs() {
     assert!(server.terminate());
     assert!(!path.exists(), "it is removed at the end");
     std::fs::remove_dir_all(&dir).expect("removed");
+}
+
+fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("the test directory is writable");
+    for entry in fs::read_dir(from).expect("it is there") {
+        let entry = entry.expect("it is there");
+        fs::copy(entry.path(), to.join(entry.file_name())).expect("a plain file");
+    }
+}
+
+/// The newest segment of the log, and where its last byte lies that is not zero.
+fn end_of_log(dir: &Path) -> (PathBuf, usize) {
+    let segments = fs::read_dir(dir).expect("it is there");
+    let newest = segments
+        .map(|entry| entry.expect("it is there").path())
+        .filter(|path| path.extension().is_some_and(|kind| kind == "log"))
+        .max();
+    let newest = newest.expect("a log has a segment");
+    let bytes = fs::read(&newest).expect("it is there");
+    let last = bytes.iter().rposition(|byte| *byte != 0);
+    (newest, last.expect("it has a header") + 1)
+}
+
+/// One frame for all of it: whatever a power cut leaves of the frame, a start finds all or nothing of the
+/// transaction.
+#[test]
+fn a_transaction_over_whole_databases_is_recovered_whole_or_not_at_all() {
+    if !Binary::under_test().is_basalt() {
+        return;
+    }
+    let mut server = start_with_file("appendfsync no");
+    let mut client = server.client();
+    for line in [
+        "SET a 1",
+        "SET gone soon PX 1",
+        "SELECT 1",
+        "SET b 2",
+        "SET gone 1",
+        "SELECT 0",
+    ] {
+        assert!(client.words(line).is_ok(), "{line}");
+    }
+    thread::sleep(Duration::from_millis(10));
+    let frames = |client: &mut support::client::Client| {
+        let info = client.words("INFO binlog").text();
+        let line = info.lines().find(|l| l.starts_with("binlog_appends:"));
+        let line = line.expect("a log has appends").to_owned();
+        line["binlog_appends:".len()..]
+            .trim()
+            .parse::<u64>()
+            .expect("a number")
+    };
+    let (before, count) = (client.words("DEBUG DIGEST"), frames(&mut client));
+    for line in [
+        "MULTI",
+        "SET x 1",
+        "SWAPDB 0 1",
+        "GET gone",
+        "SWAPDB 0 1",
+        "GET gone",
+        "FLUSHDB",
+        "SET y 2",
+        "SELECT 1",
+        "INCR gone",
+        "SWAPDB 0 1",
+        "SET z 3",
+    ] {
+        client.words(line);
+    }
+    let replies = client.words("EXEC");
+    assert_eq!(replies.items().map(<[_]>::len), Some(11), "{replies:?}");
+    let after = client.words("DEBUG DIGEST");
+    assert_ne!(before, after);
+    assert_eq!(frames(&mut client), count + 1, "one frame");
+    client.send(&["SHUTDOWN", "NOSAVE"]).expect("it is taken");
+    server.wait_exit();
+
+    // The ring would give back what is cut off.
+    let (log, saved) = (server.dir().join("binlog"), server.dir().join("saved"));
+    copy_dir(&log, &saved.join("binlog"));
+    copy_dir(&server.dir().join("cold"), &saved.join("cold"));
+    for cut in [0, 1, 7, 16, 40, 90, 140, 200] {
+        for part in ["binlog", "cold"] {
+            fs::remove_dir_all(server.dir().join(part)).expect("it is there");
+            copy_dir(&saved.join(part), &server.dir().join(part));
+        }
+        fs::remove_file(log.join("ring")).expect("a log has a ring");
+        let (segment, end) = end_of_log(&log);
+        let mut bytes = fs::read(&segment).expect("it is there");
+        bytes[end - cut..].fill(0);
+        fs::write(&segment, bytes).expect("the test directory is writable");
+        for again in 0..2 {
+            server.start_again();
+            let digest = server.client().words("DEBUG DIGEST");
+            let expected = if cut == 0 { &after } else { &before };
+            assert_eq!(&digest, expected, "{cut} bytes cut, start {again}");
+            if again == 0 {
+                // Some of it reaches the cold tier, the rest is replayed once more.
+                server.client().words("TIER SPILL a y z");
+            }
+            server.kill();
+        }
+    }
 }

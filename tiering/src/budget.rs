@@ -101,9 +101,12 @@ const SLACK_PERCENT: u64 = 3;
 const ROOMY_PERCENT: u64 = 5;
 /// What the allocator holds from the system may be this share of the budget; beyond it freed pages are returned
 /// at once, and what fragmentation keeps is taken off the budget.
-const RESIDENT_PERCENT: u64 = 106;
+const RESIDENT_PERCENT: u64 = 100;
+/// Beyond this share writers wait whatever the allocations are: pages have to be returned first. The rest of the
+/// promised 125 % is for mapped files and for what is under way.
+const RESIDENT_STOP_PERCENT: u64 = 107;
 /// Between two returns of freed pages.
-const PURGE_EVERY_MS: u64 = 200;
+const PURGE_EVERY_MS: u64 = 100;
 /// How long "nothing can be freed" is believed.
 const EXHAUSTED_MS: u64 = 50;
 /// Share of the machine's memory that is the budget if none is given.
@@ -268,7 +271,7 @@ impl Budget {
             self.sample();
             let beyond = self.resident.load(Relaxed).saturating_sub(allowed);
             self.margin
-                .store((margin + beyond / 4).min(max / 3), Relaxed);
+                .store((margin + beyond / 3).min(max / 3), Relaxed);
         } else if margin > 0 {
             self.last_purge_ms.store(now_ms, Relaxed);
             self.margin.store(margin - margin.div_ceil(16), Relaxed);
@@ -329,7 +332,9 @@ impl Budget {
     pub(crate) fn judge(&self) {
         let max = self.max.load(Relaxed);
         // Writers stop half-way into the headroom.
-        let over = max != 0 && self.charged() > max - self.headroom() / 2;
+        let bloated =
+            self.tiering && self.resident.load(Relaxed) > max / 100 * RESIDENT_STOP_PERCENT;
+        let over = max != 0 && (bloated || self.charged() > max - self.headroom() / 2);
         let frees_nothing = *self.policy.lock() == Policy::NoEviction;
         let admission = if self.tiering {
             match (self.disk_full.load(Relaxed), over, self.is_exhausted()) {

@@ -350,6 +350,7 @@ impl Inner {
         let mut pressed = false;
         loop {
             self.budget.sample();
+            self.budget.trim();
             let excess = self.budget.excess();
             if excess == 0 {
                 self.budget.set_exhausted(false);
@@ -474,6 +475,12 @@ impl Store {
         if watched {
             self.inner.move_watches(&[(was_a, was_b), (was_b, was_a)]);
         }
+    }
+
+    /// Tells where in the log the latest flushes and swaps ended, which were made at `Offset::MAX` while the cold tier was
+    /// frozen ([`Store::freeze`]) and their offsets not known.
+    pub fn settle_map_changes(&self, offsets: &[Offset]) {
+        self.inner.keyspace.settle(offsets);
     }
 
     /// True if a flush or swap at `offset` is already part of what was opened (replay skips it then).

@@ -213,6 +213,17 @@ impl Keyspace {
         shared.changed = true;
     }
 
+    /// The newest changes, made at no offset yet (`Offset::MAX`), happened at these.
+    pub(crate) fn settle(&self, offsets: &[Offset]) {
+        let mut shared = self.shared.lock();
+        let first = shared.history.len().checked_sub(offsets.len());
+        let first = first.expect("as many changes were made");
+        for (epoch, offset) in shared.history[first..].iter_mut().zip(offsets) {
+            assert_eq!(epoch.from, Offset::MAX, "a change is given its place once");
+            epoch.from = *offset;
+        }
+    }
+
     /// True if the newest epoch already holds at `offset`: a replayed FLUSHDB or SWAPDB is skipped then.
     pub(crate) fn knows(&self, offset: Offset) -> bool {
         self.shared
@@ -324,6 +335,26 @@ mod tests {
         assert_eq!(keyspace.at(0, Offset(10)), b);
         assert_eq!(keyspace.at(0, Offset(20)), keyspace.of(0));
         assert!(keyspace.knows(Offset(20)) && !keyspace.knows(Offset(21)));
+    }
+
+    #[test]
+    fn changes_may_learn_their_offsets_later() {
+        let keyspace = Keyspace::new(2, true, None);
+        let (a, b) = (keyspace.of(0), keyspace.of(1));
+        keyspace.swap(0, 1, Offset::MAX);
+        keyspace.flush(&[0], Offset::MAX);
+        assert_ne!(keyspace.of(0), b);
+        keyspace.settle(&[Offset(10), Offset(20)]);
+        assert_eq!(
+            (keyspace.at(0, Offset(9)), keyspace.at(1, Offset(9))),
+            (a, b)
+        );
+        assert_eq!(
+            (keyspace.at(0, Offset(10)), keyspace.at(1, Offset(19))),
+            (b, a)
+        );
+        assert_eq!(keyspace.at(0, Offset(20)), keyspace.of(0));
+        keyspace.settle(&[]);
     }
 
     #[test]

@@ -101,10 +101,13 @@ impl Heat {
     pub(crate) fn decayed(&self, counter: u8, clock: u16, tick: Tick) -> u8 {
         if self.is_lru() {
             let idle = self.idle_seconds(counter, clock, tick);
+            if idle == 0 {
+                return 255;
+            }
             return 255 - (((idle + 1) as f64).log2() * 10.0).min(255.0) as u8;
         }
         let period = self.decay_minutes.load(Relaxed);
-        if period == 0 {
+        if period == 0 || clock == tick.minutes {
             return counter;
         }
         let periods = u32::from(tick.minutes.wrapping_sub(clock)) / period;

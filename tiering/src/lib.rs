@@ -23,8 +23,11 @@ mod entry;
 mod evict;
 mod expire;
 mod ids;
+#[doc(hidden)]
+pub mod inside;
 mod keyspace;
 mod lfu;
+mod prefetch;
 mod promote;
 mod readers;
 mod scan;

@@ -40,6 +40,8 @@ pub(crate) struct Watch {
 /// What a slot holds of one namespace.
 #[derive(Debug)]
 pub(crate) struct Space {
+    /// `names.id`, at hand: the counts beside it are written by all workers.
+    pub(crate) ns: NamespaceId,
     pub(crate) names: Arc<Namespace>,
     pub(crate) table: HotTable,
     /// Hashes of the entries that became dirty, oldest first; some may be clean or gone by now.
@@ -65,8 +67,8 @@ impl SlotTable {
     #[inline]
     pub(crate) fn space(&mut self, ns: NamespaceId) -> Option<&mut Space> {
         match &mut self.first {
-            Some(space) if space.names.id == ns => Some(space),
-            _ => self.rest.iter_mut().find(|space| space.names.id == ns),
+            Some(space) if space.ns == ns => Some(space),
+            _ => self.rest.iter_mut().find(|space| space.ns == ns),
         }
     }
 
@@ -137,6 +139,7 @@ pub(crate) enum ColdCopy {
 impl Space {
     fn new(names: Arc<Namespace>) -> Space {
         Space {
+            ns: names.id,
             names,
             table: HotTable::default(),
             dirty: Vec::new(),

@@ -166,6 +166,11 @@ impl SlotCell {
     pub(crate) fn lock(&self) -> parking_lot::MutexGuard<'_, SlotTable> {
         self.0.lock()
     }
+
+    #[inline]
+    pub(crate) fn try_lock(&self) -> Option<parking_lot::MutexGuard<'_, SlotTable>> {
+        self.0.try_lock()
+    }
 }
 
 impl Inner {
@@ -363,6 +368,20 @@ impl Store {
         }
     }
 
+    /// A key whose slot and hash are known from an earlier [`Store::key`] of the same bytes.
+    #[inline]
+    #[must_use]
+    pub fn key_again<'a>(&self, db: u32, bytes: &'a [u8], slot: Slot, hash: KeyHash) -> Key<'a> {
+        debug_assert_eq!(slot, Slot::of(bytes));
+        Key {
+            db,
+            ns: self.inner.keyspace.of(db),
+            slot,
+            hash,
+            bytes,
+        }
+    }
+
     /// A key as an effect at `offset` meant it.
     ///
     /// `None` if its database was flushed since: the effect concerns nothing that is left.
@@ -402,6 +421,11 @@ impl Store {
     /// Starts the reads of keys without waiting for them.
     pub fn prefetch(&self, keys: &[Key<'_>], pins: &mut PinSet) {
         self.inner.start_pins(keys, pins);
+    }
+
+    /// Brings what lookups of `keys` read in memory into the processor's caches.
+    pub fn prefetch_hot(&self, keys: &[Key<'_>]) {
+        self.inner.prefetch_hot(keys);
     }
 
     /// As [`Store::pin`], blocking.

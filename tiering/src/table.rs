@@ -18,9 +18,12 @@
 
 use crate::KeyHash;
 use crate::entry::Entry;
+use crate::prefetch::fetch;
 
 /// Tables larger than this take homes from the full hash, which means reading the key of each word moved.
 const TAG_CAPACITY: usize = 4096;
+/// How much of an entry is prefetched: header, key and a small value.
+const ENTRY_AHEAD_BYTES: usize = 128;
 const TAG_BITS: u32 = 13;
 const ADDRESS_MASK: u64 = (1 << 43) - 1;
 const TAG_MASK: u64 = ((1 << TAG_BITS) - 1) << 43;
@@ -125,6 +128,32 @@ impl HotTable {
                 return Some(Place(at));
             }
             at = if at + 1 == capacity { 0 } else { at + 1 };
+        }
+    }
+
+    /// Prefetches the word that a lookup looks at first.
+    #[inline]
+    pub(crate) fn prefetch_word(&self, hash: KeyHash) {
+        if !self.words.is_empty() {
+            let word = &raw const self.words[self.home(hash)];
+            fetch(word.cast(), size_of::<u64>());
+        }
+    }
+
+    /// Prefetches the entry that a lookup will most likely end at.
+    #[inline]
+    pub(crate) fn prefetch_entry(&self, hash: KeyHash) {
+        if self.words.is_empty() {
+            return;
+        }
+        let tag = tag_of(hash) << 43;
+        let from = &self.words[self.home(hash)..];
+        let word = from
+            .iter()
+            .take_while(|&&word| word != 0)
+            .find(|&&word| word & TAG_MASK == tag);
+        if let Some(&word) = word {
+            fetch(entry_of(word).address() as *const u8, ENTRY_AHEAD_BYTES);
         }
     }
 

@@ -209,6 +209,13 @@ impl<'s> Tx<'s> {
         (self.hits, self.misses)
     }
 
+    /// While replaying: the effect tried next ends at `end`. So a transaction has the places of its effects, and what is
+    /// spilled later has the guard of the last.
+    pub fn replay_upto(&mut self, end: Offset) {
+        debug_assert!(self.replay_end.is_some(), "only where a log is applied");
+        self.replay_end = Some(end);
+    }
+
     /// While replaying: the effect just tried is already in a record met (rule 2) and must not be applied. Asking
     /// makes ready for the next effect.
     pub fn take_skipped(&mut self) -> bool {
@@ -226,6 +233,7 @@ impl<'s> Tx<'s> {
         }
     }
 
+    #[inline]
     fn space(&mut self, key: &Key<'_>) -> Option<&mut Space> {
         self.slot(key.slot).space(key.ns)
     }
@@ -429,7 +437,51 @@ impl<'s> Tx<'s> {
         }
     }
 
+    #[inline]
     fn read(&mut self, key: &Key<'_>, touch: bool) -> Result<Option<Value<'_>>, Fault> {
+        match self.read_hot(key, touch) {
+            Some(value) => Ok(Some(value)),
+            None => self.read_found(key, touch),
+        }
+    }
+
+    /// A live entry's value with one look at the slot; `None` leaves everything else to [`Tx::find`]. The value
+    /// is good for as long as nothing changes here, which [`Tx::read`] sees to.
+    #[inline]
+    fn read_hot<'v>(&mut self, key: &Key<'_>, touch: bool) -> Option<Value<'v>> {
+        let (inner, tick, now) = (self.inner, self.tick, self.now);
+        let touch = touch && !self.no_touch;
+        let space = self.space(key)?;
+        let place = space.table.find(key.hash, key.bytes)?;
+        let entry = space.table.entry(place);
+        let kind = entry.kind()?;
+        let expiry = entry.expiry();
+        if expiry.is_some_and(|at| at <= now) {
+            return None;
+        }
+        let (old, clock) = (space.table.lfu(place), entry.clock());
+        let (counter, minutes) = if touch {
+            inner.heat.touched(old, clock, tick)
+        } else {
+            (old, clock)
+        };
+        if counter != old {
+            space.table.set_lfu(place, counter);
+        }
+        if minutes != clock {
+            entry.set_clock(minutes);
+        }
+        self.hits += 1;
+        Some(Value {
+            kind,
+            bytes: entry.value(),
+            expiry,
+            freq: inner.heat.decayed(counter, minutes, tick),
+            idle_seconds: inner.heat.idle_seconds(counter, minutes, tick),
+        })
+    }
+
+    fn read_found(&mut self, key: &Key<'_>, touch: bool) -> Result<Option<Value<'_>>, Fault> {
         match self.find(key)? {
             Found::Absent => {
                 self.misses += 1;

@@ -23,11 +23,11 @@ const PORTION: usize = 64;
 
 /// A hot key as saved.
 #[derive(Debug, PartialEq, Eq)]
-struct HotKey {
-    ns: NamespaceId,
-    slot: Slot,
-    counter: u8,
-    key: Box<[u8]>,
+pub(crate) struct HotKey {
+    pub(crate) ns: NamespaceId,
+    pub(crate) slot: Slot,
+    pub(crate) counter: u8,
+    pub(crate) key: Box<[u8]>,
 }
 
 impl Inner {
@@ -287,7 +287,7 @@ fn piece_name(number: usize) -> String {
 }
 
 impl HotKey {
-    fn encode(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.ns.0.to_le_bytes());
         out.extend_from_slice(&self.slot.0.to_le_bytes());
         out.push(self.counter);
@@ -295,7 +295,7 @@ impl HotKey {
         out.extend_from_slice(&self.key);
     }
 
-    fn decode(bytes: &mut &[u8]) -> Option<HotKey> {
+    pub(crate) fn decode(bytes: &mut &[u8]) -> Option<HotKey> {
         let ns = NamespaceId(u32::from_le_bytes(*bytes.split_off(..4)?.first_chunk()?));
         let slot = Slot(u16::from_le_bytes(*bytes.split_off(..2)?.first_chunk()?) & 0x3FFF);
         let counter = *bytes.split_off_first()?;

@@ -190,6 +190,12 @@ impl Config {
         rewrite::rewrite(path, &values)
     }
 
+    /// What CONFIG REWRITE would put in place of this content of a file.
+    pub fn rewritten(&self, content: &[u8]) -> Result<Vec<u8>, RewriteError> {
+        let values = self.values.lock().clone();
+        rewrite::rewritten(content, &values)
+    }
+
     /// Whether the value of this parameter is a secret: it must not be logged.
     pub fn is_secret(name: &[u8]) -> bool {
         ParamId::find(name).is_some_and(|id| id.param().sensitive)

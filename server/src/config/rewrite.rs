@@ -36,7 +36,7 @@ pub(super) fn rewrite(path: &Path, values: &Values) -> Result<(), RewriteError> 
 }
 
 /// The new text of a file.
-fn rewritten(old: &[u8], values: &Values) -> Result<Vec<u8>, RewriteError> {
+pub(super) fn rewritten(old: &[u8], values: &Values) -> Result<Vec<u8>, RewriteError> {
     let mut lines = Lines::new(old);
     for id in differing(old, values)? {
         lines.put(id, values.get(id));

@@ -151,6 +151,7 @@ pub struct Settings {
     pub warmup_rate: u32,
     pub workers: u32,
     pub metrics_port: u16,
+    pub metrics_bind: Vec<String>,
 
     pub maxmemory_bytes: u64,
     pub maxmemory_policy: EvictionPolicy,
@@ -228,6 +229,7 @@ impl Settings {
             warmup_rate: v.pick("warmup-rate"),
             workers: v.pick("workers"),
             metrics_port: v.pick("metrics-port"),
+            metrics_bind: v.pick("metrics-bind"),
             maxmemory_bytes: v.pick("maxmemory"),
             maxmemory_policy: v.pick("maxmemory-policy"),
             maxmemory_samples: v.pick("maxmemory-samples"),

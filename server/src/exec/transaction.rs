@@ -5,12 +5,13 @@
 //! the watch flag is read under the locks. *Still*: something in the queue needs more than declared keys; the
 //! whole EXEC runs under the exclusive gate, and what is missing is loaded in place.
 //!
-//! Either way all effects go into one frame. An error of one command does not stop the others.
+//! Either way all effects go into one frame, FLUSHDB, FLUSHALL and SWAPDB among them: replay goes by the place of each
+//! effect in the frame. An error of one command does not stop the others.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use basalt_binlog::MANY_SLOTS;
+use basalt_binlog::{MANY_SLOTS, Offset};
 use basalt_resp::{Args, Encoder};
 use basalt_tiering::{Key, PinSet};
 
@@ -224,26 +225,21 @@ pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &m
         Err(error) => return refuse(env, out, &Error::text(format!("ERR {error}"))),
     };
     let start = out.len();
-    let mut committed = Ok(());
     Encoder::new(out, env.session.proto).array(multi.queue.len());
     env.session.in_exec = true;
     for queued in &multi.queue {
         let reply = out.len();
         let args = queued.args.as_args();
-        // A change of the map of databases stands alone in its frame: replay has to know for every effect
-        // on which side of it it lies.
-        let alone = matches!(queued.row.command.handler, Handler::Exclusive(_));
-        if alone {
-            committed = committed.and(commit_still(env));
-        }
         other(env, server, queued, &args, out);
-        if alone {
-            committed = committed.and(commit_still(env));
+        // The commands behind it meet the databases as they are now; where in the log that was is known once all
+        // effects are logged together.
+        if let Some(change) = env.effects.take_map_change() {
+            change.apply(&env.data.store, Offset::MAX);
         }
         count(env, queued, &out[reply..]);
     }
     env.session.in_exec = false;
-    committed = committed.and(commit_still(env));
+    let committed = commit_still(env);
     drop(frozen);
     if let Err(error) = committed {
         out.truncate(start);
@@ -309,7 +305,6 @@ fn data_still(
         Ok(lists) => lists,
         Err(error) => return refuse(env, out, &error),
     };
-    let start = out.len();
     // Pinned before anything else, so that even a blind overwrite knows whether there is a cold copy: inside
     // a transaction DBSIZE could not wait for the spiller to find out.
     let mut pins = std::mem::take(&mut env.session.pins);
@@ -322,16 +317,16 @@ fn data_still(
             );
             break;
         }
-        let (mut tx, slot) = begin(data, list.as_slice(), env.now, &pins);
+        let (mut tx, _) = begin(data, list.as_slice(), env.now, &pins);
+        let before = std::mem::take(env.effects);
         let ran = step(env, &mut tx, row, handler, args, list.as_slice(), out);
-        // Expired keys are logged here; the effects wait for the common frame, which the gate allows.
-        let nothing = crate::effects::Effects::default();
-        let expired = commit(&data.log, &tx, slot, &nothing, env.now);
-        if let Err(error) = note_committed(env, expired) {
-            out.truncate(start);
-            refuse(env, out, &error);
-            break;
+        let own = std::mem::replace(env.effects, before);
+        // They belong into the common frame, too: a frame of their own would come before a FLUSHDB or SWAPDB that
+        // they came after, and their database would mean another one.
+        for key in tx.expired() {
+            env.effects.command(key.db, &[b"DEL", &key.key]);
         }
+        env.effects.append(&own);
         if ran == Ran::Done {
             break;
         }

@@ -14,6 +14,7 @@ use basalt_resp::{Args, Encoder, OwnedArgs};
 use basalt_tiering::UnixMs;
 
 use super::run::Connection;
+use super::window::{Coords, Window};
 use super::{Next, ReplyMode, SessionCtx};
 use crate::clients::flag;
 use crate::commands::keyspace::KeyspaceCtx;
@@ -48,7 +49,9 @@ pub enum Step {
     Room,
     /// The current command waits for a pause to end.
     Held,
-    /// The current command's reply comes later.
+    /// The current command's reply comes later, from a thread that works on it: that time is its own.
+    Work(&'static Row, Later),
+    /// The current command's reply comes later, when what it waits for has happened.
     Later(&'static Row, Later),
     /// The current command needs the exclusive gate.
     Still(&'static Row),
@@ -78,7 +81,12 @@ impl Clock {
 
     #[inline]
     fn now(&self) -> UnixMs {
-        UnixMs(self.wall.0 + (self.last - self.begun).as_millis() as u64)
+        UnixMs(self.wall.0 + self.last.saturating_duration_since(self.begun).as_millis() as u64)
+    }
+
+    /// The command that is about to end began then, not with the batch.
+    fn began(&mut self, at: Instant) {
+        self.last = at;
     }
 
     /// Nanoseconds since the last call.
@@ -106,6 +114,9 @@ pub struct Batch<'a> {
     worker: &'a Worker,
     data: Ref<'a, Arc<Data>>,
     effects: RefMut<'a, Effects>,
+    window: RefMut<'a, Window>,
+    /// Of the current command's first argument, if known.
+    coords: Option<Coords>,
     clock: Clock,
     slowlog_micros: i64,
     tracks_latency: bool,
@@ -136,6 +147,8 @@ impl<'a> Batch<'a> {
             worker,
             data,
             effects: worker.effects.borrow_mut(),
+            window: worker.window.borrow_mut(),
+            coords: None,
             clock: Clock::start(),
             slowlog_micros,
             tracks_latency,
@@ -174,6 +187,7 @@ impl<'a> Batch<'a> {
             }
         }
         self.note_activity();
+        self.window.forget();
         if matches!(step, Step::Drained) {
             self.conn.session.pins.clear();
         }
@@ -192,29 +206,30 @@ impl<'a> Batch<'a> {
     /// written and the connection is closing.
     #[inline]
     fn decoded(&mut self) -> Option<usize> {
-        let conn = &mut *self.conn;
-        if conn.current.is_some() {
-            return conn.current;
+        if self.conn.current.is_some() {
+            return self.conn.current;
         }
-        while !conn.closing {
-            match conn
-                .decoder
-                .decode(conn.input.bytes(), &conn.limits, &mut conn.ranges)
-            {
-                Ok(Some(len)) if conn.ranges.is_empty() => conn.input.consume(len),
-                Ok(Some(len)) => {
+        while !self.conn.closing {
+            let conn = &mut *self.conn;
+            match self.window.next(&mut conn.ranges) {
+                Some((len, _)) if conn.ranges.is_empty() => conn.input.consume(len),
+                Some((len, coords)) => {
+                    self.coords = coords;
                     conn.current = Some(len);
                     return conn.current;
                 }
-                Ok(None) => {
-                    self.check_query_limit();
-                    return None;
-                }
-                Err(error) => {
-                    tracing::debug!(client = conn.session.info.id.0, %error, "closed");
-                    error.write_reply(&mut conn.output.bytes);
-                    conn.closing = true;
-                }
+                None => match self.window.fill(conn, &self.data) {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        self.check_query_limit();
+                        return None;
+                    }
+                    Err(error) => {
+                        tracing::debug!(client = conn.session.info.id.0, %error, "closed");
+                        error.write_reply(&mut conn.output.bytes);
+                        conn.closing = true;
+                    }
+                },
             }
         }
         None
@@ -290,7 +305,15 @@ impl<'a> Batch<'a> {
                     effects: &mut self.effects,
                     now,
                 };
-                match exec::data(&mut env, row, handler, &args, &mut conn.output.bytes) {
+                let coords = self.coords.take();
+                match exec::data(
+                    &mut env,
+                    row,
+                    handler,
+                    &args,
+                    coords,
+                    &mut conn.output.bytes,
+                ) {
                     Ran::Done => Flow::Finished,
                     Ran::Fault => Flow::Stopped(Step::Fault(row)),
                 }
@@ -338,7 +361,7 @@ impl<'a> Batch<'a> {
                     work(&mut Encoder::new(&mut out, proto));
                     out
                 };
-                Flow::Stopped(Step::Later(row, on_a_thread(work)))
+                Flow::Stopped(Step::Work(row, on_a_thread(work)))
             }
         }
     }
@@ -404,7 +427,7 @@ impl<'a> Batch<'a> {
             }
             out
         };
-        Flow::Stopped(Step::Later(row, on_a_thread(work)))
+        Flow::Stopped(Step::Work(row, on_a_thread(work)))
     }
 
     /// EXEC: the session leaves MULTI unless the queue's keys have to be loaded first.
@@ -473,8 +496,11 @@ impl<'a> Batch<'a> {
         self.note_activity();
     }
 
-    /// Ends a command whose reply came later.
-    pub fn finish_later(mut self, row: &'static Row, reply: &[u8]) {
+    /// Ends a command whose reply came later; if it was at work since `begun`, that counts as its duration.
+    pub fn finish_later(mut self, row: &'static Row, reply: &[u8], begun: Option<Instant>) {
+        if let Some(begun) = begun {
+            self.clock.began(begun);
+        }
         let start = self.conn.output.bytes.len();
         self.conn.output.bytes.extend_from_slice(reply);
         self.finish(row, start);

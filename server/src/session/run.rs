@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use basalt_binlog::LogState;
 use basalt_resp::{ArgRanges, Decoder, Limits};
@@ -28,6 +28,7 @@ use super::stream::Stream;
 use super::{Session, load};
 use crate::clients::flag;
 use crate::config::FsyncPolicy;
+use crate::dispatch::Row;
 use crate::replication::master::{Attach, feed};
 use crate::server::Server;
 use crate::worker::Worker;
@@ -174,14 +175,13 @@ impl Connection {
                 tokio::time::sleep(PAUSE_POLL).await;
                 self.session.info.set_flag(flag::BLOCKED, false);
             }
+            Step::Work(row, reply) => {
+                self.flush().await?;
+                self.later(row, reply, Some(Instant::now())).await?;
+            }
             Step::Later(row, reply) => {
                 self.flush().await?;
-                self.session.info.set_flag(flag::BLOCKED, true);
-                let reply = self.unless_gone(reply).await;
-                self.session.info.set_flag(flag::BLOCKED, false);
-                let reply = reply?;
-                let worker = Rc::clone(&self.worker);
-                Batch::new(self, &worker).finish_later(row, &reply);
+                self.later(row, reply, None).await?;
             }
             Step::Again(work) => {
                 self.flush().await?;
@@ -218,6 +218,22 @@ impl Connection {
             Poll::Pending
         })
         .await
+    }
+
+    /// Waits for a reply and ends its command.
+    async fn later(
+        &mut self,
+        row: &'static Row,
+        reply: Later,
+        begun: Option<Instant>,
+    ) -> io::Result<()> {
+        self.session.info.set_flag(flag::BLOCKED, true);
+        let reply = self.unless_gone(reply).await;
+        self.session.info.set_flag(flag::BLOCKED, false);
+        let reply = reply?;
+        let worker = Rc::clone(&self.worker);
+        Batch::new(self, &worker).finish_later(row, &reply, begun);
+        Ok(())
     }
 
     /// Writes the replies so far, before a wait that may be long.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use basalt_binlog::{
@@ -80,7 +81,7 @@ fn open_log(
     };
     options.create_at = begin.at;
     options.replication_id = begin.id;
-    let opened = Binlog::open(options, Arc::new(DiskDoor)).context("cannot open the log")?;
+    let opened = open_patiently(&options).context("cannot open the log")?;
     if opened.1.cut_bytes > 0 {
         tracing::warn!(
             bytes = opened.1.cut_bytes,
@@ -88,6 +89,21 @@ fn open_log(
         );
     }
     Ok(Some(opened))
+}
+
+/// As a port, the lock of a predecessor that was killed may stay for a moment.
+fn open_patiently(options: &Options) -> basalt_binlog::Result<(Binlog, OpenReport)> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    const PAUSE: Duration = Duration::from_millis(20);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match Binlog::open(options.clone(), Arc::new(DiskDoor)) {
+            Err(basalt_binlog::Error::Locked(_)) if Instant::now() < deadline => {
+                std::thread::sleep(PAUSE);
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 fn open_store(settings: &Settings, dir: &Path) -> anyhow::Result<(Store, StoreOpened)> {

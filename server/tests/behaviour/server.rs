@@ -130,6 +130,18 @@ behaviour! {
         COMMAND INFO get -> [["get", 2, ~[+readonly, +fast], 1, 1, 1, ...]]
     "##
 
+    work_on_a_thread_takes_its_time [hot memory] r#"
+        server --slowlog-log-slower-than 150000
+        SLOWLOG RESET -> +OK
+        DEBUG SLEEP 0.2 -> +OK
+        SLOWLOG GET -> [[int, int, 190000..5000000, ["DEBUG", "SLEEP", "0.2"], like "127.0.0.1:*", ""]]
+        INFO commandstats -> like "*cmdstat_debug:calls=1,usec=2*"
+        MULTI -> +OK
+        PING -> +QUEUED
+        EXEC -> [+PONG]
+        SLOWLOG LEN -> 1
+    "#
+
     slowlog [hot memory] r##"
         server --slowlog-log-slower-than 0 --slowlog-max-len 4
         SLOWLOG RESET -> +OK

@@ -102,6 +102,27 @@ behaviour! {
         KEYS * -> ["m"]
     "#
 
+    keys_that_expired_around_an_exchange_of_databases r#"
+        SET k zero PX 30 -> +OK
+        SELECT 1 -> +OK
+        SET k one -> +OK
+        SELECT 0 -> +OK
+        wait 60ms
+        MULTI -> +OK
+        SWAPDB 0 1 -> +QUEUED
+        SELECT 1 -> +QUEUED
+        GET k -> +QUEUED
+        SET l x -> +QUEUED
+        FLUSHDB -> +QUEUED
+        SET m y -> +QUEUED
+        SELECT 0 -> +QUEUED
+        GET k -> +QUEUED
+        EXEC -> [+OK, +OK, (nil), +OK, +OK, +OK, +OK, "one"]
+        GET k -> "one"
+        SELECT 1 -> +OK
+        KEYS * -> ["m"]
+    "#
+
     watch_fails_when_the_key_changed r#"
         unit
         SET k 1 -> +OK

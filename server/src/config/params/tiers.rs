@@ -109,6 +109,12 @@ pub(super) const PARAMS: &[Param] = &[
         "metrics-port",
         PORT,
         "0",
-        "Port on which metrics are served to Prometheus over HTTP; 0 is none.",
+        "Port on which metrics are served to Prometheus over HTTP, at `/metrics`; 0 is none.",
+    ),
+    fixed(
+        "metrics-bind",
+        Kind::Words(checks::addresses),
+        "127.0.0.1 -::1",
+        "Addresses to serve metrics on, as in `bind`. Nobody is asked for a password.",
     ),
 ];
