@@ -152,7 +152,9 @@ impl Snapshots {
         let _one_at_a_time = self.cutting.lock();
         let is_ours = |snapshot: &Arc<Snapshot>| {
             let manifest = &snapshot.manifest;
+            // The log may have been exchanged for one that does not reach back so far.
             origin.history.accepts(&manifest.id, manifest.end)
+                && origin.binlog.first() <= manifest.replay
         };
         if let Some(living) = self.current.lock().clone().filter(is_ours) {
             living.touch();

@@ -425,10 +425,7 @@ fn log_writable(request: &Request<'_>, row: &Row) -> Result<(), Error> {
 #[inline]
 fn followed(request: &Request<'_>, row: &Row) -> Result<(), Error> {
     let replication = &request.server.replication;
-    if !writes(request.session, row)
-        || replication.master.suffice(request.server)
-        || !replication.is_master()
-    {
+    if !writes(request.session, row) || replication.master.suffice() || !replication.is_master() {
         Ok(())
     } else {
         Err(NO_REPLICAS)

@@ -34,9 +34,9 @@ const WAIT: Command = row(
 /// The commands.
 #[rustfmt::skip] // One command to two or three lines: it is read as a table.
 pub const FAMILY: &[Command] = &[
-    Command { group: Group::Generic, ..WAIT },
+    Command { group: Group::Connection, ..WAIT },
     Command {
-        group: Group::Generic,
+        group: Group::Connection,
         ..row("waitaof", "Waits until what this connection wrote is on disk, here and on replicas", "7.2.0", "O(1)", 4,
             Flags::NOSCRIPT, &[
                 ArgSpec::new("numlocal", "integer"),

@@ -307,11 +307,15 @@ fn ask_to_take_over(server: &Server, target: &(String, u16), end: Offset) -> Res
     loop {
         match request(server, target, end) {
             Reply::Taken => return Ok(()),
-            // It says so because it is the master already, which it can only be at our request.
-            Reply::Refused(_) if may_have_taken && is_master(server, target).unwrap_or(false) => {
-                return Ok(());
+            Reply::Refused(why) if !may_have_taken => {
+                return Err(format!("the replica refused: {why}"));
             }
-            Reply::Refused(why) => return Err(format!("the replica refused: {why}")),
+            // It may say so because it is the master already, at our request.
+            Reply::Refused(why) => match is_master(server, target) {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(format!("the replica refused: {why}")),
+                Err(error) => tracing::warn!(%error, "the replica does not tell its role"),
+            },
             Reply::NotAsked(error) if !may_have_taken && begun.elapsed() > patience => {
                 return Err(format!("the replica cannot be reached: {error}"));
             }

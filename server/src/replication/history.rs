@@ -25,7 +25,7 @@ impl Keeper {
     /// that may have lost its tail is not given out as the one that others followed.
     ///
     /// # Errors
-    /// The file cannot be read or written, or is damaged.
+    /// The file cannot be read or written.
     pub fn open(
         dir: &Path,
         log: Option<(&Binlog, &OpenReport)>,
@@ -44,8 +44,15 @@ impl Keeper {
         let (mut history, boot) = if report.created {
             (History::new(in_log), String::new())
         } else {
-            let loaded = file.load(in_log)?;
-            (loaded.history, loaded.boot)
+            match file.load(in_log) {
+                Ok(loaded) => (loaded.history, loaded.boot),
+                // It says whom this node may continue, nothing of its data.
+                Err(error @ HistoryError::Damaged(_)) => {
+                    tracing::warn!(%error, "replicas will need a full sync");
+                    (History::new(ReplicationId::random()), String::new())
+                }
+                Err(error) => return Err(error),
+            }
         };
         let this_boot = boot_id();
         // What was appended is in the kernel: it is lost only if the machine went down, not if the process did.

@@ -20,7 +20,7 @@ use basalt_tiering::UnixMs;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::clients::ClientInfo;
+use crate::clients::{ClientId, ClientInfo};
 use crate::data::Data;
 use crate::exec;
 use crate::server::Server;
@@ -64,6 +64,8 @@ pub struct Replicas {
     pub failover: Failover,
     /// Replicas heard of lately enough for `min-replicas-to-write`.
     good: AtomicUsize,
+    /// How many of them a write needs.
+    wanted: AtomicUsize,
     /// End of the last request for acknowledgements in the stream.
     asked: AtomicU64,
 }
@@ -93,10 +95,17 @@ impl Replicas {
             .send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// Counts the replicas that were heard of lately.
+    /// Counts the replicas that were heard of lately, and takes over how many there have to be.
     pub fn recount(&self, server: &Server, now: UnixMs) {
-        let max_lag = u64::from(server.config.peek().min_replicas_max_lag_seconds);
+        let settings = server.config.peek();
+        let max_lag = u64::from(settings.min_replicas_max_lag_seconds);
+        let wanted = if max_lag == 0 {
+            0
+        } else {
+            settings.min_replicas_to_write as usize
+        };
         self.good.store(self.registry.good(now, max_lag), Relaxed);
+        self.wanted.store(wanted, Relaxed);
     }
 
     /// Replicas that were heard of lately.
@@ -108,17 +117,18 @@ impl Replicas {
     /// Whether enough replicas follow for a write (`min-replicas-to-write`).
     #[inline]
     #[must_use]
-    pub fn suffice(&self, server: &Server) -> bool {
-        let settings = server.config.peek();
-        let wanted = settings.min_replicas_to_write as usize;
-        wanted == 0 || settings.min_replicas_max_lag_seconds == 0 || self.good() >= wanted
+    pub fn suffice(&self) -> bool {
+        self.good.load(Relaxed) >= self.wanted.load(Relaxed)
     }
 
     /// Asks all replicas to say how far they are, unless they were asked behind `offset` already. The caller is
     /// outside the gate.
     pub fn ask_for_acks(&self, server: &Server, offset: Offset) {
         let data = server.current.get();
-        if self.registry.online() == 0 || self.asked.load(Relaxed) > offset.0 {
+        let asked = self.asked.load(Relaxed);
+        // A question beyond the end was asked in a log that has been exchanged since.
+        let end = data.binlog().map_or(0, |log| log.end().0);
+        if self.registry.online() == 0 || (asked > offset.0 && asked <= end) {
             return;
         }
         let _shared = server.gate.enter_background();
@@ -130,13 +140,13 @@ impl Replicas {
     /// Closes the links of all replicas: they come again, and learn what has changed.
     pub fn disconnect_all(&self, server: &Server) {
         for replica in self.registry.all() {
-            if let Some(client) = server.clients.get(crate::clients::ClientId(replica.client)) {
+            if let Some(client) = server.clients.get(ClientId(replica.client)) {
                 client.kill();
             }
         }
     }
 
-    /// The pair of store and log was exchanged: nothing of the old one is given out any more.
+    /// The pair of store and log was exchanged: offsets of the old one mean nothing any more.
     pub fn forget_pair(&self) {
         self.asked.store(0, Relaxed);
     }
@@ -232,7 +242,7 @@ fn cut_silent_fetchers(server: &Server, now: UnixMs, timeout: Duration) {
         let silent_ms = now.0.saturating_sub(replica.heard_at().0);
         if replica.state() == ReplicaState::SendSnapshot
             && u128::from(silent_ms) > timeout.as_millis()
-            && let Some(client) = server.clients.get(crate::clients::ClientId(replica.client))
+            && let Some(client) = server.clients.get(ClientId(replica.client))
         {
             tracing::warn!(
                 replica = %format_args!("{}:{}", replica.ip, replica.port),

@@ -27,6 +27,7 @@ const NO_MASTER_LINK: Error =
     Error::new("NOMASTERLINK Can't SYNC while not connected with my master");
 const HANDOVER_TO_MASTER: Error = Error::new("ERR PSYNC FAILOVER can't be sent to a master.");
 const HANDOVER_OF_OTHERS: Error = Error::new("ERR PSYNC FAILOVER replid must match my replid.");
+const NOT_TAKEN_OVER: Error = Error::new("ERR the role could not be taken over");
 const NO_SUCH_SNAPSHOT: Error = Error::new("ERR no such snapshot");
 const NO_SUCH_PIECE: Error = Error::new("ERR the snapshot has no such file or piece");
 
@@ -87,6 +88,11 @@ pub fn psync(ctx: &mut SessionCtx<'_>) -> Next {
     if wanted.failover && !std::mem::take(&mut ctx.session.link().handed_over) {
         return take_over(ctx, &data, &wanted);
     }
+    if wanted.failover && !ctx.server.replication.is_master() {
+        return NOT_TAKEN_OVER.into();
+    }
+    // Before the history is looked at: whatever changes from here on ends the link.
+    let changes = data.history.changes();
     if !ctx.server.replication.is_master() && !ctx.server.replication.replica.is_connected() {
         return NO_MASTER_LINK.into();
     }
@@ -98,7 +104,7 @@ pub fn psync(ctx: &mut SessionCtx<'_>) -> Next {
                 .counters
                 .partial_ok
                 .fetch_add(1, Relaxed);
-            attach(ctx, data, hold, from)
+            attach(ctx, data, hold, from, changes)
         }
         Err(why) => full(ctx, &wanted, &why),
     }
@@ -133,6 +139,7 @@ fn attach(
     data: Arc<Data>,
     hold: basalt_binlog::Hold,
     from: Offset,
+    changes: u64,
 ) -> Next {
     let (server, info) = (Arc::clone(ctx.server), Arc::clone(&ctx.session.info));
     let link = ctx.session.link();
@@ -154,7 +161,7 @@ fn attach(
         binlog.force_select();
     }
     Next::Replicate(Attach {
-        changes: data.history.changes(),
+        changes,
         data,
         hold,
         from,
@@ -166,7 +173,8 @@ fn attach(
 fn full(ctx: &mut SessionCtx<'_>, wanted: &Psync, why: &str) -> Next {
     let (server, info) = (Arc::clone(ctx.server), Arc::clone(&ctx.session.info));
     let counters = &server.replication.master.counters;
-    if wanted.id.is_some() {
+    // Who holds nothing yet did not hope for more.
+    if wanted.id.is_some() && wanted.from != Some(Offset(0)) {
         counters.partial_err.fetch_add(1, Relaxed);
     }
     let link = ctx.session.link();

@@ -155,7 +155,6 @@ async fn reach(
     let mut synced = log.synced.subscribe();
     // The other sessions of this worker get to run what they have, and then one question does for all.
     tokio::task::yield_now().await;
-    server.replication.master.ask_for_acks(server, offset);
     if let (Goal::Synced { local: 1.., .. }, Some(binlog)) = (goal, &log.binlog) {
         binlog.request_sync(offset);
     }
@@ -169,6 +168,8 @@ async fn reach(
         if goal.is_met(reached) {
             return Ok(reached);
         }
+        // Again in each round: a replica may have come in between, which nobody has asked yet.
+        server.replication.master.ask_for_acks(server, offset);
         let late = async {
             match deadline {
                 Some(deadline) => tokio::time::sleep_until(deadline).await,

@@ -8,6 +8,7 @@ mod connection;
 mod expire;
 mod keys;
 mod protocol;
+mod replicas;
 mod server;
 mod strings;
 mod tier;

@@ -16,6 +16,7 @@ mod chains;
 mod cuts;
 mod full;
 mod handover;
+mod heat;
 mod kills;
 mod promotion;
 mod psync;

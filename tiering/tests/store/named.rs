@@ -268,3 +268,31 @@ fn a_pin_is_void_once_its_key_was_written() {
     drop(tx);
     check(&driver);
 }
+
+/// A copy for a replica holds what was written before it, says where the log goes on, and shares nothing that
+/// changes later.
+#[test]
+fn a_snapshot_is_the_store_as_of_its_replay_offset() {
+    let dir = dir();
+    let driver = fresh(&dir);
+    for n in 0..500u32 {
+        driver.set(0, &n.to_be_bytes(), b"v", None);
+    }
+    let copy = dir.path().join("copies").join("one");
+    std::fs::create_dir(dir.path().join("copies")).expect("a directory");
+    let replay = driver.store.snapshot(&copy).expect("a snapshot");
+    assert_eq!(replay, driver.store.persisted());
+    for n in 0..500u32 {
+        driver.set(0, &n.to_be_bytes(), b"other", None);
+    }
+    driver.store.checkpoint().expect("a checkpoint");
+    driver.store.compact();
+    assert!(driver.store.snapshot(&copy).is_err(), "it is there already");
+    let (store, opened) = basalt_tiering::Store::open(basalt_tiering::StoreOptions {
+        cold_dir: copy,
+        ..options(dir.path())
+    })
+    .expect("the copy is a store");
+    assert_eq!((opened.replay_from, opened.keys), (Some(replay), 500));
+    drop(store);
+}

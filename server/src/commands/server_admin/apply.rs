@@ -1,6 +1,7 @@
 //! From settings to what acts on them: what CONFIG SET does beyond remembering.
 
 use basalt_binlog::Retention;
+use basalt_tiering::UnixMs;
 
 use crate::config::{Settings, Topic};
 use crate::host::store_limits;
@@ -39,6 +40,9 @@ pub(super) fn apply(server: &Server, settings: &Settings, topics: &[Topic]) {
         if topics.contains(&Topic::Retention) {
             binlog.set_retention(retention(settings));
         }
+    }
+    if topics.contains(&Topic::Replication) {
+        server.replication.master.recount(server, UnixMs::now());
     }
     if topics.contains(&Topic::Log)
         && let Some(level) = &server.log_level

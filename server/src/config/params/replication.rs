@@ -2,7 +2,7 @@
 
 use super::*;
 
-const NOT_YET: &str = "Kept; replication is not there yet.";
+const NO_MEANING: &str = "Kept; it has no meaning here.";
 
 pub(super) const PARAMS: &[Param] = &[
     fixed(
@@ -175,16 +175,16 @@ pub(super) const PARAMS: &[Param] = &[
         "repl-diskless-load",
         Kind::Choice(&["disabled", "on-empty-db", "swapdb"]),
         "disabled",
-        NOT_YET,
+        NO_MEANING,
     ),
-    kept("repl-diskless-sync", Kind::Bool, "yes", NOT_YET),
-    kept("repl-diskless-sync-delay", COUNT, "5", NOT_YET),
-    kept("repl-diskless-sync-max-replicas", COUNT, "0", NOT_YET),
-    kept("repl-rdb-channel", Kind::Bool, "no", NOT_YET),
+    kept("repl-diskless-sync", Kind::Bool, "yes", NO_MEANING),
+    kept("repl-diskless-sync-delay", COUNT, "5", NO_MEANING),
+    kept("repl-diskless-sync-max-replicas", COUNT, "0", NO_MEANING),
+    kept("repl-rdb-channel", Kind::Bool, "no", NO_MEANING),
     kept(
         "propagation-error-behavior",
         Kind::Choice(&["ignore", "panic", "panic-on-replicas"]),
         "ignore",
-        NOT_YET,
+        NO_MEANING,
     ),
 ];

@@ -33,6 +33,10 @@ use crate::session::stream::Stream;
 const CHUNK_BYTES: usize = 128 * 1024;
 /// What is read of the socket at a time; acknowledgements are small.
 const INPUT_BYTES: usize = 4096;
+/// Under load a feeder looks this often, instead of being woken for every few writes: that costs the writers.
+const GATHER: Duration = Duration::from_micros(300);
+/// What counts as load: something was sent so lately.
+const LOAD_WITHIN: Duration = Duration::from_millis(1);
 /// A replica that says more than this without an end says nothing that we understand.
 const INPUT_MAX_BYTES: usize = 1 << 20;
 /// How often a feeder looks whether it is to stop.
@@ -128,6 +132,8 @@ struct Feeder<'a> {
     /// The replica sends nothing more, which is fine while the server ends.
     deaf: bool,
     leaving_since: Option<Instant>,
+    /// When the last chunk was written.
+    sent_at: Option<Instant>,
 }
 
 /// What the socket had to say.
@@ -154,6 +160,8 @@ impl<'a> Feeder<'a> {
         replica.note_sent(attach.from, 0);
         replica.set_state(ReplicaState::Online);
         server.replication.master.recount(&server, UnixMs::now());
+        // Who waits for replicas has one more to ask.
+        crate::replication::wait::wake_all(&server);
         tracing::info!(
             ip = replica.ip,
             port = replica.port,
@@ -173,6 +181,7 @@ impl<'a> Feeder<'a> {
             ranges: ArgRanges::new(),
             deaf: false,
             leaving_since: None,
+            sent_at: None,
         };
         let end = feeder.run().await;
         // Before the socket closes, so that a kill never hits another one with its number.
@@ -200,6 +209,7 @@ impl<'a> Feeder<'a> {
             let mut appended = pin!(appended);
             let idle = self.chunk.is_empty();
             if idle {
+                self.gather();
                 appended.as_mut().enable();
                 if binlog.arm_appended() > self.log.offset() {
                     continue;
@@ -210,6 +220,16 @@ impl<'a> Feeder<'a> {
                 () = appended, if idle => {}
                 _ = ticks.tick() => {}
             }
+        }
+    }
+
+    /// Lets writes that come close together be sent together, unless somebody waits for an acknowledgement.
+    fn gather(&self) {
+        let waiting = self.server.replication.master.acks.receiver_count() > 0;
+        let under_load = self.sent_at.is_some_and(|at| at.elapsed() < LOAD_WITHIN);
+        if under_load && !waiting {
+            // The thread is this replica's alone.
+            std::thread::sleep(GATHER);
         }
     }
 
@@ -261,6 +281,7 @@ impl<'a> Feeder<'a> {
                 let counters = &self.server.replication.master.counters;
                 counters.stream_bytes.fetch_add(bytes as u64, Relaxed);
                 if left == 0 {
+                    self.sent_at = Some(Instant::now());
                     self.chunk.clear();
                     self.written = 0;
                 }

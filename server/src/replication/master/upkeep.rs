@@ -17,6 +17,7 @@ const ROUND: Duration = Duration::from_millis(100);
 /// Starts the thread that does it; it ends with the server.
 pub fn spawn(server: &Arc<Server>) -> io::Result<JoinHandle<()>> {
     let server = Arc::clone(server);
+    server.replication.master.recount(&server, UnixMs::now());
     std::thread::Builder::new()
         .name("replicas".to_owned())
         .spawn(move || {
