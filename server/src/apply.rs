@@ -210,7 +210,7 @@ impl Applier {
         });
         let effects = Arc::new(AtomicU64::new(0));
         let mut applier = Applier {
-            own: FrameApplier::new(server, data, Side::Background, purpose, &effects),
+            own: FrameApplier::new(server, data, Side::Background, purpose, &effects, from),
             senders: Vec::new(),
             threads: Vec::new(),
             waiting: (0..lanes).map(|_| Batch::default()).collect(),
@@ -220,8 +220,14 @@ impl Applier {
         };
         for number in 0..lanes {
             let (sender, receiver) = bounded(LANE_BATCHES);
-            let frames =
-                FrameApplier::new(server, data, Side::Lane(number), purpose, &applier.effects);
+            let frames = FrameApplier::new(
+                server,
+                data,
+                Side::Lane(number),
+                purpose,
+                &applier.effects,
+                from,
+            );
             let shared = Arc::clone(&applier.shared);
             let thread = std::thread::Builder::new()
                 .name(format!("apply-{number}"))

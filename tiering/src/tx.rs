@@ -284,6 +284,13 @@ impl<'s> Tx<'s> {
         (self.hits, self.misses)
     }
 
+    /// While replaying: the effect tried next ends at `end`. So a transaction has the places of its effects, and what is
+    /// spilled later has the guard of the last.
+    pub fn replay_upto(&mut self, end: Offset) {
+        debug_assert!(self.replay_end.is_some(), "only where a log is applied");
+        self.replay_end = Some(end);
+    }
+
     /// While replaying: the effect just tried is already in a record met (rule 2) and must not be applied. Asking
     /// makes ready for the next effect.
     pub fn take_skipped(&mut self) -> bool {

@@ -1,5 +1,8 @@
 //! One frame: its effects, applied together.
 //!
+//! Each effect has its own place: the bytes of the log that are its command. So a frame may hold effects on both
+//! sides of a FLUSHDB, and of a frame that was applied in part before a crash the rest is applied.
+//!
 //! An effect is a command; it runs through its own handler, with no time past, so that it does what it did. What
 //! it would log is thrown away. The guard of a record decides whether an effect is already in it; that is asked
 //! where the slots are locked.
@@ -9,13 +12,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use basalt_resp::{ArgRanges, Args, Decoder, Encoder, Limits, Proto};
 use basalt_binlog::Offset;
+use basalt_resp::{ArgRanges, Args, Decoder, Encoder, Limits, Proto};
 use basalt_tiering::{Admission, Key, PinSet, Slot, StoreError, Tx, UnixMs};
 
 use super::{ApplyError, Place, Purpose};
 use crate::commands::keyspace::KeyspaceCtx;
-use crate::commands::{Command, Ctx, Handler, REPLAY_CLOCK, Stop};
+use crate::commands::{Command, Ctx, Handler, Outcome, REPLAY_CLOCK, Stop};
 use crate::data::Data;
 use crate::dispatch;
 use crate::effects::Effects;
@@ -57,6 +60,7 @@ pub(super) enum Side {
 struct Parsed {
     ranges: ArgRanges,
     bytes: Range<usize>,
+    place: (Offset, Offset),
     db: u32,
     row: Option<&'static dispatch::Row>,
     /// Its keys, as a range of the frame's.
@@ -71,6 +75,8 @@ pub(super) struct FrameApplier {
     purpose: Purpose,
     counted: Arc<AtomicU64>,
     parsed: Vec<Parsed>,
+    /// What ends here or before is in the store.
+    from: Offset,
     effects: Effects,
     pins: PinSet,
     reply: Vec<u8>,
@@ -100,6 +106,7 @@ impl FrameApplier {
         side: Side,
         purpose: Purpose,
         counted: &Arc<AtomicU64>,
+        from: Offset,
     ) -> Self {
         FrameApplier {
             server: Arc::clone(server),
@@ -108,6 +115,7 @@ impl FrameApplier {
             purpose,
             counted: Arc::clone(counted),
             parsed: Vec::new(),
+            from,
             effects: Effects::default(),
             pins: PinSet::default(),
             reply: Vec::new(),
@@ -127,7 +135,7 @@ impl FrameApplier {
             match sort(commands) {
                 Sort::Nothing => Ok(()),
                 Sort::Still => self.still(payload, place, commands, stop),
-                Sort::Keys => self.on_keys(payload, place, commands, stop),
+                Sort::Keys => self.on_keys(payload, place, commands, stop, true),
             }
         });
         self.parsed = parsed;
@@ -158,7 +166,9 @@ impl FrameApplier {
             let Ok(Some(len)) = decoded else {
                 return Err(refused(format!("no command: {decoded:?}")));
             };
+            let start = place.start.plus(at as u64);
             one.bytes = at..at + len;
+            one.place = (start, start.plus(len as u64));
             at += len;
             let args = Args::new(&payload[one.bytes.clone()], &one.ranges);
             let name = args.get(0).unwrap_or_default();
@@ -170,7 +180,7 @@ impl FrameApplier {
                     .ok_or_else(|| refused("it selects no database".to_owned()))?;
                 continue;
             }
-            if name.is_empty() || is_no_data(name) {
+            if name.is_empty() || is_no_data(name) || one.place.1 <= self.from {
                 continue;
             }
             if db >= self.data.store.databases() {
@@ -189,52 +199,18 @@ impl FrameApplier {
         Ok(count)
     }
 
-    /// An effect beside a change of the map; the caller holds the exclusive gate.
-    fn alone(
-        &mut self,
-        payload: &[u8],
-        frame_start: Offset,
-        place: Place,
-        one: &mut [Parsed],
-        stop: &AtomicBool,
-    ) -> Result<(), ApplyError> {
-        let data = Arc::clone(&self.data);
-        let keys = keys_of(&data, payload, place, one);
-        if keys.keys.is_empty() {
-            return Ok(());
-        }
-        loop {
-            let mut pins = std::mem::take(&mut self.pins);
-            let mut tx = data.store.begin_replay(
-                &keys.slots,
-                UnixMs::now(),
-                &pins,
-                frame_start,
-                place.end,
-            );
-            let needed = self.run(&mut tx, payload, place, one, &keys)?;
-            drop(tx);
-            let Some(needed) = needed else {
-                self.pins = pins;
-                return Ok(());
-            };
-            let loaded = self.load(&data, &needed, &mut pins, stop);
-            self.pins = pins;
-            loaded?;
-        }
-    }
-
-    /// Effects on keys: all of the frame's under the locks of all its slots.
+    /// Effects on keys, all under the locks of all their slots. `enters` says that the gate is still to be entered.
     fn on_keys(
         &mut self,
         payload: &[u8],
         place: Place,
         commands: &mut [Parsed],
         stop: &AtomicBool,
+        enters: bool,
     ) -> Result<(), ApplyError> {
         let data = Arc::clone(&self.data);
         let server = Arc::clone(&self.server);
-        let mut keys = keys_of(&data, payload, place, commands);
+        let mut keys = keys_of(&data, payload, commands);
         if keys.keys.is_empty() {
             // Its databases were flushed since: it concerns nothing that is left.
             return Ok(());
@@ -244,11 +220,13 @@ impl FrameApplier {
             // It says by itself what it needs.
             keys.needed.clear();
         }
-        self.await_room(stop)?;
+        if enters {
+            self.await_room(stop)?;
+        }
         loop {
             let mut pins = std::mem::take(&mut self.pins);
             let needed = {
-                let gate = enter(&server, self.side);
+                let gate = enters.then(|| enter(&server, self.side));
                 let mut tx = data.store.begin_replay(
                     &keys.slots,
                     UnixMs::now(),
@@ -296,6 +274,7 @@ impl FrameApplier {
                 continue;
             }
             let args = Args::new(&payload[one.bytes.clone()], &one.ranges);
+            tx.replay_upto(one.place.1);
             match self.effect(tx, handler, &args, own, one.db) {
                 Ok(()) => {}
                 // The record already holds this effect (its guard says so).
@@ -384,8 +363,7 @@ impl FrameApplier {
         Ok(())
     }
 
-    /// Changes of the map of databases, while nobody else does anything; with the other effects of their transaction,
-    /// if they are part of one.
+    /// Changes of the map of databases, and what stands beside them, while nobody else does anything.
     fn still(
         &mut self,
         payload: &[u8],
@@ -393,47 +371,51 @@ impl FrameApplier {
         commands: &mut [Parsed],
         stop: &AtomicBool,
     ) -> Result<(), ApplyError> {
+        self.await_room(stop)?;
         let server = Arc::clone(&self.server);
         let everybody = server.gate.exclusive();
-        for one in &mut *commands {
-            // Each has its own place, since what a database is differs before and behind a FLUSHDB or SWAPDB.
-            let frame_start = place.start;
-            let place = Place {
-                db: one.db,
-                start: place.start.plus(one.bytes.start as u64),
-                end: place.start.plus(one.bytes.end as u64),
-            };
-            if matches!(one.row, Some(row) if matches!(row.command.handler, Handler::Data(_))) {
-                self.alone(payload, frame_start, place, std::slice::from_mut(one), stop)?;
-                continue;
-            }
-            let args = Args::new(&payload[one.bytes.clone()], &one.ranges);
-            let refused = |why: &str| ApplyError::Refused(place.end, format!("{args:?}: {why}"));
-            let Some(Handler::Exclusive(handler)) = one.row.map(|row| row.command.handler) else {
-                return Err(refused("not beside a change of the databases' map"));
-            };
-            self.reply.clear();
-            self.effects.clear();
-            let mut ctx = KeyspaceCtx {
-                server: &server,
-                args: &args,
-                out: Encoder::new(&mut self.reply, Proto::Resp2),
-                db: one.db,
-                now: REPLAY_CLOCK,
-                effects: &mut self.effects,
-            };
-            if let Err(stop) = handler(&mut ctx) {
-                return Err(refused(&format!("{stop:?}")));
-            }
-            if let Some(change) = self.effects.take_map_change()
-                && !self.data.store.knows_flush(place.end)
-            {
-                change.apply(&self.data.store, place.end);
+        for one in commands {
+            match one.row.map(|row| row.command.handler) {
+                Some(Handler::Data(_)) => {
+                    self.on_keys(payload, place, std::slice::from_mut(one), stop, false)?;
+                }
+                Some(Handler::Exclusive(handler)) => self.change_map(payload, one, handler)?,
+                _ => return Err(ApplyError::Refused(place.end, "no effect".to_owned())),
             }
         }
         drop(everybody);
-        self.counted
-            .fetch_add(commands.len() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn change_map(
+        &mut self,
+        payload: &[u8],
+        one: &Parsed,
+        handler: fn(&mut KeyspaceCtx<'_>) -> Outcome,
+    ) -> Result<(), ApplyError> {
+        let (args, end) = (
+            Args::new(&payload[one.bytes.clone()], &one.ranges),
+            one.place.1,
+        );
+        self.reply.clear();
+        self.effects.clear();
+        let mut ctx = KeyspaceCtx {
+            server: &self.server,
+            args: &args,
+            out: Encoder::new(&mut self.reply, Proto::Resp2),
+            db: one.db,
+            now: REPLAY_CLOCK,
+            effects: &mut self.effects,
+        };
+        if let Err(stop) = handler(&mut ctx) {
+            return Err(ApplyError::Refused(end, format!("{args:?}: {stop:?}")));
+        }
+        if let Some(change) = self.effects.take_map_change()
+            && !self.data.store.knows_flush(end)
+        {
+            change.apply(&self.data.store, end);
+        }
+        self.counted.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 }
@@ -476,7 +458,7 @@ fn is_blind(command: &Command, args: &Args<'_>) -> bool {
     command.name == "set" && (args.len() == 3 || (args.len() == 5 && absolute()))
 }
 
-fn keys_of<'a>(data: &Data, payload: &'a [u8], place: Place, commands: &mut [Parsed]) -> Keys<'a> {
+fn keys_of<'a>(data: &Data, payload: &'a [u8], commands: &mut [Parsed]) -> Keys<'a> {
     let mut all = Keys {
         keys: Vec::with_capacity(commands.len()),
         slots: Vec::with_capacity(commands.len()),
@@ -493,7 +475,7 @@ fn keys_of<'a>(data: &Data, payload: &'a [u8], place: Place, commands: &mut [Par
             // The same bytes again, but borrowed from the payload and not from the ranges.
             let at = arg.as_ptr() as usize - bytes.as_ptr() as usize;
             let arg = &bytes[at..at + arg.len()];
-            if let Some(key) = data.store.key_at(one.db, arg, place.start) {
+            if let Some(key) = data.store.key_at(one.db, arg, one.place.0) {
                 all.slots.push(key.slot);
                 if !blind {
                     all.needed.push(key);

@@ -218,7 +218,7 @@ impl<'a> Batch<'a> {
                     conn.current = Some(len);
                     return conn.current;
                 }
-                None => match self.window.fill(conn, &self.data.store) {
+                None => match self.window.fill(conn, &self.data) {
                     Ok(true) => {}
                     Ok(false) => {
                         self.check_query_limit();
