@@ -22,6 +22,7 @@ use crate::config::Settings;
 use crate::server::Server;
 
 mod page;
+mod replication;
 mod writer;
 
 /// The text format's own name.

@@ -87,6 +87,8 @@ fn the_page_tells_what_was_done() {
         "basalt_commands_failed_total{family=\"string\",command=\"incr\"}",
         1.0,
     );
+    is("basalt_master", 1.0);
+    is("basalt_replicas", 0.0);
     is("basalt_command_seconds_count{family=\"string\"}", 23.0);
     is(
         "basalt_command_seconds_bucket{family=\"string\",le=\"+Inf\"}",

@@ -28,6 +28,7 @@ pub(super) fn text(server: &Server) -> String {
     memory(server, &store, &mut page);
     tiers(&store, &mut page);
     binlog(server, &store, &mut page);
+    super::replication::text(server, &mut page);
     page.finish()
 }
 
