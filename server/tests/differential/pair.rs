@@ -152,9 +152,20 @@ impl Pair {
             let keys = self.conns[0].ours.call(&all).expect("just compared");
             for key in keys.items().unwrap_or_default() {
                 let key = key.bytes().expect("a key is a bulk string").to_vec();
-                for words in ["TYPE", "GET", "HGETALL", "PEXPIRETIME", "OBJECT ENCODING"] {
+                for words in [
+                    "TYPE",
+                    "GET",
+                    "HGETALL",
+                    "SMEMBERS",
+                    "ZRANGE",
+                    "PEXPIRETIME",
+                    "OBJECT ENCODING",
+                ] {
                     let mut command: Command = words.split_whitespace().map(|w| w.into()).collect();
                     command.push(key.clone());
+                    if words == "ZRANGE" {
+                        command.extend(["0".into(), "-1".into(), "WITHSCORES".into()]);
+                    }
                     self.step(0, &command).map_err(|mut difference| {
                         difference.what = format!("at the end, db {db}: {}", difference.what);
                         difference
