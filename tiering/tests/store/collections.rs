@@ -165,6 +165,40 @@ fn a_large_value_leaves_memory_by_pages_under_pressure() {
     assert_eq!(all(&driver, b"h"), model);
 }
 
+/// Asking the block cache for many pages at once was answered with bytes that are no page.
+#[test]
+fn pages_beyond_the_block_cache_are_read_from_disk() {
+    const FIELDS: usize = 50_000;
+    let dir = tempfile::tempdir().expect("a directory");
+    let driver = fresh(dir.path());
+    driver.limit(|limits| limits.maxmemory = 1 << 20);
+    let element = |n: usize| {
+        let mut rng = SmallRng::seed_from_u64(n as u64);
+        let value: Vec<u8> = (0..400).map(|_| rng.random()).collect();
+        (format!("field:{n:06}").into_bytes(), value)
+    };
+    for from in (0..FIELDS).step_by(500) {
+        let portion: Vec<_> = (from..from + 500).map(element).collect();
+        put(&driver, b"h", &portion);
+        if from % 5000 == 0 {
+            driver.store.checkpoint().expect("is written");
+        }
+    }
+    driver.store.checkpoint().expect("is written");
+    let mut rng = SmallRng::seed_from_u64(1);
+    for step in 0..1500 {
+        if step % 100 == 0 {
+            driver.spill(0, &[b"h"]);
+        }
+        let (field, value) = element(rng.random_range(0..FIELDS));
+        assert_eq!(get(&driver, b"h", &field), Some(value));
+    }
+    assert!(
+        driver.store.stats().cold_page_reads > 0,
+        "the cache held everything"
+    );
+}
+
 #[test]
 fn pages_go_with_their_value() {
     type Dispose = fn(&Driver);
