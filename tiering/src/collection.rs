@@ -101,6 +101,8 @@ pub struct Collection<'t, 's> {
     kind: Kind,
     form: Form<'t>,
     existed: bool,
+    /// The key has no entry in memory: what is lent is what was read of the cold tier.
+    cold: bool,
     changed: bool,
     expiry: Option<UnixMs>,
     cell: Vec<u8>,
@@ -181,7 +183,9 @@ impl<'s> Tx<'s> {
                 let small =
                     Small::parse(payload).filter(|_| !(touch && loaded.admitted && !self.no_touch));
                 if let Some(small) = small {
-                    return Ok(self.handle(key, kind, Form::Lent(small), header.expiry, true));
+                    let mut open = self.handle(key, kind, Form::Lent(small), header.expiry, true);
+                    open.cold = true;
+                    return Ok(open);
                 }
                 let place = self.install(key, &loaded);
                 self.space(key).expect("just installed").table.entry(place)
@@ -230,6 +234,7 @@ impl<'s> Tx<'s> {
             kind,
             form,
             existed,
+            cold: false,
             changed: false,
             expiry,
             cell: Vec::new(),

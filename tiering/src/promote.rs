@@ -479,7 +479,7 @@ impl Inner {
     fn finish_pages(&self, load: &Load, want: &PageWant, found: Vec<Option<Vec<u8>>>) {
         let mut pages = Vec::with_capacity(found.len());
         for (id, bytes) in want.pages.iter().zip(found) {
-            match bytes.map(|bytes| page_of(bytes)) {
+            match bytes.map(page_of) {
                 Some(Some(page)) => pages.push((*id, page)),
                 None => {}
                 Some(None) => {

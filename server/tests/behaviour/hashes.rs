@@ -164,21 +164,6 @@ behaviour! {
         @8.2 HGETDEL h FOO 1 b -> -ERR Mandatory argument FIELDS is missing or not at the right position
     "#
 
-    encodings_at_redis_thresholds [hot memory] r#"
-        server --enable-debug-command yes
-        CONFIG SET hash-max-listpack-entries 3 hash-max-listpack-value 5 -> +OK
-        HSET h a 1 b 2 c 3 -> 3
-        OBJECT ENCODING h -> "listpack"
-        HSET h d 4 -> 1
-        OBJECT ENCODING h -> "hashtable"
-        HSET g a 12345 -> 1
-        OBJECT ENCODING g -> "listpack"
-        HSET g a 123456 -> 0
-        OBJECT ENCODING g -> "hashtable"
-        CONFIG SET hash-max-ziplist-entries 4 -> +OK
-        CONFIG GET hash-max-listpack-entries -> ["hash-max-listpack-entries", "4"]
-    "#
-
     digests_of_hashes_are_those_of_redis r#"
         server --enable-debug-command yes
         HSET h field value other 12 -> 2
@@ -259,5 +244,23 @@ behaviour! {
         HSET h f short -> 0
         HDEL h "k"*70000 -> 1
         HGETALL h -> unordered ["f", "short", "small", "y"]
+    "#
+}
+
+// After a restart the directives are those of the command line.
+behaviour! {
+    encodings_at_redis_thresholds [hot memory] r#"
+        server --enable-debug-command yes
+        CONFIG SET hash-max-listpack-entries 3 hash-max-listpack-value 5 -> +OK
+        HSET h a 1 b 2 c 3 -> 3
+        OBJECT ENCODING h -> "listpack"
+        HSET h d 4 -> 1
+        OBJECT ENCODING h -> "hashtable"
+        HSET g a 12345 -> 1
+        OBJECT ENCODING g -> "listpack"
+        HSET g a 123456 -> 0
+        OBJECT ENCODING g -> "hashtable"
+        CONFIG SET hash-max-ziplist-entries 4 -> +OK
+        CONFIG GET hash-max-listpack-entries -> ["hash-max-listpack-entries", "4"]
     "#
 }

@@ -247,7 +247,8 @@ impl Generator {
         // than in the 7.0 that is usually installed.
         let is_cursor = at == 1 && command[0] == b"SCAN";
         // What a cursor that was never given means is each server's own business.
-        if at == 2 && command[0] == b"HSCAN" {
+        if at == 2 && command[0] == b"HSCAN" || command[0] == b"HRANDFIELD" {
+            // So is which field is chosen where not all are.
             return command;
         }
         match self.rng.random_range(0..3) {

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::{Collection, Form, MAIN};
+use super::{Collection, Form};
 use crate::entry::Entry;
 use crate::tree::leaf;
 use crate::tree::{Absent, Object, SMALL_MAX, Small, encode_cell, encode_small, small_bytes};
-use crate::tx::{Expiry, Fault, Kind};
+use crate::tx::{Expiry, Fault, Found, Kind};
 
 impl Collection<'_, '_> {
     /// Replaces the type's own bytes. They are kept with the root: a few dozen, not thousands.
@@ -231,6 +231,12 @@ impl Collection<'_, '_> {
                 }
                 Some(small) => value = small,
             },
+        }
+        if self.cold
+            && let Ok(Found::Cold(loaded)) = self.tx.find(&self.key)
+        {
+            // It keeps its frequency.
+            self.tx.install(&self.key, &loaded);
         }
         let expiry = self.expiry.map_or(Expiry::Never, Expiry::At);
         self.tx.set(&self.key, self.kind, &value, expiry);

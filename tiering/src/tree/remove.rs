@@ -272,4 +272,3 @@ impl Editor<'_> {
         self.pages.edit(id, |old| *old = page);
     }
 }
-
