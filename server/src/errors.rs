@@ -81,6 +81,12 @@ pub fn change_not_logged(why: &basalt_binlog::Error) -> Error {
 pub const AHEAD_OF_LOG: Error = Error::new(
     "MISCONF an earlier change could not be logged: memory is ahead of the log. Writes are refused until a restart.",
 );
+/// A write on a replica that takes none.
+pub const READ_ONLY_REPLICA: Error =
+    Error::new("READONLY You can't write against a read only replica.");
+/// The link to the master is down and old data is not to be served.
+pub const MASTER_DOWN: Error =
+    Error::new("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.");
 /// The server is about to end.
 pub const SHUTTING_DOWN: Error = Error::new("ERR the server is shutting down");
 /// A number that a C `int` does not hold.

@@ -284,10 +284,10 @@ impl<'s> Tx<'s> {
         (self.hits, self.misses)
     }
 
-    /// While replaying: the effect is already in a record met (rule 2) and must not be applied.
-    #[must_use]
-    pub fn skipped(&self) -> bool {
-        self.skipped
+    /// While replaying: the effect just tried is already in a record met (rule 2) and must not be applied. Asking
+    /// makes ready for the next effect.
+    pub fn take_skipped(&mut self) -> bool {
+        std::mem::take(&mut self.skipped)
     }
 
     #[inline]
@@ -423,7 +423,7 @@ impl<'s> Tx<'s> {
     fn dirty_at(&mut self) -> Offset {
         match self.dirty_at {
             Some(at) => at,
-            None => *self.dirty_at.insert(self.inner.host().log_end()),
+            None => *self.dirty_at.insert(self.inner.host().applied()),
         }
     }
 

@@ -55,6 +55,8 @@ pub enum Topic {
     Slowlog,
     /// Latency tracking and monitoring.
     Latency,
+    /// Who follows whom, and how.
+    Replication,
     /// How values are encoded, and the names of encodings.
     Encodings,
 }

@@ -87,8 +87,9 @@ pub(super) fn clients(source: &Source<'_>, lines: &mut Lines) {
 /// Waits for data in a blocking command. (A client that waits for the disk, or for this very text, does not.)
 fn is_blocked(client: &ClientInfo) -> bool {
     let command = dispatch::name_of(CommandId(client.command.load(Ordering::Relaxed)));
-    let blocks = commands::lookup(command.as_bytes())
-        .is_some_and(|command| command.flags.has(Flags::BLOCKING));
+    let blocks = matches!(command, "wait" | "waitaof")
+        || commands::lookup(command.as_bytes())
+            .is_some_and(|command| command.flags.has(Flags::BLOCKING));
     blocks && client.flags.load(Ordering::Relaxed) & flag::BLOCKED != 0
 }
 

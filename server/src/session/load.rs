@@ -11,11 +11,11 @@ use super::run::Connection;
 use crate::args::database;
 use crate::commands::Intent;
 use crate::commands::keys::second_database;
+use crate::data::Data;
 use crate::dispatch::{self, Row};
 use crate::errors::Error;
 use crate::exec::KeyList;
 use crate::exec::transaction;
-use crate::server::Server;
 
 /// How far ahead of a fault keys are prefetched.
 const AHEAD_COMMANDS: usize = 128;
@@ -25,8 +25,9 @@ const AHEAD_KEYS: usize = 1024;
 pub(super) async fn load(conn: &mut Connection, row: &'static Row) {
     let len = conn.current.expect("a command faulted");
     let wait = {
+        let data = conn.worker.data();
         let (command, behind) = conn.input.bytes().split_at(len);
-        prefetch_behind(&conn.server, &mut conn.session, &conn.limits, behind);
+        prefetch_behind(&data, &mut conn.session, &conn.limits, behind);
         let args = Args::new(command, &conn.ranges);
         let Session {
             multi,
@@ -37,11 +38,11 @@ pub(super) async fn load(conn: &mut Connection, row: &'static Row) {
         } = &mut conn.session;
         match multi {
             Some(multi) => {
-                let mut keys = transaction::keys_of(&conn.server, multi, *db);
-                keys.extend(transaction::watched_keys(&conn.server, watch));
-                conn.server.store.pin(&keys, pins)
+                let mut keys = transaction::keys_of(&data, multi, *db);
+                keys.extend(transaction::watched_keys(&data, watch));
+                data.store.pin(&keys, pins)
             }
-            None => pin(&conn.server, row, &args, *db, pins),
+            None => pin(&data, row, &args, *db, pins),
         }
     };
     let Some(wait) = wait else { return };
@@ -59,19 +60,19 @@ pub(super) async fn load(conn: &mut Connection, row: &'static Row) {
 }
 
 fn pin(
-    server: &Server,
+    data: &Data,
     row: &Row,
     args: &Args<'_>,
     db: u32,
     pins: &mut PinSet,
 ) -> Option<basalt_tiering::PinWait> {
-    let keys = KeyList::wanted(server, row, args, db).ok()?;
-    server.store.pin(keys.as_slice(), pins)
+    let keys = KeyList::wanted(data, row, args, db).ok()?;
+    data.store.pin(keys.as_slice(), pins)
 }
 
 /// Starts loading what the complete commands behind the current one will ask for.
 fn prefetch_behind(
-    server: &Server,
+    data: &Data,
     session: &mut Session,
     limits: &basalt_resp::Limits,
     behind: &[u8],
@@ -85,18 +86,18 @@ fn prefetch_behind(
         };
         let (command, next) = rest.split_at(len);
         rest = next;
-        collect(server, command, &ranges, &mut db, &mut keys);
+        collect(data, command, &ranges, &mut db, &mut keys);
         if keys.len() >= AHEAD_KEYS {
             break;
         }
     }
     if !keys.is_empty() {
-        server.store.prefetch(&keys, &mut session.pins);
+        data.store.prefetch(&keys, &mut session.pins);
     }
 }
 
 fn collect<'a>(
-    server: &Server,
+    data: &Data,
     command: &'a [u8],
     ranges: &ArgRanges,
     db: &mut u32,
@@ -113,7 +114,7 @@ fn collect<'a>(
     if !row.command.fits(args.len()) {
         return;
     }
-    let databases = server.config.peek().databases;
+    let databases = data.databases;
     if row.command.name == "select"
         && let Some(Ok(selected)) = args.get(1).map(|db| database(db, databases))
     {
@@ -128,9 +129,9 @@ fn collect<'a>(
             let at = arg.as_ptr() as usize - base;
             let bytes = &command[at..at + arg.len()];
             if intent != Intent::Overwrite {
-                keys.push(server.store.key(*db, bytes));
+                keys.push(data.store.key(*db, bytes));
             }
-            keys.extend(other.map(|db| server.store.key(db, bytes)));
+            keys.extend(other.map(|db| data.store.key(db, bytes)));
         }
     });
 }

@@ -11,6 +11,7 @@ mod hashes;
 mod hyperloglog;
 mod keys;
 mod protocol;
+mod replicas;
 mod server;
 mod sets;
 mod sorted_sets;

@@ -250,7 +250,6 @@ pub(super) fn caching(ctx: &mut SessionCtx<'_>) -> Next {
     }
 }
 
-/// No command blocks yet, so there is nobody to unblock.
 pub(super) fn unblock(ctx: &mut SessionCtx<'_>) -> Next {
     if let Some(reason) = ctx.args.get(3)
         && !args::is(reason, "TIMEOUT")
@@ -258,10 +257,18 @@ pub(super) fn unblock(ctx: &mut SessionCtx<'_>) -> Next {
     {
         return Error::new("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR").into();
     }
-    if parse_i64(&ctx.args[2]).is_none() {
+    let Some(id) = parse_i64(&ctx.args[2]) else {
         return errors::NOT_AN_INTEGER.into();
-    }
-    ctx.out.integer(0);
+    };
+    let with_error = ctx
+        .args
+        .get(3)
+        .is_some_and(|reason| args::is(reason, "ERROR"));
+    let client = u64::try_from(id)
+        .ok()
+        .and_then(|id| ctx.server.clients.get(ClientId(id)));
+    let unblocked = client.is_some_and(|client| client.unblock(with_error));
+    ctx.out.integer(i64::from(unblocked));
     Next::Done
 }
 
