@@ -14,6 +14,8 @@ mod read;
 mod remove;
 mod zset;
 
+pub(in crate::commands) use zset::{ZSet, store};
+
 const KEY: ArgSpec = ArgSpec::key("key");
 const MEMBER: ArgSpec = ArgSpec::new("member", "string");
 const NUMKEYS: ArgSpec = ArgSpec::new("numkeys", "integer");

@@ -380,6 +380,32 @@ behaviour! {
         GET copy -> "abc"*30000
     "#
 
+    dump_and_restore_copy_collections r#"
+        RESTORE s 0 "\x02\x02\x01b\x01a\n\x00u\xd9\x9d\x83^\xf8_e" -> +OK
+        SMEMBERS s -> unordered ["a", "b"]
+        RESTORE i 0 "\x0b\x0c\x02\x00\x00\x00\x02\x00\x00\x00\x01\x00\x02\x00\n\x00oy8\xb14\xeb ." -> +OK
+        SMEMBERS i -> unordered ["1", "2"]
+        RESTORE h 0 "\x10\r\r\x00\x00\x00\x02\x00\x81f\x02\x81v\x02\xff\n\x00 \xf1=D#T\x08\x9d" -> +OK
+        HGETALL h -> ["f", "v"]
+        RESTORE z 0 "\x11\x1c\x1c\x00\x00\x00\x06\x00\x81a\x02\x831.5\x04\x81b\x02\x02\x01\x81c\x02\x83inf\x04\xff\n\x00\x89Y\x7f&\x06-\xa8\xa1" -> +OK
+        ZRANGE z 0 -1 WITHSCORES -> ["a", "1.5", "b", "2", "c", "inf"]
+        SADD s c 1 -> 2
+        DUMP s -> $s
+        RESTORE i 100000 $s REPLACE -> +OK
+        SMEMBERS i -> unordered ["a", "b", "c", "1"]
+        TTL i -> 90..100
+        HSET h g "x"*5000 -> 1
+        DUMP h -> $h
+        RESTORE s 0 $h REPLACE -> +OK
+        HMGET s f g -> ["v", "x"*5000]
+        ZADD z -2.25 d -> 1
+        DUMP z -> $z
+        RESTORE h 0 $z REPLACE -> +OK
+        ZRANGE h 0 -1 WITHSCORES -> ["d", "-2.25", "a", "1.5", "b", "2", "c", "inf"]
+        RESTORE z 1 $z REPLACE ABSTTL -> +OK
+        EXISTS z -> 0
+    "#
+
     restore_sets_the_time_to_live r#"
         RESTORE k 100000 "\x00\x05hello\n\x00cr\xdfve4 \n" -> +OK
         PTTL k -> 90000..100000

@@ -467,9 +467,12 @@ impl Generator {
         command
     }
 
-    /// Payloads that a redis-server 7.0 dumped: two strings, and one that is damaged.
+    /// Payloads that a redis-server 7.0 dumped: a set, a hash, a sorted set, two strings, and one that is damaged.
     fn restore(&mut self) -> Command {
-        const PAYLOADS: [&[u8]; 3] = [
+        const PAYLOADS: [&[u8]; 6] = [
+            b"\x02\x02\x01b\x01a\n\x00u\xd9\x9d\x83^\xf8_e",
+            b"\x10\r\r\x00\x00\x00\x02\x00\x81f\x02\x81v\x02\xff\n\x00 \xf1=D#T\x08\x9d",
+            b"\x11\x1c\x1c\x00\x00\x00\x06\x00\x81a\x02\x831.5\x04\x81b\x02\x02\x01\x81c\x02\x83inf\x04\xff\n\x00\x89Y\x7f&\x06-\xa8\xa1",
             b"\x00\x05hello\n\x00cr\xdfve4 \n",
             b"\x00\xc190\n\x00\x9d\x94\xea'\x93\xfc\x08\xb9",
             b"\x00\xc191\n\x00\x9d\x94\xea'\x93\xfc\x08\xb9",

@@ -1,25 +1,68 @@
 //! DUMP and RESTORE: a value as the bytes that a redis-server takes and gives.
 //!
-//! RESTORE logs what it made of the payload, not the payload: a SET, or a DEL if its time is over already.
+//! RESTORE logs what it made of the payload, not the payload: a SET, or the commands that fill a collection, or a DEL
+//! if its time is over already. Streams, and hashes whose fields expire, are refused; so are lists while there are no commands on them.
 
-use basalt_replication::rdb::{RdbError, RdbValue, dump as dump_payload, restore as read_payload};
-use basalt_tiering::{Expiry, Kind, UnixMs};
+use std::ops::ControlFlow;
+
+use basalt_replication::rdb::{
+    HashField, RdbError, RdbValue, dump as dump_payload, restore as read_payload,
+};
+use basalt_tiering::{Expiry, Key, Kind, MAIN, UnixMs};
 
 use crate::args::{Cursor, integer, is};
-use crate::commands::{Ctx, Outcome};
+use crate::commands::collection::collection;
+use crate::commands::sorted_sets::{ZSet, store};
+use crate::commands::{Ctx, Outcome, Stop, lookup};
+use crate::effect_forms::log_in_portions;
 use crate::errors::{self, Error};
-use crate::object_encoding::is_string;
 
 pub(super) fn dump(ctx: &mut Ctx<'_, '_>) -> Outcome {
-    match ctx.tx.get(&ctx.keys[0])? {
-        None => ctx.out.null(),
-        Some(value) if is_string(value.kind) => {
-            let payload = dump_payload(&RdbValue::String(value.bytes.to_vec()));
-            ctx.out.bulk(payload);
-        }
-        Some(_) => return Err(errors::WRONG_TYPE.into()),
-    }
+    let Some(value) = ctx.tx.get(&ctx.keys[0])? else {
+        ctx.out.null();
+        return Ok(());
+    };
+    let value = match value.kind {
+        Kind::String | Kind::RawString => RdbValue::String(value.bytes.to_vec()),
+        kind => collected(ctx, kind)?,
+    };
+    ctx.out.bulk(dump_payload(&value));
     Ok(())
+}
+
+/// A collection as a whole.
+fn collected(ctx: &mut Ctx<'_, '_>, kind: Kind) -> Result<RdbValue, Stop> {
+    let key = &ctx.keys[0];
+    if kind == Kind::ZSet {
+        let set = ZSet::open(ctx.tx, key)?;
+        let mut members = Vec::new();
+        set.each(0..set.len(), false, |member, score| {
+            members.push((member.to_vec(), score));
+        })?;
+        return Ok(RdbValue::SortedSet(members));
+    }
+    let open = collection(ctx.tx, key, kind)?;
+    let mut elements = Vec::new();
+    open.each(MAIN, 0..open.len(MAIN), false, |name, value| {
+        elements.push((name.to_vec(), value.to_vec()));
+        ControlFlow::Continue(())
+    })?;
+    let elements = elements.into_iter();
+    Ok(match kind {
+        Kind::Set => RdbValue::Set(elements.map(|(member, _)| member).collect()),
+        Kind::List => RdbValue::List(elements.map(|(_, value)| value).collect()),
+        Kind::Hash => {
+            let field = |(field, value)| HashField {
+                field,
+                value,
+                expiry_ms: None,
+            };
+            RdbValue::Hash(elements.map(field).collect())
+        }
+        Kind::Stream | Kind::String | Kind::RawString | Kind::ZSet => {
+            return Err(errors::NOT_DUMPED.into());
+        }
+    })
 }
 
 pub(super) fn restore(ctx: &mut Ctx<'_, '_>) -> Outcome {
@@ -48,16 +91,74 @@ pub(super) fn restore(ctx: &mut Ctx<'_, '_>) -> Outcome {
         ctx.out.ok();
         return Ok(());
     }
+    put(ctx, value, deadline)?;
+    ctx.tx.set_heat(key, options.freq, options.idle_seconds);
+    ctx.out.ok();
+    Ok(())
+}
+
+/// Makes `value` that of the key, whatever it held.
+fn put(ctx: &mut Ctx<'_, '_>, value: RdbValue, deadline: Option<UnixMs>) -> Outcome {
+    let key = &ctx.keys[0];
     match value {
         RdbValue::String(bytes) => {
             let expiry = deadline.map_or(Expiry::Never, Expiry::At);
             ctx.tx.set(key, Kind::String, &bytes, expiry);
             ctx.effects.set(ctx.db, key.bytes, &bytes, deadline);
+            return Ok(());
         }
-        _ => return Err(errors::BAD_DATA_FORMAT.into()),
+        RdbValue::SortedSet(members) => store(ctx, key, &members)?,
+        RdbValue::Set(members) => fill(ctx, key, Kind::Set, members)?,
+        // The log says it with RPUSH, which a server without lists could not read again.
+        RdbValue::List(elements) if lookup(b"rpush").is_some() => {
+            fill(ctx, key, Kind::List, elements)?;
+        }
+        RdbValue::Hash(fields) if fields.iter().all(|field| field.expiry_ms.is_none()) => {
+            let words = fields
+                .into_iter()
+                .flat_map(|field| [field.field, field.value]);
+            fill(ctx, key, Kind::Hash, words.collect())?;
+        }
+        RdbValue::List(_) | RdbValue::Hash(_) | RdbValue::Stream(_) => {
+            return Err(errors::BAD_DATA_FORMAT.into());
+        }
     }
-    ctx.tx.set_heat(key, options.freq, options.idle_seconds);
-    ctx.out.ok();
+    if let Some(deadline) = deadline {
+        ctx.tx.set_expiry(key, Some(deadline))?;
+        ctx.effects.expire_at(ctx.db, key.bytes, deadline);
+    }
+    Ok(())
+}
+
+/// Makes a collection of `words`: members, elements, or fields and values in turn.
+fn fill(ctx: &mut Ctx<'_, '_>, key: &Key<'_>, kind: Kind, words: Vec<Vec<u8>>) -> Outcome {
+    if ctx.tx.remove(key)? {
+        ctx.effects.delete(ctx.db, key.bytes);
+    }
+    let key = *key;
+    let mut open = collection(ctx.tx, &key, kind)?;
+    let name: &[u8] = match kind {
+        Kind::Hash => {
+            for pair in words.chunks_exact(2) {
+                open.insert(MAIN, &pair[0], &pair[1])?;
+            }
+            b"HSET"
+        }
+        Kind::List => {
+            for (position, element) in words.iter().enumerate() {
+                open.insert_at(MAIN, position as u64, element)?;
+            }
+            b"RPUSH"
+        }
+        _ => {
+            for member in &words {
+                open.insert(MAIN, member, &[])?;
+            }
+            b"SADD"
+        }
+    };
+    drop(open);
+    log_in_portions(ctx.effects, ctx.db, name, key.bytes, &words);
     Ok(())
 }
 
