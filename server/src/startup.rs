@@ -111,9 +111,6 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
         .snapshots
         .settle(settings.dir.join("snapshots"));
     let mut threads = serve(&server, listeners)?;
-    if !metrics_sockets.is_empty() {
-        threads.push(metrics::spawn(&server, metrics_sockets)?);
-    }
     threads.push(replication::master::spawn(&server)?);
     if !metrics_sockets.is_empty() {
         threads.push(metrics::spawn(&server, metrics_sockets)?);
