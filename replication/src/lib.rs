@@ -12,10 +12,12 @@
 //! | `link` | a replica's side of the dialogue |
 //! | `fetch` | fetching a snapshot, resumable |
 //! | `stream` | the stream cut into frames |
+//! | `rdb` | values in RDB form |
 
 pub mod fetch;
 pub mod ids;
 pub mod link;
+pub mod rdb;
 pub mod registry;
 pub mod snapshot;
 pub mod stream;

@@ -44,11 +44,13 @@ pub enum Ran {
     Done,
     /// Keys have to be loaded first; nothing was written and there is no reply.
     Fault,
+    /// A transaction works on large values that are not in memory as a whole, so that one of its commands may fault
+    /// after another has written: it has to run while nobody else does. Nothing was written.
+    Still,
 }
 
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
-const SYNTAX_OF_KEY_COUNT: Error = Error::new("ERR value is out of range, must be positive");
 
 /// Keys of one command; the first few need no memory of their own.
 #[derive(Debug)]
@@ -69,7 +71,7 @@ impl<'a> KeyList<'a> {
         bytes: &[],
     };
 
-    /// The keys of a command; an error if a count among its arguments is wrong.
+    /// The keys of a command; none if a count among its arguments is wrong, which the command will say itself.
     pub fn of(data: &Data, row: &Row, args: &Args<'a>, db: u32) -> Result<Self, Error> {
         let mut list = KeyList {
             near: [Self::NONE; NEAR],
@@ -79,11 +81,11 @@ impl<'a> KeyList<'a> {
         let fits = row.command.for_each_key(args, |index, _| {
             list.push(data.store.key(db, args.get(index).unwrap_or_default()));
         });
-        if fits {
-            Ok(list)
-        } else {
-            Err(SYNTAX_OF_KEY_COUNT)
+        if !fits {
+            list.len = 0;
+            list.far.clear();
         }
+        Ok(list)
     }
 
     /// The keys a command may look at: those it declares, and the same in the other database that it names.

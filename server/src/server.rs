@@ -191,6 +191,14 @@ impl Server {
         self.current.data.load()
     }
 
+    /// Whether a read may also write `bytes` in place, as PFCOUNT does, which keeps its answer in the value. On a
+    /// replica it may not: its values are its master's.
+    #[must_use]
+    pub fn takes_side_writes(&self, bytes: usize) -> bool {
+        let log = &self.data().log;
+        !log.progress.is_following() && log.admits(bytes).is_ok()
+    }
+
     /// Asks the server to end: sessions finish their batches, then everything is closed; with `save` after
     /// a checkpoint. Returns at once.
     pub fn request_shutdown(self: &Arc<Self>, save: bool) {

@@ -14,10 +14,12 @@
 //! | a copy of the cold tier for a replica | `snapshot.rs` |
 //! | databases, FLUSHDB, SWAPDB | `keyspace.rs` |
 //! | SCAN, DBSIZE, RANDOMKEY | `scan.rs` |
+//! | hashes, sets, lists, … | `collection.rs`, `tree/` |
 
 mod allocator;
 mod budget;
 mod checkpoint;
+mod collection;
 pub mod cold;
 mod entry;
 mod evict;
@@ -25,6 +27,7 @@ mod expire;
 mod ids;
 #[doc(hidden)]
 pub mod inside;
+mod inspect;
 mod keyspace;
 mod lfu;
 mod prefetch;
@@ -39,16 +42,22 @@ mod state;
 mod stats;
 mod store;
 mod table;
+mod tree;
 mod tx;
 mod warm;
 mod watches;
 
 pub use basalt_binlog::Offset;
+pub use collection::{
+    BY_MEMBER, Collection, MAIN, OpenError, Snapshot, bytes_score, score_bytes,
+};
 pub use budget::{Admission, Policy, RoomWait};
 pub use ids::{KeyHash, NamespaceId, SLOTS, Slot, UnixMs};
+pub use inspect::{ColdFacts, ColdInspector};
 pub use promote::{PinSet, PinWait};
 pub use scan::Frozen;
 pub use stats::{StoreStats, TierObject};
 pub use store::{DeleteReason, Host, Opened, Store, StoreError, StoreLimits, StoreOptions};
+pub use tree::{Bytes, Flavour};
 pub use tx::{ExpiredKey, Expiry, Fault, Key, Kind, Tx, Value};
 pub use warm::HotName;

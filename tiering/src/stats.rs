@@ -8,7 +8,8 @@ use crate::UnixMs;
 use crate::cold::ColdStats;
 use crate::state::State;
 use crate::store::{Inner, Store};
-use crate::tx::Key;
+use crate::tree::Object;
+use crate::tx::{Key, Kind};
 
 /// A counter.
 #[derive(Debug, Default)]
@@ -39,6 +40,9 @@ pub(crate) struct Counters {
     pub(crate) expired_keys: Counter,
     pub(crate) evicted_keys: Counter,
     pub(crate) warmed_keys: Counter,
+    pub(crate) page_reads: Counter,
+    pub(crate) spilled_pages: Counter,
+    pub(crate) evicted_pages: Counter,
 }
 
 /// A snapshot of the store's figures.
@@ -65,6 +69,9 @@ pub struct StoreStats {
     pub expired_keys: u64,
     pub evicted_keys: u64,
     pub warmed_keys: u64,
+    pub cold_page_reads: u64,
+    pub spilled_pages: u64,
+    pub evicted_pages: u64,
     pub maxmemory_bytes: u64,
     pub used_memory_bytes: u64,
     pub resident_memory_bytes: u64,
@@ -97,6 +104,9 @@ impl StoreStats {
             expired_keys: counters.expired_keys.get(),
             evicted_keys: counters.evicted_keys.get(),
             warmed_keys: counters.warmed_keys.get(),
+            cold_page_reads: counters.page_reads.get(),
+            spilled_pages: counters.spilled_pages.get(),
+            evicted_pages: counters.evicted_pages.get(),
             maxmemory_bytes,
             used_memory_bytes,
             resident_memory_bytes,
@@ -178,7 +188,7 @@ impl Store {
                 tier,
                 state,
                 lfu,
-                bytes: entry.len() as u64,
+                bytes: entry.memory() as u64,
                 guard,
             });
         }
@@ -187,7 +197,7 @@ impl Store {
                 tier: "cold",
                 state: "cold",
                 lfu: record.header().lfu_counter,
-                bytes: record.payload().len() as u64,
+                bytes: cold_bytes(&record),
                 guard,
             },
             _ => TierObject {
@@ -213,6 +223,18 @@ impl Store {
             _ => None,
         })
     }
+}
+
+/// About what a cold value takes: its record, and pages for the most part full.
+fn cold_bytes(record: &crate::cold::ColdRecord) -> u64 {
+    const PAGE_BYTES: u64 = 1536;
+    let payload = record.payload();
+    let is_collection = Kind::from_code(record.header().kind).is_some_and(Kind::is_collection);
+    let object = is_collection
+        .then(|| Object::decode_root(payload))
+        .flatten();
+    let pages = object.map_or(0, |object| u64::from(object.table.stored().1));
+    payload.len() as u64 + pages * PAGE_BYTES
 }
 
 fn state_name(inner: &Inner, state: State) -> &'static str {

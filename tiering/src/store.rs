@@ -22,6 +22,7 @@ use crate::sketch::Sketch;
 use crate::space::SlotTable;
 use crate::spill::Spiller;
 use crate::stats::{Counters, StoreStats};
+use crate::tree::ObjectId;
 use crate::tx::{Key, Tx};
 use crate::{KeyHash, NamespaceId, SLOTS, Slot, UnixMs};
 
@@ -137,6 +138,8 @@ pub(crate) struct Inner {
     pub(crate) checkpointer: Checkpointer,
     pub(crate) spiller: Spiller,
     pub(crate) stats: Counters,
+    /// The next object id.
+    pub(crate) next_object: AtomicU64,
     pub(crate) tiering: bool,
     pub(crate) durable: bool,
     pub(crate) limits: Mutex<Arc<StoreLimits>>,
@@ -219,6 +222,11 @@ impl Inner {
         self.cold.is_some()
     }
 
+    /// An identity for a large value, never given before.
+    pub(crate) fn new_object(&self) -> ObjectId {
+        ObjectId(self.next_object.fetch_add(1, Relaxed))
+    }
+
     /// True if deletions by the store itself are allowed now.
     pub(crate) fn is_master(&self) -> bool {
         !self.replaying.load(Relaxed) && self.attached() && self.host().is_master()
@@ -252,6 +260,7 @@ pub struct Opened {
 pub(crate) const STATE_SEED: &str = "seed";
 pub(crate) const STATE_KEYSPACE: &str = "keyspace";
 pub(crate) const STATE_REPLAY: &str = "replay";
+pub(crate) const STATE_OBJECTS: &str = "objects";
 pub(crate) const STATE_COUNTS: &str = "count/";
 
 impl Store {
@@ -283,6 +292,7 @@ impl Store {
             checkpointer: Checkpointer::new(saved.replay.unwrap_or(Offset(0))),
             spiller: Spiller::default(),
             stats: Counters::default(),
+            next_object: AtomicU64::new(saved.next_object),
             tiering: options.tiering,
             durable: options.durable,
             limits: Mutex::new(Arc::new(limits.clone())),
@@ -414,6 +424,8 @@ impl Store {
     }
 
     /// Makes keys resident for the command that has faulted; `None` if nothing has to be waited for.
+    ///
+    /// Pages of large values that the command missed are wanted by `pins` itself.
     pub fn pin(&self, keys: &[Key<'_>], pins: &mut PinSet) -> Option<PinWait> {
         self.inner.pin(keys, pins)
     }
@@ -508,17 +520,20 @@ fn parent_of(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-struct Saved {
-    seed: u64,
-    keyspace: Option<SavedKeyspace>,
-    replay: Option<Offset>,
+/// What of the store itself is kept in the cold tier.
+pub(crate) struct Saved {
+    pub(crate) seed: u64,
+    pub(crate) keyspace: Option<SavedKeyspace>,
+    pub(crate) replay: Option<Offset>,
+    pub(crate) next_object: u64,
 }
 
-fn read_saved(cold: Option<&ColdTier>) -> Result<Saved, StoreError> {
+pub(crate) fn read_saved(cold: Option<&ColdTier>) -> Result<Saved, StoreError> {
     let fresh = Saved {
         seed: rand::random(),
         keyspace: None,
         replay: None,
+        next_object: 1,
     };
     let Some(cold) = cold else { return Ok(fresh) };
     let Some(seed) = cold.state_get(STATE_SEED)? else {
@@ -539,10 +554,15 @@ fn read_saved(cold: Option<&ColdTier>) -> Result<Saved, StoreError> {
         .state_get(STATE_REPLAY)?
         .map(|bytes| number(STATE_REPLAY, &bytes))
         .transpose()?;
+    let next_object = cold
+        .state_get(STATE_OBJECTS)?
+        .map(|bytes| number(STATE_OBJECTS, &bytes))
+        .transpose()?;
     Ok(Saved {
         seed: number(STATE_SEED, &seed)?,
         keyspace,
         replay: replay.map(Offset),
+        next_object: next_object.unwrap_or(1),
     })
 }
 
@@ -578,6 +598,6 @@ impl Inner {
     }
 }
 
-fn le_u32(bytes: &[u8]) -> u32 {
+pub(crate) fn le_u32(bytes: &[u8]) -> u32 {
     u32::from_le_bytes(bytes.try_into().expect("four bytes"))
 }

@@ -57,6 +57,8 @@ pub enum Topic {
     Latency,
     /// Who follows whom, and how.
     Replication,
+    /// How values are encoded, and the names of encodings.
+    Encodings,
 }
 
 /// When a parameter may be set.

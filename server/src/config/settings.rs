@@ -161,6 +161,15 @@ pub struct Settings {
     pub active_expire_effort: u8,
     pub hz: u32,
 
+    pub hash_max_listpack_entries: u64,
+    pub hash_max_listpack_value_bytes: u64,
+    pub list_max_listpack_size: i64,
+    pub set_max_intset_entries: u64,
+    pub set_max_listpack_entries: u64,
+    pub set_max_listpack_value_bytes: u64,
+    pub zset_max_listpack_entries: u64,
+    pub zset_max_listpack_value_bytes: u64,
+
     pub port: u16,
     pub bind: Vec<String>,
     pub unixsocket: Option<PathBuf>,
@@ -195,6 +204,7 @@ pub struct Settings {
     pub min_replicas_max_lag_seconds: u32,
 
     pub databases: u32,
+    pub hll_sparse_max_bytes: u64,
 
     pub replicaof: Vec<String>,
     pub masterauth: Option<Vec<u8>>,
@@ -237,6 +247,14 @@ impl Settings {
             lfu_decay_minutes: v.pick("lfu-decay-time"),
             active_expire_effort: v.pick("active-expire-effort"),
             hz: v.pick("hz"),
+            hash_max_listpack_entries: v.pick("hash-max-listpack-entries"),
+            hash_max_listpack_value_bytes: v.pick("hash-max-listpack-value"),
+            list_max_listpack_size: v.pick("list-max-listpack-size"),
+            set_max_intset_entries: v.pick("set-max-intset-entries"),
+            set_max_listpack_entries: v.pick("set-max-listpack-entries"),
+            set_max_listpack_value_bytes: v.pick("set-max-listpack-value"),
+            zset_max_listpack_entries: v.pick("zset-max-listpack-entries"),
+            zset_max_listpack_value_bytes: v.pick("zset-max-listpack-value"),
             port: v.pick("port"),
             bind: v.pick("bind"),
             unixsocket: v.pick("unixsocket"),
@@ -278,6 +296,7 @@ impl Settings {
             replica_announce_ip: v.pick("replica-announce-ip"),
             replica_announce_port: v.pick("replica-announce-port"),
             replica_announced: v.pick("replica-announced"),
+            hll_sparse_max_bytes: v.pick("hll-sparse-max-bytes"),
             dir: v.pick("dir"),
             pidfile: v.pick("pidfile"),
         }

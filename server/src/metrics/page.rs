@@ -20,8 +20,7 @@ pub(super) fn text(server: &Server) -> String {
         // The store's figures are on the move, and its locks in demand.
         return page.finish();
     }
-    let data = server.current.get();
-    let store = data.store.stats();
+    let store = server.data().store.stats();
     commands(server, &mut page);
     traffic(server, &mut page);
     keys(server, &store, &mut page);
@@ -182,8 +181,8 @@ fn keys(server: &Server, store: &StoreStats, page: &mut Page) {
         Gauge,
         "Keys by database; one without keys is left out.",
     );
-    let data = server.current.get();
-    for db in 0..server.config.peek().databases {
+    let data = server.data();
+    for db in 0..data.store.databases() {
         let keys = data.store.dbsize(data.store.namespace(db));
         if let Some(keys) = keys.ok().filter(|keys| *keys > 0) {
             page.sample(&[("db", &db.to_string())], keys);
@@ -407,7 +406,7 @@ fn binlog(server: &Server, store: &StoreStats, page: &mut Page) {
         help,
         seconds(at, 1e3),
     );
-    let data = server.current.get();
+    let data = server.data();
     let Some(binlog) = data.binlog() else { return };
     let info = binlog.info();
     let gauges = [

@@ -201,6 +201,21 @@ impl Connection {
         }
     }
 
+    /// Waits for a reply and ends its command.
+    async fn later(
+        &mut self,
+        row: &'static Row,
+        reply: Later,
+        begun: Option<Instant>,
+    ) -> io::Result<()> {
+        self.session.info.set_flag(flag::BLOCKED, true);
+        let reply = self.unless_gone(reply).await;
+        self.session.info.set_flag(flag::BLOCKED, false);
+        let worker = Rc::clone(&self.worker);
+        Batch::new(self, &worker).finish_later(row, &reply?, begun);
+        Ok(())
+    }
+
     /// Waits for a reply as long as the client is there: a wait may have no limit of its own.
     async fn unless_gone(&mut self, mut reply: Later) -> io::Result<Vec<u8>> {
         poll_fn(|cx| {
@@ -218,22 +233,6 @@ impl Connection {
             Poll::Pending
         })
         .await
-    }
-
-    /// Waits for a reply and ends its command.
-    async fn later(
-        &mut self,
-        row: &'static Row,
-        reply: Later,
-        begun: Option<Instant>,
-    ) -> io::Result<()> {
-        self.session.info.set_flag(flag::BLOCKED, true);
-        let reply = self.unless_gone(reply).await;
-        self.session.info.set_flag(flag::BLOCKED, false);
-        let reply = reply?;
-        let worker = Rc::clone(&self.worker);
-        Batch::new(self, &worker).finish_later(row, &reply, begun);
-        Ok(())
     }
 
     /// Writes the replies so far, before a wait that may be long.

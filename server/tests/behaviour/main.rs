@@ -3,13 +3,18 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bitmaps;
 mod config;
 mod connection;
 mod expire;
+mod hashes;
+mod hyperloglog;
 mod keys;
 mod protocol;
 mod replicas;
 mod server;
+mod sets;
+mod sorted_sets;
 mod strings;
 mod tier;
 mod transactions;

@@ -12,12 +12,18 @@ pub(crate) enum Rule {
     Exact,
     /// Any order of elements.
     AnyOrder,
+    /// Any order of pairs.
+    Pairs,
     /// Times within the tolerance; this many milliseconds per unit.
     Time(i64),
     /// How a string is stored. In Redis that depends on the string's history (a short one that was
     /// appended to is `raw`) until a restart; here it may be forgotten when the key leaves memory.
     /// Only presence counts.
     Presence,
+    /// Zero has no sign here, where Redis may answer -0.
+    Scores,
+    /// A scan of one collection, run to its end at once: elements (of a sorted set, with scores) in any order.
+    Scan,
     /// Each server picks what it likes; the caller checks that it exists.
     Random,
 }
@@ -26,7 +32,14 @@ pub(crate) enum Rule {
 pub(crate) fn rule(command: &Command) -> Rule {
     let name = command.first().map(|n| n.to_ascii_uppercase());
     match name.as_deref() {
-        Some(b"KEYS") => Rule::AnyOrder,
+        Some(
+            b"KEYS" | b"HKEYS" | b"HVALS" | b"SMEMBERS" | b"SINTER" | b"SUNION" | b"SDIFF"
+            | b"SPOP" | b"SRANDMEMBER",
+        ) => Rule::AnyOrder,
+        Some(b"SSCAN" | b"ZSCAN") => Rule::Scan,
+        Some([b'Z', ..]) => Rule::Scores,
+        Some(b"HRANDFIELD") if command.len() == 3 => Rule::AnyOrder,
+        Some(b"HGETALL" | b"HRANDFIELD") => Rule::Pairs,
         Some(b"TTL" | b"EXPIRETIME") => Rule::Time(1000),
         Some(b"PTTL" | b"PEXPIRETIME") => Rule::Time(1),
         Some(b"RANDOMKEY") => Rule::Random,
@@ -44,6 +57,9 @@ pub(crate) fn same(rule: Rule, ours: &Reply, theirs: &Reply) -> bool {
             b.sort();
             a == b
         }
+        (Rule::Scores, a, b) => unsigned_zero(a) == unsigned_zero(b),
+        (Rule::Scan, Reply::Array(a), Reply::Array(b)) => scanned(a) == scanned(b),
+        (Rule::Pairs, Reply::Array(a), Reply::Array(b)) => pairs(a) == pairs(b),
         (Rule::Time(scale), Reply::Int(a), Reply::Int(b)) if *a > 0 && *b > 0 => {
             (a.abs_diff(*b)).saturating_mul(scale.unsigned_abs())
                 <= CLOCK_TOLERANCE_MS.unsigned_abs()
@@ -68,9 +84,36 @@ pub(crate) fn same_exec(queued: &[Command], ours: &Reply, theirs: &Reply) -> boo
     }
 }
 
+fn pairs(flat: &[Reply]) -> Vec<&[Reply]> {
+    let mut pairs: Vec<&[Reply]> = flat.chunks(2).collect();
+    pairs.sort();
+    pairs
+}
+
 /// SCAN promises completeness, not an order: outside of transactions it is run to its end.
 pub(crate) fn is_scan(command: &Command) -> bool {
     command
         .first()
-        .is_some_and(|n| n.eq_ignore_ascii_case(b"SCAN"))
+        .is_some_and(|n| n.eq_ignore_ascii_case(b"SCAN") || n.eq_ignore_ascii_case(b"HSCAN"))
+}
+
+/// Every reply of a scan, sorted: the cursor, and the elements.
+fn scanned(reply: &[Reply]) -> Vec<Reply> {
+    let mut all = Vec::new();
+    for part in reply {
+        match part {
+            Reply::Array(elements) => all.extend(elements.iter().map(unsigned_zero)),
+            cursor => all.push(cursor.clone()),
+        }
+    }
+    all.sort();
+    all
+}
+
+fn unsigned_zero(reply: &Reply) -> Reply {
+    match reply {
+        Reply::Array(items) => Reply::Array(items.iter().map(unsigned_zero).collect()),
+        Reply::Bulk(text) if text == b"-0" => Reply::Bulk(b"0".to_vec()),
+        other => other.clone(),
+    }
 }

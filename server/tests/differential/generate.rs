@@ -6,6 +6,11 @@
 //! (GT, LT) are given absolute ones. SET gets no past time: redis-server keeps such a key, expired,
 //! until something meets it, and DBSIZE counts it until then.
 
+mod bits;
+mod hyperloglog;
+mod sets;
+mod sorted_sets;
+
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -75,6 +80,35 @@ const KINDS: &[(u32, Make)] = &[
     (3, |g| g.range("GETRANGE")),
     (1, |g| g.range("SUBSTR")),
     (1, Generator::lcs),
+    (4, bits::setbit),
+    (2, bits::getbit),
+    (3, bits::bitcount),
+    (3, bits::bitpos),
+    (4, bits::bitop),
+    (4, bits::bitfield),
+    (1, bits::bitfield_ro),
+    (6, hyperloglog::pfadd),
+    (3, hyperloglog::pfcount),
+    (2, hyperloglog::pfmerge),
+    (2, hyperloglog::pfdebug),
+    (1, Generator::restore),
+    (6, sets::sadd),
+    (3, sets::srem),
+    (4, sets::ask),
+    (2, sets::smove),
+    (1, sets::pick),
+    (4, sets::combine),
+    (7, sorted_sets::zadd),
+    (3, sorted_sets::zadd_lex),
+    (2, sorted_sets::zincrby),
+    (2, sorted_sets::zrem),
+    (4, sorted_sets::ask),
+    (3, sorted_sets::by_rank),
+    (4, sorted_sets::by_score),
+    (4, sorted_sets::by_word),
+    (1, sorted_sets::zrangestore),
+    (2, sorted_sets::pop),
+    (4, sorted_sets::combine),
     (4, |g| g.many("DEL", false)),
     (2, |g| g.many("UNLINK", false)),
     (2, |g| g.many("EXISTS", false)),
@@ -102,6 +136,24 @@ const KINDS: &[(u32, Make)] = &[
     (1, |g| g.with_key("EXPIRETIME", &[])),
     (2, |g| g.with_key("PEXPIRETIME", &[])),
     (2, |g| g.with_key("PERSIST", &[])),
+    (14, Generator::hset),
+    (2, |g| g.with_fields("HSETNX", 1, true)),
+    (3, |g| g.with_fields("HGET", 1, false)),
+    (2, |g| g.with_fields("HMGET", 5, false)),
+    (2, |g| g.with_hash("HGETALL")),
+    (1, |g| g.with_hash("HKEYS")),
+    (1, |g| g.with_hash("HVALS")),
+    (2, |g| g.with_hash("HLEN")),
+    (4, |g| g.with_fields("HDEL", 12, false)),
+    (2, |g| g.with_fields("HEXISTS", 1, false)),
+    (2, |g| g.with_fields("HSTRLEN", 1, false)),
+    (3, |g| g.with_hash_number("HINCRBY")),
+    (2, |g| g.with_hash_number("HINCRBYFLOAT")),
+    (1, |g| g.with_hash_and("HRANDFIELD", "100000")),
+    (1, |g| g.with_hash_and("HRANDFIELD", "100000 WITHVALUES")),
+    (1, |g| g.with_hash_and("HRANDFIELD", "0")),
+    (2, |g| g.with_hash_and("HSCAN", "0")),
+    (1, |g| g.with_hash_and("HSCAN", "0 MATCH f*1* COUNT 50")),
     (4, |_| words("MULTI")),
     (5, |_| words("EXEC")),
     (1, |_| words("DISCARD")),
@@ -111,6 +163,22 @@ const KINDS: &[(u32, Make)] = &[
 
 fn words(line: &str) -> Command {
     line.split_whitespace().map(|w| w.into()).collect()
+}
+
+/// Not where Redis 7.0 differs from 8.2, which we follow (it looks for the key before it reads other arguments, or
+/// knows fewer of them), nor where the answer would become random.
+fn may_be_spoilt(command: &Command) -> bool {
+    !matches!(
+        command[0].as_slice(),
+        b"BITCOUNT"
+            | b"BITPOS"
+            | b"ZRANK"
+            | b"ZREVRANK"
+            | b"SRANDMEMBER"
+            | b"SPOP"
+            | b"SSCAN"
+            | b"ZSCAN"
+    )
 }
 
 impl Generator {
@@ -124,6 +192,7 @@ impl Generator {
             b"{tag}x".to_vec(),
             b"{tag}y".to_vec(),
             b"long".repeat(100),
+            b"hash:0".to_vec(),
         ]);
         Self {
             rng: SmallRng::seed_from_u64(seed),
@@ -138,7 +207,7 @@ impl Generator {
             1 if self.rng.random_ratio(1, 4) => words("FLUSHALL"),
             _ => self.pick(),
         };
-        let command = match self.rng.random_ratio(1, 40) {
+        let command = match self.rng.random_ratio(1, 40) && may_be_spoilt(&command) {
             true => self.spoil(command),
             false => command,
         };
@@ -177,6 +246,11 @@ impl Generator {
         // An empty or a negative cursor means something else since Redis 7.4 (an error, which is what we say)
         // than in the 7.0 that is usually installed.
         let is_cursor = at == 1 && command[0] == b"SCAN";
+        // What a cursor that was never given means is each server's own business.
+        if at == 2 && command[0] == b"HSCAN" || command[0] == b"HRANDFIELD" {
+            // So is which field is chosen where not all are.
+            return command;
+        }
         match self.rng.random_range(0..3) {
             0 if is_cursor && matches!(odd.first(), None | Some(b'-')) => {}
             0 if at > 0 => command[at] = odd,
@@ -188,6 +262,56 @@ impl Generator {
 
     fn key(&mut self) -> Vec<u8> {
         self.keys.choose(&mut self.rng).expect("not empty").clone()
+    }
+
+    /// A key that is mostly a hash; one of them seldom loses a field, and so becomes large.
+    fn hash(&mut self) -> Vec<u8> {
+        match self.rng.random_range(0..20) {
+            0 => self.key(),
+            1..8 => b"hash:large".to_vec(),
+            n => format!("hash:{}", n % 4).into_bytes(),
+        }
+    }
+
+    fn field(&mut self) -> Vec<u8> {
+        match self.rng.random_range(0..60) {
+            0 => Vec::new(),
+            1 => b"\0\r\n".to_vec(),
+            2 => b"long".repeat(self.rng.random_range(50..700)),
+            _ => format!("field:{}", self.rng.random_range(0..600)).into_bytes(),
+        }
+    }
+
+    fn hset(&mut self) -> Command {
+        let name = ["HSET", "HMSET"][usize::from(self.rng.random_ratio(1, 6))];
+        let most = [2, 2, 40][self.rng.random_range(0..3)];
+        self.with_fields(name, most, true)
+    }
+
+    fn with_fields(&mut self, name: &str, most: usize, values: bool) -> Command {
+        let mut command = self.with_hash(name);
+        for _ in 0..self.rng.random_range(1..=most) {
+            command.push(self.field());
+            if values {
+                command.push(self.value());
+            }
+        }
+        command
+    }
+
+    fn with_hash(&mut self, name: &str) -> Command {
+        vec![name.into(), self.hash()]
+    }
+
+    fn with_hash_and(&mut self, name: &str, more: &str) -> Command {
+        let mut command = self.with_hash(name);
+        command.extend(words(more));
+        command
+    }
+
+    fn with_hash_number(&mut self, name: &str) -> Command {
+        let number = self.with_number(name).pop().expect("the number");
+        vec![name.into(), self.hash(), self.field(), number]
     }
 
     fn database(&mut self) -> Vec<u8> {
@@ -340,6 +464,25 @@ impl Generator {
         // Long inputs take quadratic time and memory: the length alone is asked for.
         let mut command = self.two_keys("LCS");
         command.push("LEN".into());
+        command
+    }
+
+    /// Payloads that a redis-server 7.0 dumped: two strings, and one that is damaged.
+    fn restore(&mut self) -> Command {
+        const PAYLOADS: [&[u8]; 3] = [
+            b"\x00\x05hello\n\x00cr\xdfve4 \n",
+            b"\x00\xc190\n\x00\x9d\x94\xea'\x93\xfc\x08\xb9",
+            b"\x00\xc191\n\x00\x9d\x94\xea'\x93\xfc\x08\xb9",
+        ];
+        let ttl = match self.rng.random_ratio(1, 3) {
+            true => self.near(true),
+            false => b"0".to_vec(),
+        };
+        let payload = *PAYLOADS.choose(&mut self.rng).expect("not empty");
+        let mut command = vec!["RESTORE".into(), self.key(), ttl, payload.to_vec()];
+        if self.rng.random() {
+            command.push("REPLACE".into());
+        }
         command
     }
 

@@ -3,6 +3,7 @@
 //! for statistics and upkeep.
 
 mod figures;
+mod pages;
 mod scan;
 #[cfg(test)]
 mod tests;
@@ -12,14 +13,15 @@ use std::path::Path;
 
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
-    Cache, ColumnFamily, DBPinnableSlice, DBWithThreadMode, ErrorKind, FlushOptions, Options,
-    ReadOptions, ReadTier, SingleThreaded, WriteBatch, WriteBufferManager, WriteOptions,
+    Cache, ColumnFamily, ColumnFamilyDescriptor, DBPinnableSlice, DBWithThreadMode, ErrorKind,
+    FlushOptions, Options, ReadOptions, ReadTier, SingleThreaded, WriteBatch, WriteBufferManager,
+    WriteOptions,
 };
 
 use self::tuning::Tuning;
 use super::CachedLookup;
 use super::error::ColdError;
-use super::key::{ColdKey, end_of_namespace, position, with_encoded};
+use super::key::{ColdKey, end_of_namespace, page_key, position, with_encoded};
 use super::options::{ColdOptions, Division};
 use super::record::{ColdRecord, RecordHeader};
 use super::write_set::{Family, WriteSet};
@@ -47,14 +49,32 @@ pub struct ColdTier {
 impl ColdTier {
     /// Opens the store at `options.path`, making it if there is none.
     pub fn open(options: ColdOptions) -> Result<Self, ColdError> {
+        Self::open_by(&options, |db_options, families| {
+            Db::open_cf_descriptors(db_options, &options.path, families)
+        })
+    }
+
+    /// Opens the store at `path` to look at it: it must exist, and another process may have it open. What that
+    /// one has not flushed is not seen.
+    pub fn open_read_only(path: &Path) -> Result<Self, ColdError> {
+        const MEMORY_BYTES: usize = 64 << 20;
+        let options = ColdOptions::new(path, MEMORY_BYTES);
+        Self::open_by(&options, |db_options, families| {
+            Db::open_cf_descriptors_read_only(db_options, path, families, false)
+        })
+    }
+
+    fn open_by(
+        options: &ColdOptions,
+        open: impl FnOnce(&Options, Vec<ColumnFamilyDescriptor>) -> Result<Db, rocksdb::Error>,
+    ) -> Result<Self, ColdError> {
         let Tuning {
             db_options,
             families,
             cache,
             memtables,
-        } = Tuning::new(&options)?;
-        let db =
-            Db::open_cf_descriptors(&db_options, &options.path, families).map_err(store("open"))?;
+        } = Tuning::new(options)?;
+        let db = open(&db_options, families).map_err(store("open"))?;
         let mut read_cached = ReadOptions::default();
         read_cached.set_read_tier(ReadTier::BlockCache);
         let mut write = WriteOptions::default();
@@ -127,6 +147,7 @@ impl ColdTier {
                 None => batch.delete_cf(family, change.key),
             }
         }
+        self.add_page_changes(set, &mut batch);
         self.db
             .write_opt(batch, &self.write)
             .map_err(store("write"))?;
@@ -145,7 +166,7 @@ impl ColdTier {
             .map_err(store("flush"))
     }
 
-    /// Deletes every record of `ns`. Cheap whatever their number: a range tombstone, then whole files are
+    /// Deletes every record and page of `ns`. Cheap whatever their number: a range tombstone, then whole files are
     /// dropped; the remains go with later compactions.
     ///
     /// The binlog must already be on disk up to the command that gave the namespace up, since dropped files
@@ -155,6 +176,9 @@ impl ColdTier {
         let keys = self.family(Family::Keys);
         let mut batch = WriteBatch::default();
         batch.delete_range_cf(keys, from, to);
+        let next = NamespaceId(ns.0.saturating_add(1));
+        let pages = self.family(Family::Pages);
+        batch.delete_range_cf(pages, page_key(ns, 0, 0), page_key(next, 0, 0));
         self.db
             .write_opt(batch, &self.write)
             .map_err(store("drop namespace"))?;

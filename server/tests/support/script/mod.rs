@@ -103,27 +103,33 @@ fn give_back(world: World, stage: Stage) {
     idle.entry(world).or_default().push(stage);
 }
 
-/// One test per script and world: `behaviour! { name [worlds] "script" }`. The test is called
-/// `name::world`.
+/// One test per script and world: `behaviour! { name [worlds] "script" … }`; without a list, in all worlds. The test is
+/// called `name::world`.
 #[macro_export]
 macro_rules! behaviour {
-    ($($name:ident [$($world:ident)*] $script:literal)*) => {
-        $(
-            mod $name {
-                $(
-                    #[test]
-                    fn $world() {
-                        $crate::support::script::check(
-                            stringify!($world),
-                            stringify!($name),
-                            $script,
-                        );
-                    }
-                )*
-            }
-        )*
+    ($($name:ident $([$($world:ident)*])? $script:literal)*) => {
+        $($crate::behaviour_of! { $name $([$($world)*])? $script })*
     };
-    ($($name:ident $script:literal)*) => {
-        $crate::behaviour! { $($name [hot cold tiny restart memory replica] $script)* }
+}
+
+/// One script of [`behaviour`].
+#[macro_export]
+macro_rules! behaviour_of {
+    ($name:ident [$($world:ident)*] $script:literal) => {
+        mod $name {
+            $(
+                #[test]
+                fn $world() {
+                    $crate::support::script::check(
+                        stringify!($world),
+                        stringify!($name),
+                        $script,
+                    );
+                }
+            )*
+        }
+    };
+    ($name:ident $script:literal) => {
+        $crate::behaviour_of! { $name [hot cold tiny restart memory replica] $script }
     };
 }
