@@ -79,10 +79,7 @@ pub(super) fn decode_zipmap(bytes: &[u8]) -> Result<Vec<Vec<u8>>> {
     // The count is not kept up to date beyond 253.
     let _count = reader.u8()?;
     let mut found = Vec::new();
-    loop {
-        let Some(key_len) = zipmap_length(&mut reader)? else {
-            break;
-        };
+    while let Some(key_len) = zipmap_length(&mut reader)? {
         found.push(reader.take(key_len)?.to_vec());
         let value_len = zipmap_length(&mut reader)?.ok_or(CORRUPT)?;
         let unused = reader.u8()?;

@@ -390,19 +390,19 @@ behaviour! {
         RESTORE z 0 "\x11\x1c\x1c\x00\x00\x00\x06\x00\x81a\x02\x831.5\x04\x81b\x02\x02\x01\x81c\x02\x83inf\x04\xff\n\x00\x89Y\x7f&\x06-\xa8\xa1" -> +OK
         ZRANGE z 0 -1 WITHSCORES -> ["a", "1.5", "b", "2", "c", "inf"]
         SADD s c 1 -> 2
-        DUMP s -> $s
-        RESTORE i 100000 $s REPLACE -> +OK
+        DUMP s -> $set
+        RESTORE i 100000 $set REPLACE -> +OK
         SMEMBERS i -> unordered ["a", "b", "c", "1"]
         TTL i -> 90..100
         HSET h g "x"*5000 -> 1
-        DUMP h -> $h
-        RESTORE s 0 $h REPLACE -> +OK
+        DUMP h -> $hash
+        RESTORE s 0 $hash REPLACE -> +OK
         HMGET s f g -> ["v", "x"*5000]
         ZADD z -2.25 d -> 1
-        DUMP z -> $z
-        RESTORE h 0 $z REPLACE -> +OK
+        DUMP z -> $zset
+        RESTORE h 0 $zset REPLACE -> +OK
         ZRANGE h 0 -1 WITHSCORES -> ["d", "-2.25", "a", "1.5", "b", "2", "c", "inf"]
-        RESTORE z 1 $z REPLACE ABSTTL -> +OK
+        RESTORE z 1 $zset REPLACE ABSTTL -> +OK
         EXISTS z -> 0
     "#
 
