@@ -398,6 +398,16 @@ impl Budget {
         }
     }
 
+    /// Dirty bytes of one value from which on it is written at once.
+    pub(crate) fn object_dirty_bytes(&self) -> u64 {
+        const LEAST: u64 = 4 << 20;
+        const MOST: u64 = 256 << 20;
+        match self.max.load(Relaxed) {
+            0 => MOST,
+            max => (max / 32).clamp(LEAST, MOST),
+        }
+    }
+
     /// Whether a cold key with this counter, touched so often lately, is kept in memory when read.
     pub(crate) fn admits(&self, counter: u8, touches: u8) -> bool {
         self.is_roomy() || (touches >= 2 && counter >= self.threshold.load(Relaxed))

@@ -288,6 +288,7 @@ struct Housekeeper {
 
 impl Housekeeper {
     fn round(&mut self, inner: &Arc<Inner>) {
+        log_error("a large value is not written", inner.spill_urgent());
         let now = Instant::now();
         let due =
             |last: Option<Instant>, every: Duration| last.is_none_or(|last| now - last >= every);

@@ -15,6 +15,9 @@
 //! free for the word. The block is sized exactly; growth relies on the allocator's size classes, which are
 //! geometric, so that repeated appends move a value O(log n) times.
 //!
+//! The value of a large collection is the address of an `Object` (`tree/object.rs`), which the entry owns: it is
+//! freed with the entry, or when another value takes its place.
+//!
 //! This file and `table.rs` are the only ones that touch raw memory. An `Entry` is a plain handle: who
 //! takes it out of the table frees it.
 
@@ -23,6 +26,7 @@ use std::ptr::{self, NonNull};
 
 use crate::UnixMs;
 use crate::state::State;
+use crate::tree::{LARGE, Object, discard};
 use crate::tx::Kind;
 
 const META: usize = 0;
@@ -40,6 +44,9 @@ const COLD_EXPIRY: u8 = 0b1000_0000;
 
 /// Kind code of a tombstone: deleted here, the cold copy not yet.
 const TOMBSTONE: u8 = 7;
+
+/// Bytes of a value that is an object's address.
+const OBJECT_BYTES: usize = 9;
 
 /// Smallest block, so that the allocator aligns it to 16.
 const MIN_BLOCK: usize = 16;
@@ -94,8 +101,55 @@ impl Entry {
         entry
     }
 
-    /// Frees the block. The handle, and every copy of it, is dead afterwards.
+    /// Frees the block, and the object if it owns one. The handle, and every copy of it, is dead afterwards.
     pub(crate) fn free(self) {
+        self.release_object();
+        self.free_block();
+    }
+
+    /// Bytes of a value that is an object, which the entry will own.
+    pub(crate) fn object_value(object: Box<Object>) -> [u8; OBJECT_BYTES] {
+        let mut value = [LARGE; OBJECT_BYTES];
+        let address = Box::into_raw(object) as u64;
+        value[1..].copy_from_slice(&address.to_le_bytes());
+        value
+    }
+
+    fn object_address(self) -> Option<*mut Object> {
+        let is_large = self.kind().is_some_and(Kind::is_collection)
+            && self.value_len() == OBJECT_BYTES
+            && self.value()[0] & LARGE != 0;
+        if !is_large {
+            return None;
+        }
+        let address: [u8; 8] = self.value()[1..].try_into().expect("eight bytes");
+        Some(u64::from_le_bytes(address) as *mut Object)
+    }
+
+    /// The object this entry owns, if its value is one.
+    ///
+    /// As [`Entry::value_mut`]: the slot's lock makes the borrow unique, and it ends before the entry is freed or
+    /// reshaped.
+    pub(crate) fn object<'a>(self) -> Option<&'a mut Object> {
+        // SAFETY: the address came from `object_value`, and the object lives until `release_object`.
+        self.object_address().map(|address| unsafe { &mut *address })
+    }
+
+    /// Takes the object away; the value is void afterwards.
+    fn release_object(self) {
+        if let Some(address) = self.object_address() {
+            self.value_mut()[0] = 0;
+            // SAFETY: the address came from `Box::into_raw`, and just now was forgotten.
+            discard(unsafe { Box::from_raw(address) });
+        }
+    }
+
+    /// Bytes in memory: the block's, and the object's.
+    pub(crate) fn memory(self) -> usize {
+        self.len() + self.object().map_or(0, |object| object.memory())
+    }
+
+    fn free_block(self) {
         let layout = layout(self.len());
         // SAFETY: the block was allocated with the layout its own header gives.
         unsafe { dealloc(self.0.as_ptr(), layout) }
@@ -289,6 +343,7 @@ impl Entry {
         expiry: Option<UnixMs>,
         value: &[u8],
     ) -> Entry {
+        self.release_object();
         if expiry.is_some() == self.has_expiry() && value.len() == self.value_len() {
             let code = kind.map_or(TOMBSTONE, |kind| kind as u8);
             self.set_byte(META, (self.byte(META) & !KIND_MASK) | code);
@@ -308,7 +363,7 @@ impl Entry {
             key: self.key(),
             value,
         });
-        self.free();
+        self.free_block();
         new
     }
 
@@ -339,7 +394,7 @@ impl Entry {
                     key: self.key(),
                     value: self.value(),
                 });
-                self.free();
+                self.free_block();
                 new
             }
         }

@@ -105,7 +105,7 @@ impl Inner {
         };
         let at = self.host().log_end();
         let entry = table.space(ns).expect("found here").table.entry(place);
-        let size = entry.len() as u64 + 16;
+        let size = entry.memory() as u64 + 16;
         let key: Box<[u8]> = entry.key().into();
         self.host()
             .log_deletes(db, slot, &[&key], DeleteReason::Evicted);

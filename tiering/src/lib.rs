@@ -13,10 +13,12 @@
 //! | a key vanishing at its TTL | `tx.rs`, `expire.rs` |
 //! | databases, FLUSHDB, SWAPDB | `keyspace.rs` |
 //! | SCAN, DBSIZE, RANDOMKEY | `scan.rs` |
+//! | hashes, sets, lists, … | `collection.rs`, `tree/` |
 
 mod allocator;
 mod budget;
 mod checkpoint;
+mod collection;
 pub mod cold;
 mod entry;
 mod evict;
@@ -37,15 +39,20 @@ mod state;
 mod stats;
 mod store;
 mod table;
+mod tree;
 mod tx;
 mod warm;
 mod watches;
 
 pub use basalt_binlog::Offset;
+pub use collection::{
+    BY_MEMBER, Collection, MAIN, OpenError, Snapshot, bytes_score, score_bytes,
+};
 pub use budget::{Admission, Policy, RoomWait};
 pub use ids::{KeyHash, NamespaceId, SLOTS, Slot, UnixMs};
 pub use promote::{PinSet, PinWait};
 pub use scan::Frozen;
 pub use stats::{StoreStats, TierObject};
 pub use store::{DeleteReason, Host, Opened, Store, StoreError, StoreLimits, StoreOptions};
+pub use tree::{Bytes, Flavour};
 pub use tx::{ExpiredKey, Expiry, Fault, Key, Kind, Tx, Value};

@@ -7,6 +7,10 @@
 //! it (a write always, a read if the key's frequency says so), so a scan leaves no trace in memory.
 //!
 //! Registered loads stay in their slot until the last pin is dropped. Concurrent misses find them there.
+//!
+//! A command that misses pages of a large value leaves word in its pins (`PinSet::want_pages`); pinning then
+//! reads them all in one load. What was read is installed when the command opens the value again, if no batch has
+//! taken pages of the value meanwhile (`PageTable::epoch`).
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,6 +22,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::cold::{CachedLookup, ColdKey, ColdRecord};
 use crate::store::{Inner, StoreError};
+use crate::tree::{ObjectId, Page, PageId, page_of};
 use crate::tx::Key;
 use crate::{KeyHash, NamespaceId, Slot};
 
@@ -33,6 +38,20 @@ pub(crate) struct Load {
     done: Condvar,
     /// What was found, for those who borrow it from their pin.
     loaded: OnceLock<Arc<Loaded>>,
+    /// For a load of pages: which.
+    want: Option<PageWant>,
+    /// The pages found.
+    pages: OnceLock<Vec<(PageId, Page)>>,
+}
+
+/// Pages of a large value that a command missed.
+#[derive(Clone, Debug)]
+pub(crate) struct PageWant {
+    pub(crate) ns: NamespaceId,
+    pub(crate) object: ObjectId,
+    /// The value's epoch when they were missed.
+    pub(crate) epoch: u64,
+    pub(crate) pages: Vec<PageId>,
 }
 
 #[derive(Debug)]
@@ -62,6 +81,23 @@ impl Load {
             state: Mutex::new(LoadState::Waiting(Vec::new())),
             done: Condvar::new(),
             loaded: OnceLock::new(),
+            want: None,
+            pages: OnceLock::new(),
+        })
+    }
+
+    fn of_pages(want: PageWant) -> Arc<Load> {
+        Arc::new(Load {
+            ns: want.ns,
+            slot: Slot(0),
+            hash: KeyHash(0),
+            key: Box::default(),
+            void: AtomicBool::new(false),
+            state: Mutex::new(LoadState::Waiting(Vec::new())),
+            done: Condvar::new(),
+            loaded: OnceLock::new(),
+            want: Some(want),
+            pages: OnceLock::new(),
         })
     }
 
@@ -144,6 +180,10 @@ impl Load {
 pub struct PinSet {
     loads: Vec<Arc<Load>>,
     owner: Option<Arc<Inner>>,
+    /// Loads of pages.
+    pages: Vec<Arc<Load>>,
+    /// Pages missed since the last pin.
+    wanted: Mutex<Vec<PageWant>>,
 }
 
 /// What a pin says of a key that has no entry in memory.
@@ -161,7 +201,25 @@ impl PinSet {
     /// True if nothing is pinned.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.loads.is_empty()
+        self.loads.is_empty() && self.pages.is_empty()
+    }
+
+    /// A command has missed these pages.
+    pub(crate) fn want_pages(&self, want: PageWant) {
+        self.wanted.lock().push(want);
+    }
+
+    /// The pages that were read for this object, if it still is in the epoch in which they were missed.
+    pub(crate) fn pages_of(
+        &self,
+        object: ObjectId,
+        epoch: u64,
+    ) -> impl Iterator<Item = &(PageId, Page)> {
+        let ours = move |load: &&Arc<Load>| {
+            load.want.as_ref().is_some_and(|want| (want.object, want.epoch) == (object, epoch))
+        };
+        let loads = self.pages.iter().filter(ours);
+        loads.filter_map(|load| load.pages.get()).flatten()
     }
 
     /// Number of keys pinned.
@@ -203,8 +261,21 @@ impl PinSet {
         self.loads[at].loaded.get().map(|loaded| &**loaded)
     }
 
+    /// True if this page was read in this epoch, and was not there.
+    pub(crate) fn lacks_page(&self, object: ObjectId, epoch: u64, page: PageId) -> bool {
+        self.pages.iter().any(|load| {
+            let wanted = load.want.as_ref().is_some_and(|want| {
+                (want.object, want.epoch) == (object, epoch) && want.pages.contains(&page)
+            });
+            let is_there = |pages: &Vec<(PageId, Page)>| pages.iter().any(|(id, _)| *id == page);
+            wanted && load.pages.get().is_some_and(|pages| !is_there(pages))
+        })
+    }
+
     /// Lets go of every key.
     pub fn clear(&mut self) {
+        self.pages.clear();
+        self.wanted.get_mut().clear();
         let Some(inner) = self.owner.take() else {
             return;
         };
@@ -332,8 +403,73 @@ impl Inner {
         }
     }
 
+    /// Starts reading the pages that were missed; the loads that are not done yet.
+    fn start_pages(&self, pins: &mut PinSet) -> Vec<Arc<Load>> {
+        let mut waiting = Vec::new();
+        for want in std::mem::take(pins.wanted.get_mut()) {
+            // What an earlier epoch knew is of no use any more.
+            let epoch = want.epoch;
+            let is_older = |old: &PageWant| old.object == want.object && old.epoch != epoch;
+            pins.pages.retain(|load| !load.want.as_ref().is_some_and(is_older));
+            let is_lost = |page: &&PageId| pins.lacks_page(want.object, epoch, **page);
+            let lost = want.pages.iter().find(is_lost).map(|page| {
+                StoreError::Damaged(format!("page {} of object {} is missing", page.0, want.object.0))
+            });
+            let load = Load::of_pages(want);
+            pins.pages.push(Arc::clone(&load));
+            if let Some(error) = lost {
+                load.finish(Err(error));
+            } else if !self.read_cached_pages(&load) {
+                self.readers.submit(Arc::clone(&load));
+            }
+            if let Need::Wait(load) = load.need() {
+                waiting.push(load);
+            }
+        }
+        waiting
+    }
+
+    fn read_cached_pages(&self, load: &Load) -> bool {
+        let Some(want) = &load.want else { return false };
+        let numbers: Vec<u32> = want.pages.iter().map(|page| page.0).collect();
+        let found = self.cold().pages_cached(want.ns, want.object.0, &numbers);
+        found.is_some_and(|found| {
+            self.finish_pages(load, want, found);
+            true
+        })
+    }
+
+    fn read_pages(&self, load: &Load, want: &PageWant) {
+        let numbers: Vec<u32> = want.pages.iter().map(|page| page.0).collect();
+        self.stats.page_reads.add(numbers.len() as u64);
+        match self.cold().pages(want.ns, want.object.0, &numbers) {
+            Ok(found) => self.finish_pages(load, want, found),
+            Err(error) => load.finish(Err(error.into())),
+        }
+    }
+
+    /// A page that is not there was deleted since: the value's epoch tells, and the command asks anew.
+    fn finish_pages(&self, load: &Load, want: &PageWant, found: Vec<Option<Vec<u8>>>) {
+        let mut pages = Vec::with_capacity(found.len());
+        for (id, bytes) in want.pages.iter().zip(found) {
+            match bytes.map(|bytes| page_of(bytes)) {
+                Some(Some(page)) => pages.push((*id, page)),
+                None => {}
+                Some(None) => {
+                    let what = format!("page {} of object {}", id.0, want.object.0);
+                    return load.finish(Err(StoreError::Damaged(what)));
+                }
+            }
+        }
+        assert!(load.pages.set(pages).is_ok(), "a load is done once");
+        load.finish(Ok(None));
+    }
+
     /// Reads a load from disk; runs on a reader thread.
     pub(crate) fn read_load(&self, load: &Load) {
+        if let Some(want) = &load.want {
+            return self.read_pages(load, want);
+        }
         let result = self.cold().get(&load.cold_key());
         self.stats.cold_reads.add(1);
         load.finish(match result {
@@ -364,7 +500,8 @@ impl Inner {
         keys: &[Key<'_>],
         pins: &mut PinSet,
     ) -> Result<(), StoreError> {
-        for load in self.start_pins(keys, pins) {
+        let pages = self.start_pages(pins);
+        for load in self.start_pins(keys, pins).into_iter().chain(pages) {
             load.wait()?;
         }
         Ok(())
@@ -372,7 +509,8 @@ impl Inner {
 
     /// Pins keys for a task that can wait.
     pub(crate) fn pin(self: &Arc<Self>, keys: &[Key<'_>], pins: &mut PinSet) -> Option<PinWait> {
-        let loads = self.start_pins(keys, pins);
+        let mut loads = self.start_pages(pins);
+        loads.extend(self.start_pins(keys, pins));
         (!loads.is_empty()).then_some(PinWait { loads })
     }
 }

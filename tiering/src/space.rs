@@ -13,6 +13,7 @@ use crate::keyspace::Namespace;
 use crate::promote::Load;
 use crate::state::State;
 use crate::table::{HotTable, Place};
+use crate::tree::ObjectId;
 use crate::tx::{Key, Kind};
 use crate::{KeyHash, NamespaceId, Slot, UnixMs};
 
@@ -60,6 +61,9 @@ pub(crate) struct Space {
     pub(crate) tombstones: u32,
     /// No hot entry expires before this; `u64::MAX` if none does.
     pub(crate) next_expiry: u64,
+    /// Objects without a key, by the hash of the key they had: their pages go in the batch that writes what became
+    /// of it.
+    pub(crate) dead: Vec<(KeyHash, ObjectId)>,
 }
 
 impl SlotTable {
@@ -132,7 +136,10 @@ impl SlotTable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ColdCopy {
     No,
-    Yes { volatile: bool },
+    Yes {
+        volatile: bool,
+        object: Option<ObjectId>,
+    },
     Unknown,
 }
 
@@ -150,6 +157,17 @@ impl Space {
             hot_volatile: 0,
             tombstones: 0,
             next_expiry: u64::MAX,
+            dead: Vec::new(),
+        }
+    }
+
+    /// The value of an entry is about to go, and the cold tier may have pages of it.
+    fn bury_object(&mut self, entry: Entry, hash: KeyHash) {
+        if entry.state() != State::DirtyNew
+            && self.names.tracked
+            && let Some(object) = entry.object()
+        {
+            self.dead.push((hash, object.id));
         }
     }
 
@@ -192,7 +210,8 @@ impl Space {
         let mut cold_expiry = false;
         let state = match cold {
             ColdCopy::No => State::DirtyNew,
-            ColdCopy::Yes { volatile } => {
+            ColdCopy::Yes { volatile, object } => {
+                self.dead.extend(object.map(|object| (new.hash, object)));
                 self.leave_cold_only(volatile);
                 cold_expiry = volatile;
                 State::DirtyOver
@@ -268,6 +287,7 @@ impl Space {
         if !state.is_dirty() {
             self.note_dirty(hash, at);
         }
+        self.bury_object(old, hash);
         let new = old.reshape(Some(kind), state.written(), expiry, value);
         self.table.set_entry(place, new);
     }
@@ -310,6 +330,7 @@ impl Space {
         if !state.is_dirty() {
             self.note_dirty(hash, at);
         }
+        self.bury_object(entry, hash);
         self.tombstones += 1;
         let tombstone = entry.reshape(None, state.written(), None, &[]);
         self.table.set_entry(place, tombstone);
@@ -321,9 +342,11 @@ impl Space {
         hash: KeyHash,
         key: &[u8],
         volatile: bool,
+        object: Option<ObjectId>,
         at: Offset,
         seed: u64,
     ) {
+        self.dead.extend(object.map(|object| (hash, object)));
         self.leave_cold_only(volatile);
         self.names.add_live(-1);
         self.tombstones += 1;

@@ -12,7 +12,7 @@
 //!
 //! Step 3 is repeated until it succeeds: the states rely on a collected batch landing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use basalt_binlog::Offset;
@@ -23,9 +23,10 @@ use crate::entry::Entry;
 use crate::lfu::{Tick, fast_random, fast_random_u64};
 use crate::space::{Space, counts_name};
 use crate::state::State;
-use crate::store::{Inner, STATE_KEYSPACE, STATE_SEED, StoreError};
+use crate::store::{Inner, STATE_KEYSPACE, STATE_OBJECTS, STATE_SEED, StoreError};
 use crate::table::Place;
-use crate::tx::Key;
+use crate::tree::Object;
+use crate::tx::{Key, Kind};
 use crate::{KeyHash, NamespaceId, SLOTS, Slot, UnixMs};
 
 /// A batch is written when it holds this many bytes.
@@ -41,6 +42,8 @@ pub(crate) struct Batch {
     counts: HashMap<(NamespaceId, Slot), (u32, u32)>,
     guard: Offset,
     slots: usize,
+    /// Pages in the set.
+    pages: u64,
 }
 
 impl std::fmt::Debug for Batch {
@@ -57,6 +60,10 @@ struct Item {
     ns: NamespaceId,
     slot: Slot,
     hash: KeyHash,
+    /// The entry's value is an object: pages of it are in flight.
+    object: bool,
+    /// Pages may leave memory once they are written.
+    evict_pages: bool,
     /// For an entry of which the cold copy is unknown: its key.
     unknown: Option<Box<[u8]>>,
     had_copy: bool,
@@ -98,6 +105,8 @@ pub(crate) type Turn<'a> = MutexGuard<'a, Batch>;
 pub(crate) struct Spiller {
     batch: Mutex<Batch>,
     cursor: std::sync::atomic::AtomicUsize,
+    /// Slots with a large value of which so much is dirty that it should be written soon.
+    urgent: Mutex<HashSet<Slot>>,
 }
 
 impl Spiller {
@@ -161,6 +170,11 @@ impl Inner {
         }
         self.resolve_unknown(batch)?;
         batch.count();
+        if batch.pages > 0 {
+            let next = self.next_object.load(std::sync::atomic::Ordering::Relaxed);
+            batch.set.put_state(STATE_OBJECTS, &next.to_le_bytes());
+            self.stats.spilled_pages.add(batch.pages);
+        }
         self.add_state(batch, None);
         let bytes = batch.set.bytes() as u64;
         self.write_surely(batch)?;
@@ -185,6 +199,19 @@ impl Inner {
             };
             item.had_copy = header.is_some();
             item.copy_volatile = header.is_some_and(|header| header.expiry.is_some());
+            let kind = header.and_then(|header| Kind::from_code(header.kind));
+            if kind.is_some_and(Kind::is_collection) {
+                let record = loop {
+                    match self.cold().get(&cold_key) {
+                        Ok(record) => break record,
+                        Err(error) => self.pause_after(&error.into())?,
+                    }
+                };
+                let object = record.and_then(|record| Object::id_of(record.payload()));
+                if let Some(object) = object {
+                    batch.set.delete_object(item.ns, object.0);
+                }
+            }
         }
         Ok(())
     }
@@ -283,6 +310,16 @@ impl Inner {
             entry.set_cold_expiry(item.volatile);
         }
         let spilling = entry.state() == State::Spilling;
+        if item.object
+            && let Some(object) = entry.object()
+        {
+            object.table.end_flight();
+            if item.evict_pages {
+                let bytes = object.table.memory() / PAGES_SHARE;
+                let (_, pages) = object.table.evict_coldest(bytes);
+                self.stats.evicted_pages.add(pages as u64);
+            }
+        }
         if item.tombstone && !spilling {
             // Written again since: the new entry overwrites nothing any more.
             if entry.state() == State::DirtyOver && !entry.is_tombstone() {
@@ -443,6 +480,7 @@ impl Inner {
         let mut table = self.slots[slot.index()].lock();
         let guard = self.guard(&table);
         for space in table.spaces() {
+            self.sweep_pages(batch, space, slot, guard, swept);
             let chosen: Vec<KeyHash> = space
                 .table
                 .iter()
@@ -450,7 +488,7 @@ impl Inner {
                     let counter = self
                         .heat
                         .decayed(space.table.lfu(place), entry.clock(), tick);
-                    entry.is_tombstone() || victims.include(counter)
+                    entry.is_tombstone() || (victims.include(counter) && !goes_by_pages(entry))
                 })
                 .map(|(_, entry)| KeyHash::of(self.seed, entry.key()))
                 .collect();
@@ -460,7 +498,7 @@ impl Inner {
                     continue;
                 };
                 let entry = space.table.entry(place);
-                let bytes = entry.len() as u64 + 16;
+                let bytes = entry.memory() as u64 + 16;
                 match entry.state() {
                     State::Clean => {
                         space.evict_to_cold(place, self.seed);
@@ -480,6 +518,73 @@ impl Inner {
     }
 }
 
+impl Inner {
+    /// A large value has so many dirty bytes now. They go to the cold tier in one batch, so they must not become too many.
+    pub(crate) fn note_dirty_bytes(&self, key: &Key<'_>, dirty: usize) {
+        if dirty as u64 > self.budget.object_dirty_bytes() && self.has_cold() {
+            self.spiller.urgent.lock().insert(key.slot);
+            self.checkpointer.wake();
+        }
+    }
+
+    /// Writes the large values that were noted.
+    pub(crate) fn spill_urgent(&self) -> Result<(), StoreError> {
+        let slots = std::mem::take(&mut *self.spiller.urgent.lock());
+        if slots.is_empty() {
+            return Ok(());
+        }
+        let mut batch = self.spiller.turn();
+        self.spill_slots(&mut batch, slots.into_iter(), Want::Dirty)?;
+        Ok(())
+    }
+
+    /// Lets go of pages of the large values in a slot, and writes those of which too much is dirty.
+    fn sweep_pages(
+        &self,
+        batch: &mut Batch,
+        space: &mut Space,
+        slot: Slot,
+        guard: Offset,
+        swept: &mut Swept,
+    ) {
+        let large: Vec<KeyHash> = space
+            .table
+            .iter()
+            .filter(|(_, entry)| goes_by_pages(*entry))
+            .map(|(_, entry)| KeyHash::of(self.seed, entry.key()))
+            .collect();
+        for hash in large {
+            let ours = |entry: Entry| KeyHash::of(self.seed, entry.key()) == hash;
+            let place = space.table.find_where(hash, ours).expect("just seen");
+            let entry = space.table.entry(place);
+            let table = &mut entry.object().expect("just seen").table;
+            let (bytes, pages) = table.evict_coldest(PORTION_BYTES);
+            swept.freed_bytes += bytes as u64;
+            self.stats.evicted_pages.add(pages as u64);
+            let dirty = table.dirty_bytes();
+            if bytes < PORTION_BYTES && dirty > 0 && entry.state().is_dirty() {
+                batch.take(space, slot, place, hash, guard, false);
+                batch.items.last_mut().expect("just taken").evict_pages = true;
+                // About what will be let go when it has landed.
+                swept.freed_bytes += (dirty / PAGES_SHARE) as u64;
+            }
+        }
+    }
+}
+
+/// A large value leaves memory page by page, as long as it has many there.
+fn goes_by_pages(entry: Entry) -> bool {
+    const MANY: usize = 32;
+    entry
+        .object()
+        .is_some_and(|object| object.table.resident() > MANY)
+}
+
+/// Bytes of pages let go of one value at a time.
+const PORTION_BYTES: usize = 1 << 20;
+/// This part of a value's pages may go when its dirty ones were written.
+const PAGES_SHARE: usize = 4;
+
 /// Slots looked into for a sample at most: most may be empty.
 const SAMPLES_TRIED: usize = 4096;
 
@@ -496,6 +601,7 @@ impl Batch {
         self.counts.clear();
         self.guard = Offset(0);
         self.slots = 0;
+        self.pages = 0;
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -537,6 +643,12 @@ impl Batch {
         let key = entry.key();
         let cold_key = ColdKey::new(ns, slot, hash, key);
         let expiry = entry.expiry();
+        space.dead.retain(|(dead, object)| {
+            if *dead == hash {
+                self.set.delete_object(ns, object.0);
+            }
+            *dead != hash
+        });
         match entry.kind() {
             None => self.set.delete(&cold_key),
             Some(kind) => {
@@ -547,7 +659,10 @@ impl Batch {
                     guard,
                     expiry,
                 };
-                self.set.put(&cold_key, &header, entry.value());
+                match entry.object() {
+                    Some(object) => self.take_object(&cold_key, &header, object),
+                    None => self.set.put(&cold_key, &header, entry.value()),
+                }
                 if let Some(at) = expiry {
                     self.set.put_expiry(at, &cold_key);
                 }
@@ -557,6 +672,8 @@ impl Batch {
             ns,
             slot,
             hash,
+            object: entry.object().is_some(),
+            evict_pages: false,
             unknown: (state == State::DirtyUnknown).then(|| key.into()),
             had_copy: state == State::DirtyOver,
             copy_volatile: entry.cold_expiry(),
@@ -569,6 +686,21 @@ impl Batch {
             .or_insert((space.records, space.volatile_records));
         self.guard = self.guard.max(guard);
         entry.set_state(state.spilling());
+    }
+
+    /// Takes the root of a large value, and what changed of its pages.
+    fn take_object(&mut self, key: &ColdKey<'_>, header: &RecordHeader, object: &mut Object) {
+        let (pages, dropped) = object.table.begin_flight();
+        let mut root = Vec::new();
+        object.encode_root(&mut root);
+        self.set.put(key, header, &root);
+        for page in dropped {
+            self.set.delete_page(key.ns, object.id.0, page.0);
+        }
+        self.pages += pages.len() as u64;
+        for (id, page) in pages {
+            self.set.put_page(key.ns, object.id.0, id.0, page);
+        }
     }
 
     /// Adds the new counts of the slots it touches to the set.

@@ -39,6 +39,9 @@ pub(crate) struct Counters {
     pub(crate) expired_keys: Counter,
     pub(crate) evicted_keys: Counter,
     pub(crate) warmed_keys: Counter,
+    pub(crate) page_reads: Counter,
+    pub(crate) spilled_pages: Counter,
+    pub(crate) evicted_pages: Counter,
 }
 
 /// A snapshot of the store's figures.
@@ -65,6 +68,9 @@ pub struct StoreStats {
     pub expired_keys: u64,
     pub evicted_keys: u64,
     pub warmed_keys: u64,
+    pub cold_page_reads: u64,
+    pub spilled_pages: u64,
+    pub evicted_pages: u64,
     pub maxmemory_bytes: u64,
     pub used_memory_bytes: u64,
     pub resident_memory_bytes: u64,
@@ -97,6 +103,9 @@ impl StoreStats {
             expired_keys: counters.expired_keys.get(),
             evicted_keys: counters.evicted_keys.get(),
             warmed_keys: counters.warmed_keys.get(),
+            cold_page_reads: counters.page_reads.get(),
+            spilled_pages: counters.spilled_pages.get(),
+            evicted_pages: counters.evicted_pages.get(),
             maxmemory_bytes,
             used_memory_bytes,
             resident_memory_bytes,
@@ -178,7 +187,7 @@ impl Store {
                 tier,
                 state,
                 lfu,
-                bytes: entry.len() as u64,
+                bytes: entry.memory() as u64,
                 guard,
             });
         }

@@ -22,6 +22,7 @@ use crate::sketch::Sketch;
 use crate::space::SlotTable;
 use crate::spill::Spiller;
 use crate::stats::{Counters, StoreStats};
+use crate::tree::ObjectId;
 use crate::tx::{Key, Tx};
 use crate::{KeyHash, NamespaceId, SLOTS, Slot, UnixMs};
 
@@ -132,6 +133,8 @@ pub(crate) struct Inner {
     pub(crate) checkpointer: Checkpointer,
     pub(crate) spiller: Spiller,
     pub(crate) stats: Counters,
+    /// The next object id.
+    pub(crate) next_object: AtomicU64,
     pub(crate) tiering: bool,
     pub(crate) durable: bool,
     pub(crate) limits: Mutex<Arc<StoreLimits>>,
@@ -214,6 +217,11 @@ impl Inner {
         self.cold.is_some()
     }
 
+    /// An identity for a large value, never given before.
+    pub(crate) fn new_object(&self) -> ObjectId {
+        ObjectId(self.next_object.fetch_add(1, Relaxed))
+    }
+
     /// True if deletions by the store itself are allowed now.
     pub(crate) fn is_master(&self) -> bool {
         !self.replaying.load(Relaxed) && self.attached() && self.host().is_master()
@@ -247,6 +255,7 @@ pub struct Opened {
 pub(crate) const STATE_SEED: &str = "seed";
 pub(crate) const STATE_KEYSPACE: &str = "keyspace";
 pub(crate) const STATE_REPLAY: &str = "replay";
+pub(crate) const STATE_OBJECTS: &str = "objects";
 pub(crate) const STATE_COUNTS: &str = "count/";
 
 impl Store {
@@ -278,6 +287,7 @@ impl Store {
             checkpointer: Checkpointer::new(saved.replay.unwrap_or(Offset(0))),
             spiller: Spiller::default(),
             stats: Counters::default(),
+            next_object: AtomicU64::new(saved.next_object),
             tiering: options.tiering,
             durable: options.durable,
             limits: Mutex::new(Arc::new(limits.clone())),
@@ -407,6 +417,8 @@ impl Store {
     }
 
     /// Makes keys resident for the command that has faulted; `None` if nothing has to be waited for.
+    ///
+    /// Pages of large values that the command missed are wanted by `pins` itself.
     pub fn pin(&self, keys: &[Key<'_>], pins: &mut PinSet) -> Option<PinWait> {
         self.inner.pin(keys, pins)
     }
@@ -505,6 +517,7 @@ struct Saved {
     seed: u64,
     keyspace: Option<SavedKeyspace>,
     replay: Option<Offset>,
+    next_object: u64,
 }
 
 fn read_saved(cold: Option<&ColdTier>) -> Result<Saved, StoreError> {
@@ -512,6 +525,7 @@ fn read_saved(cold: Option<&ColdTier>) -> Result<Saved, StoreError> {
         seed: rand::random(),
         keyspace: None,
         replay: None,
+        next_object: 1,
     };
     let Some(cold) = cold else { return Ok(fresh) };
     let Some(seed) = cold.state_get(STATE_SEED)? else {
@@ -532,10 +546,15 @@ fn read_saved(cold: Option<&ColdTier>) -> Result<Saved, StoreError> {
         .state_get(STATE_REPLAY)?
         .map(|bytes| number(STATE_REPLAY, &bytes))
         .transpose()?;
+    let next_object = cold
+        .state_get(STATE_OBJECTS)?
+        .map(|bytes| number(STATE_OBJECTS, &bytes))
+        .transpose()?;
     Ok(Saved {
         seed: number(STATE_SEED, &seed)?,
         keyspace,
         replay: replay.map(Offset),
+        next_object: next_object.unwrap_or(1),
     })
 }
 

@@ -4,6 +4,8 @@
 //! (`Store::pin`), and runs the command again. A command meets all its faults before its first write
 //! (asserted), so a fault leaves nothing half done. The one exception is harmless: a key that is found past
 //! its expiry is deleted at once (on a master), and reported by [`Tx::expired`] for the log.
+//!
+//! Strings are bytes, and their operations are here; those of collections are in `collection.rs`.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -11,11 +13,13 @@ use std::sync::atomic::AtomicBool;
 use basalt_binlog::Offset;
 use parking_lot::MutexGuard;
 
+use crate::entry::Entry;
 use crate::lfu::Tick;
 use crate::promote::{Loaded, PinSet, Pinned};
 use crate::space::{ColdCopy, NewEntry, SlotTable, Space, Watch};
 use crate::store::{Inner, StoreError};
 use crate::table::Place;
+use crate::tree::{Flavour, Object, ObjectId, Small};
 use crate::{KeyHash, NamespaceId, Slot, UnixMs};
 
 /// A key with its coordinates computed once.
@@ -41,6 +45,16 @@ pub enum Kind {
     String = 0,
     /// A string that was modified in place (APPEND, SETRANGE, SETBIT): Redis reports it as `raw`.
     RawString = 1,
+    /// Fields with values.
+    Hash = 2,
+    /// Members.
+    Set = 3,
+    /// Members in the order of their scores.
+    ZSet = 4,
+    /// Values by position.
+    List = 5,
+    /// Entries by id, and the groups that read them.
+    Stream = 6,
 }
 
 impl Kind {
@@ -50,8 +64,32 @@ impl Kind {
         match code {
             0 => Some(Kind::String),
             1 => Some(Kind::RawString),
+            2 => Some(Kind::Hash),
+            3 => Some(Kind::Set),
+            4 => Some(Kind::ZSet),
+            5 => Some(Kind::List),
+            6 => Some(Kind::Stream),
             _ => None,
         }
+    }
+
+    /// The trees a collection of this kind consists of; none for strings.
+    #[must_use]
+    pub fn trees(self) -> &'static [Flavour] {
+        match self {
+            Kind::String | Kind::RawString => &[],
+            Kind::Hash => &[Flavour::Map],
+            Kind::Set => &[Flavour::Keys],
+            Kind::ZSet => &[Flavour::Keys, Flavour::Map],
+            Kind::List => &[Flavour::Sequence],
+            Kind::Stream => &[Flavour::Map, Flavour::Map],
+        }
+    }
+
+    /// True if its values are trees ([`Tx::collection`]).
+    #[must_use]
+    pub fn is_collection(self) -> bool {
+        !self.trees().is_empty()
     }
 }
 
@@ -98,8 +136,8 @@ pub struct ExpiredKey {
 
 /// The locked slots of one command.
 pub struct Tx<'s> {
-    inner: &'s Inner,
-    pins: &'s PinSet,
+    pub(crate) inner: &'s Inner,
+    pub(crate) pins: &'s PinSet,
     now: UnixMs,
     tick: Tick,
     first: Option<(Slot, MutexGuard<'s, SlotTable>)>,
@@ -112,13 +150,13 @@ pub struct Tx<'s> {
     /// Keys without a cold copy whose entry this command took out of memory, where others of their slot are
     /// cold: nothing else tells that they are absent.
     gone: Vec<(NamespaceId, Box<[u8]>)>,
-    failure: Option<StoreError>,
-    hits: u32,
-    misses: u32,
-    wrote: bool,
+    pub(crate) failure: Option<StoreError>,
+    pub(crate) hits: u32,
+    pub(crate) misses: u32,
+    pub(crate) wrote: bool,
     skipped: bool,
     /// Accesses leave no trace in the keys' frequencies.
-    no_touch: bool,
+    pub(crate) no_touch: bool,
 }
 
 impl std::fmt::Debug for Tx<'_> {
@@ -132,8 +170,32 @@ impl std::fmt::Debug for Tx<'_> {
     }
 }
 
+/// The object whose root a record holds.
+fn object_of(loaded: &Loaded) -> Option<ObjectId> {
+    let kind = Kind::from_code(loaded.record.header().kind)?;
+    let payload = loaded.record.payload();
+    kind.is_collection()
+        .then(|| Object::id_of(payload))
+        .flatten()
+}
+
+/// True if what a record holds can be read without surprises.
+fn is_sound(loaded: &Loaded) -> bool {
+    let payload = loaded.record.payload();
+    match Kind::from_code(loaded.record.header().kind).map(Kind::trees) {
+        None => false,
+        Some([]) => true,
+        Some(trees) => match Small::parse(payload) {
+            Some(small) => small.is_sound(trees),
+            None => {
+                Object::decode_root(payload).is_some_and(|object| object.trees.len() == trees.len())
+            }
+        },
+    }
+}
+
 /// Where a lookup found a key.
-enum Found {
+pub(crate) enum Found {
     /// A live entry.
     Hot(Place),
     /// Only in the cold tier; this is its record.
@@ -227,13 +289,13 @@ impl<'s> Tx<'s> {
     }
 
     #[inline]
-    fn space(&mut self, key: &Key<'_>) -> Option<&mut Space> {
+    pub(crate) fn space(&mut self, key: &Key<'_>) -> Option<&mut Space> {
         self.slot(key.slot).space(key.ns)
     }
 
     /// Finds a key; deletes it if its time is over and this node may.
     #[inline]
-    fn find(&mut self, key: &Key<'_>) -> Result<Found, Fault> {
+    pub(crate) fn find(&mut self, key: &Key<'_>) -> Result<Found, Fault> {
         let now = self.now;
         let Some(space) = self.space(key) else {
             return Ok(Found::Absent);
@@ -274,6 +336,10 @@ impl<'s> Tx<'s> {
             }
         };
         let header = loaded.record.header();
+        if !is_sound(&loaded) {
+            self.failure = Some(StoreError::Damaged("a value of several parts".to_owned()));
+            return Err(Fault);
+        }
         if let Some(end) = self.replay_end {
             if header.guard >= end {
                 self.skipped = true;
@@ -282,7 +348,7 @@ impl<'s> Tx<'s> {
             return Ok(Found::Cold(loaded));
         }
         if header.is_expired(self.now) {
-            self.expire_cold(key);
+            self.expire_cold(key, object_of(&loaded));
             return Ok(Found::Absent);
         }
         Ok(Found::Cold(loaded))
@@ -306,7 +372,7 @@ impl<'s> Tx<'s> {
         self.note_expired(key);
     }
 
-    fn expire_cold(&mut self, key: &Key<'_>) {
+    fn expire_cold(&mut self, key: &Key<'_>, object: Option<ObjectId>) {
         if !self.inner.is_master() {
             return;
         }
@@ -314,7 +380,7 @@ impl<'s> Tx<'s> {
         let seed = self.inner.seed;
         self.slot(key.slot).changed(key.ns, key.hash, key.bytes);
         let space = self.space(key).expect("the key is counted here");
-        space.delete_cold(key.hash, key.bytes, true, at, seed);
+        space.delete_cold(key.hash, key.bytes, true, object, at, seed);
         self.note_expired(key);
     }
 
@@ -361,6 +427,21 @@ impl<'s> Tx<'s> {
             || !matches!(self.pins.look(key), Ok(Pinned::No))
     }
 
+    /// True if no page of the key's value is absent, so that nothing done with it faults. To be asked of resident keys.
+    pub fn is_whole(&mut self, key: &Key<'_>) -> bool {
+        let place = self.space(key).and_then(|space| {
+            let place = space.table.find(key.hash, key.bytes)?;
+            Some(space.table.entry(place))
+        });
+        match place {
+            Some(entry) => entry.object().is_none_or(|object| object.table.is_whole()),
+            None => match self.pins.look(key) {
+                Ok(Pinned::Record(loaded)) => object_of(&loaded).is_none(),
+                _ => true,
+            },
+        }
+    }
+
     /// True if the key has no entry in memory.
     pub(crate) fn is_cold(&mut self, key: &Key<'_>) -> bool {
         self.space(key)
@@ -368,7 +449,7 @@ impl<'s> Tx<'s> {
     }
 
     /// Puts a cold record into memory, clean.
-    fn install(&mut self, key: &Key<'_>, loaded: &Loaded) -> Place {
+    pub(crate) fn install(&mut self, key: &Key<'_>, loaded: &Loaded) -> Place {
         let header = loaded.record.header();
         let kind = Kind::from_code(header.kind).unwrap_or(Kind::String);
         let heat = if self.inner.heat.is_lru() {
@@ -378,14 +459,14 @@ impl<'s> Tx<'s> {
         };
         let seed = self.inner.seed;
         self.inner.stats.promoted.add(1);
-        let new = NewEntry::new(
-            key,
-            kind,
-            loaded.record.payload(),
-            header.expiry,
-            heat,
-            seed,
-        );
+        let payload = loaded.record.payload();
+        let object = if kind.is_collection() {
+            Object::decode_root(payload).map(|object| Entry::object_value(Box::new(object)))
+        } else {
+            None
+        };
+        let value = object.as_ref().map_or(payload, |object| &object[..]);
+        let new = NewEntry::new(key, kind, value, header.expiry, heat, seed);
         let space = self.space(key).expect("the key is counted here");
         space.insert_loaded(&new)
     }
@@ -399,7 +480,18 @@ impl<'s> Tx<'s> {
         })
     }
 
-    fn touch(&mut self, key: &Key<'_>, place: Place) {
+    /// Notes that the object of a key, which is in memory, is being changed.
+    pub(crate) fn mark_object_written(&mut self, key: &Key<'_>) {
+        let at = self.begin_write(key);
+        let space = self.space(key).expect("the key was found here");
+        let place = space
+            .table
+            .find(key.hash, key.bytes)
+            .expect("the key was found here");
+        space.mark_written(place, key.hash, at);
+    }
+
+    pub(crate) fn touch(&mut self, key: &Key<'_>, place: Place) {
         if self.no_touch {
             return;
         }
@@ -587,6 +679,7 @@ impl<'s> Tx<'s> {
                 (
                     ColdCopy::Yes {
                         volatile: expiry.is_some(),
+                        object: object_of(&loaded),
                     },
                     expiry,
                 )
@@ -596,7 +689,7 @@ impl<'s> Tx<'s> {
     }
 
     /// Notes that the command writes from here on, and that the key changes.
-    fn begin_write(&mut self, key: &Key<'_>) -> Offset {
+    pub(crate) fn begin_write(&mut self, key: &Key<'_>) -> Offset {
         let at = self.dirty_at();
         self.wrote = true;
         let replay_end = self.replay_end;
@@ -643,7 +736,8 @@ impl<'s> Tx<'s> {
             }
             Found::Cold(loaded) => {
                 let volatile = loaded.record.header().expiry.is_some();
-                space.delete_cold(key.hash, key.bytes, volatile, at, seed);
+                let object = object_of(&loaded);
+                space.delete_cold(key.hash, key.bytes, volatile, object, at, seed);
             }
         }
         Ok(true)

@@ -6,7 +6,14 @@
 //!
 //! Byte order is therefore (namespace, slot, order, key): one slot of one namespace is one contiguous run,
 //! in the same order in which the hot table of that slot is scanned (`docs/decisions/0001-scan-order.md`).
-//! A row of the expiry family is the deadline (Unix ms, u64 BE) followed by the cold key.
+//! A row of the expiry family is the deadline (Unix ms, u64 BE) followed by the cold key. A row of the pages family
+//! has the key
+//!
+//! ```text
+//!   namespace u32 BE │ object u64 BE │ page u32 BE
+//! ```
+//!
+//! so that the pages of a value, and the values of a namespace, are one run each.
 
 use crate::ids::{KeyHash, NamespaceId, Slot, UnixMs};
 
@@ -142,6 +149,18 @@ pub(super) fn with_encoded<T>(key: &ColdKey<'_>, then: impl FnOnce(&[u8]) -> T) 
 pub(super) fn encode_expiry_onto(at: UnixMs, key: &ColdKey<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(&at.0.to_be_bytes());
     key.encode_onto(out);
+}
+
+/// Bytes of a page's key.
+pub(super) const PAGE_KEY_BYTES: usize = 16;
+
+/// The key of a page; the first of an object is page 0, and no page has the last number.
+pub(super) fn page_key(ns: NamespaceId, object: u64, page: u32) -> [u8; PAGE_KEY_BYTES] {
+    let mut out = [0; PAGE_KEY_BYTES];
+    out[..4].copy_from_slice(&ns.0.to_be_bytes());
+    out[4..12].copy_from_slice(&object.to_be_bytes());
+    out[12..].copy_from_slice(&page.to_be_bytes());
+    out
 }
 
 /// The first possible key at a position.

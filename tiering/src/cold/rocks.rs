@@ -3,6 +3,7 @@
 //! for statistics and upkeep.
 
 mod figures;
+mod pages;
 mod scan;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ use rocksdb::{
 use self::tuning::Tuning;
 use super::CachedLookup;
 use super::error::ColdError;
-use super::key::{ColdKey, end_of_namespace, position, with_encoded};
+use super::key::{ColdKey, end_of_namespace, page_key, position, with_encoded};
 use super::options::{ColdOptions, Division};
 use super::record::{ColdRecord, RecordHeader};
 use super::write_set::{Family, WriteSet};
@@ -127,6 +128,7 @@ impl ColdTier {
                 None => batch.delete_cf(family, change.key),
             }
         }
+        self.add_page_changes(set, &mut batch);
         self.db
             .write_opt(batch, &self.write)
             .map_err(store("write"))?;
@@ -145,7 +147,7 @@ impl ColdTier {
             .map_err(store("flush"))
     }
 
-    /// Deletes every record of `ns`. Cheap whatever their number: a range tombstone, then whole files are
+    /// Deletes every record and page of `ns`. Cheap whatever their number: a range tombstone, then whole files are
     /// dropped; the remains go with later compactions.
     ///
     /// The binlog must already be on disk up to the command that gave the namespace up, since dropped files
@@ -155,6 +157,9 @@ impl ColdTier {
         let keys = self.family(Family::Keys);
         let mut batch = WriteBatch::default();
         batch.delete_range_cf(keys, from, to);
+        let next = NamespaceId(ns.0.saturating_add(1));
+        let pages = self.family(Family::Pages);
+        batch.delete_range_cf(pages, page_key(ns, 0, 0), page_key(next, 0, 0));
         self.db
             .write_opt(batch, &self.write)
             .map_err(store("drop namespace"))?;

@@ -3,9 +3,11 @@
 //! Changes are kept flat: one buffer with all keys and values back to back, one small row per change. The
 //! set knows nothing of RocksDB, can be filled under any lock, and keeps its memory for the next round.
 
+use std::sync::Arc;
+
 use super::key::{ColdKey, encode_expiry_onto};
 use super::record::RecordHeader;
-use crate::ids::UnixMs;
+use crate::ids::{NamespaceId, UnixMs};
 
 /// The families a change can go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,11 +46,24 @@ pub(super) struct ChangeRef<'a> {
     pub(super) value: Option<&'a [u8]>,
 }
 
+/// A change of the pages of a large value.
+pub(super) enum PageChange {
+    /// The page is this.
+    Put(NamespaceId, u64, u32, Arc<Vec<u8>>),
+    /// The page is gone.
+    Delete(NamespaceId, u64, u32),
+    /// All pages of the object are gone.
+    DeleteObject(NamespaceId, u64),
+}
+
 /// Changes that `ColdTier::write` applies all together or not at all. A later change of a key wins.
 #[derive(Default)]
 pub struct WriteSet {
     changes: Vec<Change>,
     bytes: Vec<u8>,
+    /// In their order. Pages are shared with memory, not copied.
+    pages: Vec<PageChange>,
+    page_bytes: usize,
 }
 
 impl WriteSet {
@@ -100,22 +115,38 @@ impl WriteSet {
         self.push_delete(Family::State);
     }
 
+    /// Stores a page of a large value.
+    pub fn put_page(&mut self, ns: NamespaceId, object: u64, page: u32, bytes: Arc<Vec<u8>>) {
+        self.page_bytes += bytes.len();
+        self.pages.push(PageChange::Put(ns, object, page, bytes));
+    }
+
+    /// Deletes a page of a large value.
+    pub fn delete_page(&mut self, ns: NamespaceId, object: u64, page: u32) {
+        self.pages.push(PageChange::Delete(ns, object, page));
+    }
+
+    /// Deletes all pages of a large value: one row, whatever their number.
+    pub fn delete_object(&mut self, ns: NamespaceId, object: u64) {
+        self.pages.push(PageChange::DeleteObject(ns, object));
+    }
+
     /// Number of changes.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.changes.len()
+        self.changes.len() + self.pages.len()
     }
 
     /// Whether there is no change.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
+        self.changes.is_empty() && self.pages.is_empty()
     }
 
     /// Bytes of all keys and values in the set.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + self.page_bytes
     }
 
     /// Forgets all changes, keeps the memory up to `KEEP_BYTES`.
@@ -125,6 +156,12 @@ impl WriteSet {
         self.changes.clear();
         self.bytes.clear();
         self.bytes.shrink_to(KEEP_BYTES);
+        self.pages.clear();
+        self.page_bytes = 0;
+    }
+
+    pub(super) fn page_changes(&self) -> &[PageChange] {
+        &self.pages
     }
 
     pub(super) fn changes(&self) -> impl Iterator<Item = ChangeRef<'_>> {

@@ -1,0 +1,218 @@
+//! An inner page: the children of a node, how many elements each holds, and the keys that separate them.
+//!
+//! ```text
+//!   byte 0      flags: inner, keys
+//!   byte 1..3   number of children, u16 LE
+//!   children    page u32 LE, count u64 LE each
+//!   key ends    u32 LE each, from the start of the keys; only with keys
+//!   keys
+//! ```
+//!
+//! Child `i` holds the keys from key `i` up to key `i + 1`; the first key is not looked at. Counts change in place; for
+//! anything else the page is written anew.
+
+use super::PageId;
+use super::leaf::{HEADER, INNER, KEYS};
+
+/// Pages longer than this are split.
+pub(super) const INNER_MAX: usize = 4096;
+const CHILD: usize = 12;
+
+/// A child as it is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Child<'a> {
+    pub(super) page: PageId,
+    pub(super) count: u64,
+    pub(super) key: &'a [u8],
+}
+
+pub(super) fn count(page: &[u8]) -> usize {
+    usize::from(u16::from_le_bytes([page[1], page[2]]))
+}
+
+#[inline]
+fn u32_at(page: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(page[at..at + 4].try_into().expect("four bytes"))
+}
+
+#[inline]
+pub(super) fn child(page: &[u8], index: usize) -> PageId {
+    PageId(u32_at(page, HEADER + CHILD * index))
+}
+
+#[inline]
+pub(super) fn child_count(page: &[u8], index: usize) -> u64 {
+    let at = HEADER + CHILD * index + 4;
+    u64::from_le_bytes(page[at..at + 8].try_into().expect("eight bytes"))
+}
+
+pub(super) fn set_child_count(page: &mut [u8], index: usize, count: u64) {
+    let at = HEADER + CHILD * index + 4;
+    page[at..at + 8].copy_from_slice(&count.to_le_bytes());
+}
+
+#[inline]
+fn key_end(page: &[u8], n: usize, index: usize) -> usize {
+    u32_at(page, HEADER + CHILD * n + 4 * index) as usize
+}
+
+#[inline]
+fn key(page: &[u8], n: usize, index: usize) -> &[u8] {
+    if page[0] & KEYS == 0 {
+        return &[];
+    }
+    let keys = HEADER + (CHILD + 4) * n;
+    let start = if index == 0 {
+        0
+    } else {
+        key_end(page, n, index - 1)
+    };
+    &page[keys + start..keys + key_end(page, n, index)]
+}
+
+/// The child that holds `key`, or would.
+pub(super) fn search(page: &[u8], wanted: &[u8]) -> usize {
+    let n = count(page);
+    let (mut low, mut high) = (1, n);
+    while low < high {
+        let mid = usize::midpoint(low, high);
+        if key(page, n, mid) <= wanted {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    low - 1
+}
+
+/// The child that holds the element of this rank and the rank within it; a rank past the end goes to the last.
+pub(super) fn select(page: &[u8], mut rank: u64) -> (usize, u64) {
+    let last = count(page) - 1;
+    for index in 0..last {
+        let count = child_count(page, index);
+        if rank < count {
+            return (index, rank);
+        }
+        rank -= count;
+    }
+    (last, rank)
+}
+
+/// Elements before child `index`.
+pub(super) fn before(page: &[u8], index: usize) -> u64 {
+    (0..index).map(|index| child_count(page, index)).sum()
+}
+
+/// All children.
+pub(super) fn children(page: &[u8]) -> impl Iterator<Item = Child<'_>> {
+    let n = count(page);
+    (0..n).map(move |index| Child {
+        page: child(page, index),
+        count: child_count(page, index),
+        key: key(page, n, index),
+    })
+}
+
+/// A page of these children.
+pub(super) fn build(children: &[Child<'_>], has_keys: bool) -> Vec<u8> {
+    let mut page = Vec::with_capacity(bytes_of(children, has_keys));
+    page.push(INNER | if has_keys { KEYS } else { 0 });
+    let n = u16::try_from(children.len()).expect("a page is split long before");
+    page.extend_from_slice(&n.to_le_bytes());
+    for child in children {
+        page.extend_from_slice(&child.page.0.to_le_bytes());
+        page.extend_from_slice(&child.count.to_le_bytes());
+    }
+    if has_keys {
+        let mut end = 0;
+        for child in children {
+            end += child.key.len() as u32;
+            page.extend_from_slice(&end.to_le_bytes());
+        }
+        for child in children {
+            page.extend_from_slice(child.key);
+        }
+    }
+    page
+}
+
+fn bytes_of(children: &[Child<'_>], has_keys: bool) -> usize {
+    let keys = |child: &Child<'_>| if has_keys { 4 + child.key.len() } else { 0 };
+    HEADER + children.iter().map(|child| CHILD + keys(child)).sum::<usize>()
+}
+
+/// Cuts children into parts of pages that are short enough, each of two children at least. `fresh` is the last of
+/// those that were added: if that is the end, the others stay together.
+pub(super) fn split<'c, 'a>(
+    children: &'c [Child<'a>],
+    has_keys: bool,
+    fresh: usize,
+) -> Vec<&'c [Child<'a>]> {
+    if children.len() < 4 || bytes_of(children, has_keys) <= INNER_MAX {
+        return vec![children];
+    }
+    let cut = if fresh + 1 == children.len() {
+        children.len() - 2
+    } else {
+        children.len() / 2
+    };
+    let (left, right) = children.split_at(cut);
+    let mut parts = split(left, has_keys, 0);
+    parts.extend(split(right, has_keys, 0));
+    parts
+}
+
+/// True if the bytes are an inner page that can be read without surprises.
+pub(super) fn is_sound(page: &[u8], has_keys: bool) -> bool {
+    let flags = INNER | if has_keys { KEYS } else { 0 };
+    if page.len() < HEADER || page[0] != flags {
+        return false;
+    }
+    let n = count(page);
+    let row = if has_keys { CHILD + 4 } else { CHILD };
+    let keys = HEADER + row * n;
+    if n == 0 || page.len() < keys {
+        return false;
+    }
+    if !has_keys {
+        return page.len() == keys;
+    }
+    let ends: Vec<usize> = (0..n).map(|index| key_end(page, n, index)).collect();
+    ends.is_sorted() && ends.last().is_some_and(|end| keys + end == page.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inner_page_gives_back_its_children() {
+        let keys: Vec<String> = (0..300).map(|n| format!("k{n:04}")).collect();
+        let children: Vec<Child<'_>> = keys
+            .iter()
+            .enumerate()
+            .map(|(n, key)| Child {
+                page: PageId(n as u32 * 7),
+                count: n as u64 + 1,
+                key: key.as_bytes(),
+            })
+            .collect();
+        let page = build(&children, true);
+        assert!(is_sound(&page, true) && !is_sound(&page, false));
+        assert!(self::children(&page).eq(children.iter().copied()));
+        assert_eq!(search(&page, b"a"), 0);
+        assert_eq!(search(&page, b"k0005"), 5);
+        assert_eq!(search(&page, b"k0005x"), 5);
+        assert_eq!(search(&page, b"z"), 299);
+        assert_eq!(select(&page, 0), (0, 0));
+        assert_eq!(select(&page, 5), (2, 2));
+        assert_eq!(before(&page, 3), 6);
+        for fresh in [0, 150, 299] {
+            let parts = split(&children, true, fresh);
+            assert!(parts.len() > 1);
+            assert!(parts.iter().all(|part| part.len() >= 2 && bytes_of(part, true) <= INNER_MAX));
+            assert_eq!(parts.concat(), children);
+        }
+        assert!(!is_sound(&page[..page.len() - 1], true));
+    }
+}

@@ -1,0 +1,272 @@
+//! Reading a tree: search, rank, select, walking a range of ranks either way, and what of it is absent.
+
+use std::ops::{ControlFlow, Range};
+
+use super::leaf::{self, Spot};
+use super::value::Bytes;
+use super::{Absent, Flavour, PageId, Pages, Shape, inner};
+
+/// More levels than a tree can have: a node has two children at least.
+pub(super) const LEVELS: usize = 40;
+
+/// The way from the root to a leaf: the inner pages, and which child was taken in each.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Path {
+    steps: [(PageId, u32); LEVELS],
+    len: usize,
+    pub(super) leaf: PageId,
+}
+
+impl Path {
+    fn from(root: PageId) -> Path {
+        Path {
+            steps: [(PageId(0), 0); LEVELS],
+            len: 0,
+            leaf: root,
+        }
+    }
+
+    fn push(&mut self, child: usize, next: PageId) {
+        self.steps[self.len] = (self.leaf, child as u32);
+        self.len += 1;
+        self.leaf = next;
+    }
+
+    /// The inner pages from the root down, each with the child taken.
+    pub(super) fn steps(&self) -> &[(PageId, u32)] {
+        &self.steps[..self.len]
+    }
+}
+
+/// A tree, to be read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<P> {
+    pub(super) pages: P,
+    pub(super) shape: Shape,
+}
+
+impl<'a, P: Pages<'a>> View<P> {
+    /// The tree of this shape.
+    pub(crate) fn new(pages: P, shape: Shape) -> Self {
+        View { pages, shape }
+    }
+
+    fn page(&self, id: PageId) -> Result<&'a [u8], Absent> {
+        self.pages.page(id).ok_or(Absent(id))
+    }
+
+    /// The way to where `key` is, or would be.
+    pub(super) fn path_to(&self, key: &[u8]) -> Result<Path, Absent> {
+        let mut path = Path::from(self.shape.root);
+        for _ in 0..self.shape.height {
+            let page = self.page(path.leaf)?;
+            let index = inner::search(page, key);
+            path.push(index, inner::child(page, index));
+        }
+        Ok(path)
+    }
+
+    /// The way to the leaf of a rank, and the rank within it.
+    pub(super) fn path_at(&self, mut rank: u64) -> Result<(Path, u64), Absent> {
+        let mut path = Path::from(self.shape.root);
+        for _ in 0..self.shape.height {
+            let page = self.page(path.leaf)?;
+            let (index, within) = inner::select(page, rank);
+            rank = within;
+            path.push(index, inner::child(page, index));
+        }
+        Ok((path, rank))
+    }
+
+    /// The value of a key; `None` if the key is not there.
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Bytes<'a>>, Absent> {
+        let mut at = self.shape.root;
+        for _ in 0..self.shape.height {
+            let page = self.page(at)?;
+            at = inner::child(page, inner::search(page, key));
+        }
+        let page = self.page(at)?;
+        Ok(leaf::search(page, key).ok().map(|spot| leaf::cell(page, spot).1))
+    }
+
+    /// How many keys are smaller than `key`, and whether it is there.
+    pub(crate) fn rank(&self, key: &[u8]) -> Result<(u64, bool), Absent> {
+        let path = self.path_to(key)?;
+        let page = self.page(path.leaf)?;
+        let (spot, found) = match leaf::search(page, key) {
+            Ok(spot) => (spot, true),
+            Err(spot) => (spot, false),
+        };
+        let mut before = spot.index as u64;
+        for (id, index) in path.steps() {
+            before += inner::before(self.page(*id)?, *index as usize);
+        }
+        Ok((before, found))
+    }
+
+    /// Key and value at a rank.
+    pub(crate) fn at(&self, rank: u64) -> Result<Option<(&'a [u8], Bytes<'a>)>, Absent> {
+        if rank >= self.shape.len {
+            return Ok(None);
+        }
+        let (path, within) = self.path_at(rank)?;
+        let page = self.page(path.leaf)?;
+        Ok(Some(leaf::cell(page, leaf::spot(page, within as usize))))
+    }
+
+    /// The absent pages that keep a walk over these ranks from being made, as far as they can be told.
+    pub(crate) fn absent_in(&self, ranks: &Range<u64>, absent: &mut Vec<PageId>) {
+        let ranks = ranks.start..ranks.end.min(self.shape.len);
+        if !ranks.is_empty() {
+            self.absent_below(self.shape.root, self.shape.height, ranks, absent);
+        }
+    }
+
+    fn absent_below(&self, id: PageId, height: u8, ranks: Range<u64>, absent: &mut Vec<PageId>) {
+        let Some(page) = self.pages.page(id) else {
+            return absent.push(id);
+        };
+        if height > 0 {
+            for (child, part) in overlaps(page, &ranks) {
+                self.absent_below(inner::child(page, child), height - 1, part.ranks, absent);
+            }
+        }
+    }
+
+    /// The absent pages in the way to the place of a rank.
+    pub(crate) fn absent_at(&self, rank: u64, absent: &mut Vec<PageId>) {
+        let missing = self.path_at(rank).and_then(|(path, _)| self.page(path.leaf).map(drop));
+        if let Err(Absent(id)) = missing {
+            absent.push(id);
+        }
+    }
+
+    /// The absent pages in the way to a key; at most one can be told at a time.
+    pub(crate) fn absent_to(&self, key: &[u8], absent: &mut Vec<PageId>) {
+        let missing = self.path_to(key).and_then(|path| self.page(path.leaf).map(drop));
+        if let Err(Absent(id)) = missing {
+            absent.push(id);
+        }
+    }
+
+    /// Calls `visit` with the cells of these ranks, in order or in reverse.
+    ///
+    /// Whoever acts on what is visited makes sure before that nothing is absent ([`View::absent_in`]).
+    pub(crate) fn walk(
+        &self,
+        ranks: Range<u64>,
+        reverse: bool,
+        visit: &mut dyn FnMut(&'a [u8], Bytes<'a>) -> ControlFlow<()>,
+    ) -> Result<(), Absent> {
+        let ranks = ranks.start..ranks.end.min(self.shape.len);
+        if !ranks.is_empty() {
+            let _stopped = self.walk_below(self.shape.root, self.shape.height, ranks, reverse, visit)?;
+        }
+        Ok(())
+    }
+
+    fn walk_below(
+        &self,
+        id: PageId,
+        height: u8,
+        ranks: Range<u64>,
+        reverse: bool,
+        visit: &mut dyn FnMut(&'a [u8], Bytes<'a>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, Absent> {
+        let page = self.page(id)?;
+        if height == 0 {
+            return Ok(walk_leaf(page, ranks, reverse, visit));
+        }
+        let mut parts: Vec<_> = overlaps(page, &ranks).collect();
+        if reverse {
+            parts.reverse();
+        }
+        for (child, part) in parts {
+            let child = inner::child(page, child);
+            if self.walk_below(child, height - 1, part.ranks, reverse, visit)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+fn walk_leaf<'a>(
+    page: &'a [u8],
+    ranks: Range<u64>,
+    reverse: bool,
+    visit: &mut dyn FnMut(&'a [u8], Bytes<'a>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let (from, to) = (ranks.start as usize, ranks.end as usize);
+    let mut spot = leaf::spot(page, from);
+    if !reverse {
+        while spot.index < to {
+            let (key, value) = leaf::cell(page, spot);
+            visit(key, value)?;
+            spot = leaf::after(page, spot);
+        }
+        return ControlFlow::Continue(());
+    }
+    let mut spots: Vec<Spot> = Vec::with_capacity(to - from);
+    while spot.index < to {
+        spots.push(spot);
+        spot = leaf::after(page, spot);
+    }
+    for spot in spots.into_iter().rev() {
+        let (key, value) = leaf::cell(page, spot);
+        visit(key, value)?;
+    }
+    ControlFlow::Continue(())
+}
+
+/// The part of a child that a range of its parent's ranks covers.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// Ranks within the child.
+    pub(super) ranks: Range<u64>,
+    /// All of them.
+    pub(super) whole: bool,
+}
+
+/// The children that a range of ranks touches.
+pub(super) fn overlaps<'p>(
+    page: &'p [u8],
+    ranks: &Range<u64>,
+) -> impl Iterator<Item = (usize, Part)> + use<'p> {
+    let ranks = ranks.clone();
+    let mut start = 0;
+    (0..inner::count(page)).filter_map(move |index| {
+        let count = inner::child_count(page, index);
+        let from = start;
+        start += count;
+        if ranks.start >= start || ranks.end <= from {
+            return None;
+        }
+        let part = ranks.start.max(from) - from..ranks.end.min(start) - from;
+        let whole = part == (0..count);
+        Some((index, Part { ranks: part, whole }))
+    })
+}
+
+/// A page alone, as the tree that it is: a collection small enough to lie in its entry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Single<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Pages<'a> for Single<'a> {
+    fn page(self, _: PageId) -> Option<&'a [u8]> {
+        Some(self.0)
+    }
+}
+
+impl Single<'_> {
+    /// Its shape.
+    pub(crate) fn shape(page: &[u8], flavour: Flavour) -> Shape {
+        Shape {
+            root: PageId(0),
+            height: 0,
+            len: leaf::count(page) as u64,
+            flavour,
+            shifts: 0,
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! How keys and values are packed into cells.
+//!
+//! ```text
+//!   key     length (one byte, or 0xFF and a u32)  bytes
+//!   value   0..=0xBF  that many bytes follow
+//!           0xC0      a u32 with the length, and the bytes
+//!           0xC1..C8  a little-endian integer of 1 to 8 bytes, sign-extended
+//!           0xD0..FF  the integer 0 to 47
+//! ```
+//!
+//! A value that is the decimal text of a 64-bit integer, exactly as an integer is printed, is kept as that
+//! integer. Keys are kept as they are, since they are compared byte by byte.
+
+use std::ops::Deref;
+
+const LONG: u8 = 0xFF;
+const RAW_MAX: usize = 0xBF;
+const RAW_LONG: u8 = 0xC0;
+const INT: u8 = 0xC0;
+const SMALL: u8 = 0xD0;
+const SMALL_MAX: i64 = (0xFF - SMALL) as i64;
+/// Longest text of a 64-bit integer.
+const TEXT_MAX: usize = 20;
+
+/// A key or value as it was put in: borrowed from its page, or printed if it was packed as an integer.
+#[derive(Clone, Copy)]
+pub enum Bytes<'a> {
+    /// In its page.
+    Raw(&'a [u8]),
+    /// The text of an integer.
+    Text([u8; TEXT_MAX], u8),
+}
+
+impl Deref for Bytes<'_> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match self {
+            Bytes::Raw(bytes) => bytes,
+            Bytes::Text(text, len) => &text[..usize::from(*len)],
+        }
+    }
+}
+
+impl AsRef<[u8]> for Bytes<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl std::fmt::Debug for Bytes<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", String::from_utf8_lossy(self))
+    }
+}
+
+impl Bytes<'_> {
+    /// The text of a number.
+    #[must_use]
+    pub fn of_integer(number: i64) -> Bytes<'static> {
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(number).as_bytes();
+        let mut text = [0; TEXT_MAX];
+        text[..digits.len()].copy_from_slice(digits);
+        Bytes::Text(text, digits.len() as u8)
+    }
+}
+
+/// The integer that prints as exactly this text.
+fn canonical_integer(text: &[u8]) -> Option<i64> {
+    if text.is_empty() || text.len() > TEXT_MAX {
+        return None;
+    }
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() || (digits[0] == b'0' && (digits.len() > 1 || negative)) {
+        return None;
+    }
+    let mut number: i64 = 0;
+    for digit in digits {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number.checked_mul(10)?;
+        number = if negative {
+            number.checked_sub(i64::from(digit))?
+        } else {
+            number.checked_add(i64::from(digit))?
+        };
+    }
+    Some(number)
+}
+
+/// Appends a key.
+pub(super) fn put_key(key: &[u8], out: &mut Vec<u8>) {
+    if key.len() >= usize::from(LONG) {
+        out.push(LONG);
+        out.extend_from_slice(&(key.len() as u32).to_le_bytes());
+    } else {
+        out.push(key.len() as u8);
+    }
+    out.extend_from_slice(key);
+}
+
+/// Appends a value.
+pub(super) fn put_value(value: &[u8], out: &mut Vec<u8>) {
+    match canonical_integer(value) {
+        Some(number @ 0..=SMALL_MAX) => out.push(SMALL + number as u8),
+        Some(number) => {
+            let bytes = number.to_le_bytes();
+            let spare = (number ^ (number >> 63)).leading_zeros() as usize - 1;
+            let len = 8 - spare / 8;
+            if len < value.len() {
+                out.push(INT + len as u8);
+                out.extend_from_slice(&bytes[..len]);
+            } else {
+                out.push(value.len() as u8);
+                out.extend_from_slice(value);
+            }
+        }
+        None if value.len() <= RAW_MAX => {
+            out.push(value.len() as u8);
+            out.extend_from_slice(value);
+        }
+        None => {
+            out.push(RAW_LONG);
+            out.extend_from_slice(&(value.len() as u32).to_le_bytes());
+            out.extend_from_slice(value);
+        }
+    }
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<usize> {
+    let field = bytes.get(at..at + 4)?;
+    Some(u32::from_le_bytes(field.try_into().expect("four bytes")) as usize)
+}
+
+/// The key at `at` and where it ends; `None` if the bytes end before.
+#[inline]
+pub(super) fn key_at(bytes: &[u8], at: usize) -> Option<(&[u8], usize)> {
+    let (start, len) = match *bytes.get(at)? {
+        LONG => (at + 5, u32_at(bytes, at + 1)?),
+        len => (at + 1, usize::from(len)),
+    };
+    let end = start.checked_add(len)?;
+    Some((bytes.get(start..end)?, end))
+}
+
+/// Where the value at `at` ends; `None` if the bytes end before, or it is no value.
+#[inline]
+pub(super) fn value_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let tag = *bytes.get(at)?;
+    let end = match tag {
+        RAW_LONG => (at + 5).checked_add(u32_at(bytes, at + 1)?)?,
+        0xC1..=0xC8 => at + 1 + usize::from(tag - INT),
+        0xC9..=0xCF => return None,
+        SMALL.. => at + 1,
+        len => at + 1 + usize::from(len),
+    };
+    (end <= bytes.len()).then_some(end)
+}
+
+/// The value at `at`, which is known to be whole.
+#[inline]
+pub(super) fn value_at(bytes: &[u8], at: usize) -> Bytes<'_> {
+    let tag = bytes[at];
+    match tag {
+        RAW_LONG => {
+            let len = u32_at(bytes, at + 1).expect("a whole value");
+            Bytes::Raw(&bytes[at + 5..at + 5 + len])
+        }
+        0xC1..=0xCF => {
+            let len = usize::from(tag - INT);
+            let mut number = [0u8; 8];
+            number[..len].copy_from_slice(&bytes[at + 1..at + 1 + len]);
+            let shift = 64 - 8 * len as u32;
+            Bytes::of_integer((i64::from_le_bytes(number) << shift) >> shift)
+        }
+        SMALL.. => Bytes::of_integer(i64::from(tag - SMALL)),
+        len => Bytes::Raw(&bytes[at + 1..at + 1 + usize::from(len)]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn round_trip(value: &[u8]) -> usize {
+        let mut out = vec![9, 9];
+        put_value(value, &mut out);
+        assert_eq!(value_end(&out, 2), Some(out.len()));
+        assert_eq!(&*value_at(&out, 2), value);
+        for cut in 2..out.len() {
+            assert_eq!(value_end(&out[..cut], 2), None);
+        }
+        out.len() - 2
+    }
+
+    #[test]
+    fn integers_are_packed_small() {
+        for (text, bytes) in [
+            ("0", 1),
+            ("47", 1),
+            ("48", 2),
+            ("127", 2),
+            ("128", 3),
+            ("-1", 2),
+            ("-128", 2),
+            ("-129", 3),
+            ("32767", 3),
+            ("32768", 4),
+            ("8388607", 4),
+            ("9223372036854775807", 9),
+            ("-9223372036854775808", 9),
+            ("9223372036854775808", 20),
+            ("-0", 3),
+            ("007", 4),
+            ("", 1),
+            ("-", 2),
+            ("12x", 4),
+        ] {
+            assert_eq!(round_trip(text.as_bytes()), bytes, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn values_round_trip(number in any::<i64>(), shift in 0u32..64, raw in proptest::collection::vec(any::<u8>(), 0..300)) {
+            round_trip((number >> shift).to_string().as_bytes());
+            round_trip(&raw);
+        }
+
+        #[test]
+        fn keys_round_trip(key in proptest::collection::vec(any::<u8>(), 0..600)) {
+            let mut out = vec![7];
+            put_key(&key, &mut out);
+            prop_assert_eq!(key_at(&out, 1), Some((&key[..], out.len())));
+            prop_assert_eq!(key_at(&out[..out.len() - 1], 1), None);
+        }
+    }
+}
