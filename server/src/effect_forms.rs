@@ -4,7 +4,7 @@
 //! handlers which serve clients. Times are absolute.
 
 use basalt_resp::Args;
-use basalt_tiering::UnixMs;
+use basalt_tiering::{Kind, MAIN, Snapshot, UnixMs, bytes_score};
 
 use crate::dispatch;
 use crate::effects::Effects;
@@ -44,6 +44,46 @@ impl Effects {
         self.command(db, &[b"DEL", key]);
     }
 
+    /// The key, which holds nothing, now holds a copy of `value` and expires at `deadline`.
+    ///
+    /// A collection is logged as the commands that fill it, a portion of its elements in each.
+    pub fn copy_of(&mut self, db: u32, key: &[u8], value: &Snapshot, deadline: Option<UnixMs>) {
+        if let Some(string) = value.string() {
+            return self.set(db, key, string, deadline);
+        }
+        let mut portion = Portion {
+            name: match value.kind {
+                Kind::Hash => b"HSET",
+                Kind::Set => b"SADD",
+                Kind::ZSet => b"ZADD",
+                Kind::List => b"RPUSH",
+                Kind::String | Kind::RawString | Kind::Stream => {
+                    unreachable!("logged in forms of their own")
+                }
+            },
+            words: Vec::new(),
+        };
+        value.each(MAIN, |element, content| {
+            match value.kind {
+                Kind::Hash => portion.words.extend([element.to_vec(), content.to_vec()]),
+                Kind::ZSet => {
+                    let (score, member) = element.split_first_chunk().expect("eight bytes of score");
+                    let score = double_text(bytes_score(*score));
+                    portion.words.extend([score.into_bytes(), member.to_vec()]);
+                }
+                Kind::List => portion.words.push(content.to_vec()),
+                _ => portion.words.push(element.to_vec()),
+            }
+            if portion.words.len() >= PORTION_WORDS {
+                portion.log(self, db, key);
+            }
+        });
+        portion.log(self, db, key);
+        if let Some(deadline) = deadline {
+            self.expire_at(db, key, deadline);
+        }
+    }
+
     /// The key now expires at `deadline`.
     pub fn expire_at(&mut self, db: u32, key: &[u8], deadline: UnixMs) {
         let mut digits = itoa::Buffer::new();
@@ -57,6 +97,48 @@ impl Effects {
     pub fn persist(&mut self, db: u32, key: &[u8]) {
         self.command(db, &[b"PERSIST", key]);
     }
+}
+
+/// Words of one command of a copy.
+const PORTION_WORDS: usize = 512;
+
+/// Some elements of a collection that is logged.
+struct Portion {
+    name: &'static [u8],
+    words: Vec<Vec<u8>>,
+}
+
+impl Portion {
+    fn log(&mut self, effects: &mut Effects, db: u32, key: &[u8]) {
+        if self.words.is_empty() {
+            return;
+        }
+        let mut command = vec![self.name, key];
+        command.extend(self.words.iter().map(Vec::as_slice));
+        effects.command(db, &command);
+        self.words.clear();
+    }
+}
+
+/// A score as C's `%.17g` prints it, which reads back as the same number.
+#[must_use]
+pub fn double_text(number: f64) -> String {
+    const DIGITS: i32 = 17;
+    if number.is_infinite() {
+        return if number > 0.0 { "inf" } else { "-inf" }.to_owned();
+    }
+    let scientific = format!("{number:.16e}");
+    let (mantissa, exponent) = scientific.split_once('e').expect("it has an exponent");
+    let exponent: i32 = exponent.parse().expect("a small number");
+    let trimmed = |text: &str| {
+        let text = if text.contains('.') { text.trim_end_matches('0') } else { text };
+        text.trim_end_matches('.').to_owned()
+    };
+    if !(-4..DIGITS).contains(&exponent) {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        return format!("{}e{sign}{:02}", trimmed(mantissa), exponent.abs());
+    }
+    trimmed(&format!("{number:.*}", (DIGITS - 1 - exponent) as usize))
 }
 
 #[cfg(test)]
@@ -82,6 +164,26 @@ mod tests {
             payload(|e| e.set(0, b"k", b"", Some(UnixMs(1234)))),
             "*5\r\n$3\r\nSET\r\n$1\r\nk\r\n$0\r\n\r\n$4\r\nPXAT\r\n$4\r\n1234\r\n"
         );
+    }
+
+    #[test]
+    fn scores_print_as_in_c() {
+        for (number, text) in [
+            (0.0, "0"),
+            (1.0, "1"),
+            (-2.5, "-2.5"),
+            (0.1, "0.10000000000000001"),
+            (3.3, "3.2999999999999998"),
+            (1e16, "10000000000000000"),
+            (1e17, "1e+17"),
+            (1.5e300, "1.5000000000000001e+300"),
+            (0.0001, "0.0001"),
+            (0.00001, "1.0000000000000001e-05"),
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(double_text(number), text);
+        }
     }
 
     #[test]

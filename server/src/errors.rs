@@ -48,6 +48,8 @@ pub fn echoed(word: &[u8], limit: usize) -> &[u8] {
 /// A value of another type than the command works on.
 pub const WRONG_TYPE: Error =
     Error::new("WRONGTYPE Operation against a key holding the wrong kind of value");
+/// A cursor that no scan gives.
+pub const INVALID_CURSOR: Error = Error::new("ERR invalid cursor");
 /// Arguments in a form the command does not know.
 pub const SYNTAX: Error = Error::new("ERR syntax error");
 /// Not a 64-bit signed integer.

@@ -43,6 +43,9 @@ pub enum Ran {
     Done,
     /// Keys have to be loaded first; nothing was written and there is no reply.
     Fault,
+    /// A transaction works on large values that are not in memory as a whole, so that one of its commands may fault
+    /// after another has written: it has to run while nobody else does. Nothing was written.
+    Still,
 }
 
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";

@@ -347,6 +347,22 @@ impl Collection<'_, '_> {
         self.fault_if(absent)
     }
 
+    /// Makes sure that looking at these ranks, one by one, does not fault.
+    ///
+    /// # Errors
+    /// [`Fault`] if pages have to be read.
+    pub fn prefault_at(&self, tree: usize, ranks: impl IntoIterator<Item = u64>) -> Result<(), Fault> {
+        let Form::Large(object) = &self.form else { return Ok(()) };
+        if object.table.is_whole() {
+            return Ok(());
+        }
+        let (view, mut absent) = (object.view(tree), Vec::new());
+        for rank in ranks {
+            view.absent_at(rank, &mut absent);
+        }
+        self.fault_if(absent)
+    }
+
     fn prefault_walk(&self, tree: usize, ranks: &Range<u64>) -> Result<(), Fault> {
         let mut absent = Vec::new();
         if let Form::Large(object) = &self.form
@@ -370,6 +386,7 @@ impl Collection<'_, '_> {
         pages.sort_unstable();
         pages.dedup();
         let epoch = object.table.epoch();
+        self.tx.pins.keep_seed(self.tx.seed);
         self.tx.pins.want_pages(PageWant { ns: self.key.ns, object: object.id, epoch, pages });
         Err(Fault)
     }

@@ -184,6 +184,8 @@ pub struct PinSet {
     pages: Vec<Arc<Load>>,
     /// Pages missed since the last pin.
     wanted: Mutex<Vec<PageWant>>,
+    /// Where the random numbers of a command that faulted came from.
+    seed: Mutex<Option<u64>>,
 }
 
 /// What a pin says of a key that has no entry in memory.
@@ -207,6 +209,15 @@ impl PinSet {
     /// A command has missed these pages.
     pub(crate) fn want_pages(&self, want: PageWant) {
         self.wanted.lock().push(want);
+    }
+
+    /// Keeps the seed of a command that faults for when it runs again.
+    pub(crate) fn keep_seed(&self, seed: Option<u64>) {
+        *self.seed.lock() = seed;
+    }
+
+    pub(crate) fn take_seed(&self) -> Option<u64> {
+        self.seed.lock().take()
     }
 
     /// The pages that were read for this object, if it still is in the epoch in which they were missed.

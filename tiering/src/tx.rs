@@ -12,6 +12,8 @@ use std::sync::atomic::AtomicBool;
 
 use basalt_binlog::Offset;
 use parking_lot::MutexGuard;
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
 
 use crate::entry::Entry;
 use crate::lfu::Tick;
@@ -157,6 +159,8 @@ pub struct Tx<'s> {
     skipped: bool,
     /// Accesses leave no trace in the keys' frequencies.
     pub(crate) no_touch: bool,
+    /// What this command's random numbers come from, if it has asked for any.
+    pub(crate) seed: Option<u64>,
 }
 
 impl std::fmt::Debug for Tx<'_> {
@@ -235,6 +239,7 @@ impl<'s> Tx<'s> {
             wrote: false,
             skipped: false,
             no_touch: false,
+            seed: None,
         };
         if slots.len() > 1 {
             tx.rest = slots[1..].iter().map(lock).collect();
@@ -246,6 +251,14 @@ impl<'s> Tx<'s> {
     #[must_use]
     pub fn now(&self) -> UnixMs {
         self.now
+    }
+
+    /// Random numbers for this command: the same ones when it runs again after a fault, so that it does not choose
+    /// anew what has just been read for it. To be asked once, before a collection is opened.
+    pub fn rng(&mut self) -> SmallRng {
+        let seed = self.pins.take_seed().unwrap_or_else(rand::random);
+        self.seed = Some(seed);
+        SmallRng::seed_from_u64(seed)
     }
 
     /// Whether accesses from here on count towards the keys' frequencies, as they do at first.

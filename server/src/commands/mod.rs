@@ -18,9 +18,11 @@ use crate::errors::Error;
 use crate::server::Server;
 use crate::session::SessionCtx;
 
+pub mod collection;
 pub mod connection;
 pub mod describe;
 pub mod docs;
+pub mod hashes;
 pub mod help;
 pub mod introspection;
 pub mod keys;
@@ -339,6 +341,7 @@ impl KeySpec {
 /// Every family's table.
 static FAMILIES: &[&[Command]] = &[
     strings::FAMILY,
+    hashes::FAMILY,
     keys::FAMILY,
     keyspace::FAMILY,
     transactions::FAMILY,

@@ -55,6 +55,8 @@ pub enum Topic {
     Slowlog,
     /// Latency tracking and monitoring.
     Latency,
+    /// The names of encodings.
+    Encodings,
 }
 
 /// When a parameter may be set.

@@ -2,8 +2,8 @@
 //!
 //! Two ways. *Locked*: every queued command works on declared keys (or is harmless): the slots of all their
 //! keys are locked together, all values are resident before the first command runs, so none can fault, and
-//! the watch flag is read under the locks. *Still*: something in the queue needs more than declared keys; the
-//! whole EXEC runs under the exclusive gate, and what is missing is loaded in place.
+//! the watch flag is read under the locks. *Still*: something in the queue needs more than declared keys, or a large
+//! value of which pages are absent; the whole EXEC runs under the exclusive gate, and what is missing is loaded in place.
 //!
 //! Either way all effects go into one frame, FLUSHDB, FLUSHALL and SWAPDB among them: replay goes by the place of each
 //! effect in the frame. An error of one command does not stop the others.
@@ -136,6 +136,9 @@ fn in_locked_slots(
     }
     if !keys.iter().all(|key| tx.is_resident(key)) {
         return Ran::Fault;
+    }
+    if !keys.iter().all(|key| tx.is_whole(key)) {
+        return Ran::Still;
     }
     Encoder::new(out, env.session.proto).array(multi.queue.len());
     env.session.in_exec = true;

@@ -295,7 +295,7 @@ impl<'a> Batch<'a> {
                     &mut conn.output.bytes,
                 ) {
                     Ran::Done => Flow::Finished,
-                    Ran::Fault => Flow::Stopped(Step::Fault(row)),
+                    Ran::Fault | Ran::Still => Flow::Stopped(Step::Fault(row)),
                 }
             }
             Handler::Keyspace(handler) => self.keyspace(row, handler, len, now),
@@ -426,9 +426,16 @@ impl<'a> Batch<'a> {
             now,
         };
         let ran = transaction::run_locked(&mut env, &conn.server, &multi, &mut conn.output.bytes);
-        if ran == Ran::Fault {
-            conn.session.multi = Some(multi);
-            return Flow::Stopped(Step::Fault(row));
+        match ran {
+            Ran::Done => {}
+            Ran::Fault => {
+                conn.session.multi = Some(multi);
+                return Flow::Stopped(Step::Fault(row));
+            }
+            Ran::Still => {
+                conn.session.multi = Some(multi);
+                return Flow::Stopped(Step::Still(row));
+            }
         }
         self.end_exec();
         Flow::Finished

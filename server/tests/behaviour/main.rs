@@ -6,6 +6,7 @@ mod support;
 mod config;
 mod connection;
 mod expire;
+mod hashes;
 mod keys;
 mod protocol;
 mod server;

@@ -7,18 +7,18 @@
 //! declared key, so the slot is locked; what waits for absent keys learns of it from [`second_database`].
 
 use basalt_resp::Args;
-use basalt_tiering::{Expiry, Key, Kind, UnixMs};
+use basalt_tiering::{Expiry, Key, Snapshot};
 
 use crate::args::{Cursor, database, is};
 use crate::commands::{Command, Ctx, Outcome, Stop};
+use crate::effects::Effects;
 use crate::errors::{self, Error};
 
 pub(super) fn rename(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let (from, to) = (&ctx.keys[0], &ctx.keys[1]);
     let source = read(ctx, from)?.ok_or(errors::NO_SUCH_KEY)?;
     if from.bytes != to.bytes {
-        remove(ctx, from)?;
-        source.write(ctx, to);
+        write(ctx, Some(from), to, source)?;
     }
     ctx.out.ok();
     Ok(())
@@ -29,8 +29,7 @@ pub(super) fn renamenx(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let source = read(ctx, from)?.ok_or(errors::NO_SUCH_KEY)?;
     let is_free = from.bytes != to.bytes && ctx.tx.peek(to)?.is_none();
     if is_free {
-        remove(ctx, from)?;
-        source.write(ctx, to);
+        write(ctx, Some(from), to, source)?;
     }
     ctx.out.integer(i64::from(is_free));
     Ok(())
@@ -45,7 +44,7 @@ pub(super) fn copy(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let to = in_database(ctx, to, options.db);
     let copied = match read(ctx, from)? {
         Some(source) if options.replace || ctx.tx.peek(&to)?.is_none() => {
-            source.write(ctx, &to);
+            write(ctx, None, &to, source)?;
             true
         }
         _ => false,
@@ -63,8 +62,7 @@ pub(super) fn move_(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let to = in_database(ctx, *from, db);
     let moved = match read(ctx, from)? {
         Some(source) if ctx.tx.peek(&to)?.is_none() => {
-            remove(ctx, from)?;
-            source.write(ctx, &to);
+            write(ctx, Some(from), &to, source)?;
             true
         }
         _ => false,
@@ -73,39 +71,31 @@ pub(super) fn move_(ctx: &mut Ctx<'_, '_>) -> Outcome {
     Ok(())
 }
 
-/// A value taken out of the locked slots, so that they can be written.
-struct Source {
-    kind: Kind,
-    bytes: Vec<u8>,
-    expiry: Option<UnixMs>,
+/// A value is in memory as a whole before anything is written.
+fn read(ctx: &mut Ctx<'_, '_>, key: &Key<'_>) -> Result<Option<Snapshot>, Stop> {
+    Ok(ctx.tx.snapshot(key)?)
 }
 
-fn read(ctx: &mut Ctx<'_, '_>, key: &Key<'_>) -> Result<Option<Source>, Stop> {
-    let value = ctx.tx.peek(key)?;
-    Ok(value.map(|value| Source {
-        kind: value.kind,
-        bytes: value.bytes.to_vec(),
-        expiry: value.expiry,
-    }))
-}
-
-fn remove(ctx: &mut Ctx<'_, '_>, key: &Key<'_>) -> Outcome {
-    ctx.tx.remove(key)?;
-    ctx.effects.delete(key.db, key.bytes);
-    Ok(())
-}
-
-impl Source {
-    /// Makes it the value of `key`, whatever that held.
-    fn write(&self, ctx: &mut Ctx<'_, '_>, key: &Key<'_>) {
-        ctx.tx.set(
-            key,
-            self.kind,
-            &self.bytes,
-            self.expiry.map_or(Expiry::Never, Expiry::At),
-        );
-        ctx.effects.set(key.db, key.bytes, &self.bytes, self.expiry);
+/// Makes a value that of `to`, whatever that held; `from`, if named, loses it.
+fn write(ctx: &mut Ctx<'_, '_>, from: Option<&Key<'_>>, to: &Key<'_>, value: Snapshot) -> Outcome {
+    let deadline = value.expiry;
+    let mut staged = Effects::default();
+    if let Some(from) = from {
+        staged.delete(from.db, from.bytes);
     }
+    // A string takes the place of what is there; the elements of a collection would join it.
+    if value.kind.is_collection() && ctx.tx.peek(to)?.is_some() {
+        staged.delete(to.db, to.bytes);
+    }
+    staged.copy_of(to.db, to.bytes, &value, deadline);
+    ctx.server.log_admits(staged.payload().len())?;
+    if let Some(from) = from {
+        ctx.tx.remove(from)?;
+    }
+    let expiry = deadline.map_or(Expiry::Never, Expiry::At);
+    ctx.tx.put_snapshot(to, value, expiry);
+    ctx.effects.append(&staged);
+    Ok(())
 }
 
 fn databases(ctx: &Ctx<'_, '_>) -> u32 {

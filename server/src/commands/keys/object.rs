@@ -5,10 +5,10 @@ use basalt_tiering::Value;
 use crate::commands::{Ctx, Outcome};
 use crate::config::EvictionPolicy;
 use crate::errors;
-use crate::object_encoding::encoding_name;
+use crate::object_encoding::encoding_of;
 
 pub(super) fn encoding(ctx: &mut Ctx<'_, '_>) -> Outcome {
-    let name = peek(ctx)?.map(|value| encoding_name(value.kind, value.bytes));
+    let name = encoding_of(ctx.tx, &ctx.keys[0], &ctx.server.config.peek())?;
     ctx.out.bulk_or_null(name);
     Ok(())
 }

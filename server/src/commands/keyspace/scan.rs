@@ -5,6 +5,7 @@ use basalt_tiering::{Kind, NamespaceId, Store, StoreError};
 
 use super::KeyspaceCtx;
 use crate::args::{self, Cursor};
+use crate::commands::collection::scan_cursor;
 use crate::commands::{Outcome, Stop};
 use crate::errors::{self, Error};
 use crate::glob::{self, Case};
@@ -14,7 +15,6 @@ use crate::object_encoding::type_name;
 pub const DEFAULT_COUNT: usize = 10;
 /// Keys visited at a time by a walk over everything.
 const WALK_COUNT: usize = 1000;
-const INVALID_CURSOR: Error = Error::new("ERR invalid cursor");
 
 /// Calls `visit` with every key of a namespace. What is there throughout is met, exactly once. May wait for the
 /// disk.
@@ -94,16 +94,8 @@ impl<'a> Options<'a> {
     }
 }
 
-/// A cursor as a client gives it back: an unsigned number and nothing else.
-fn cursor(text: &[u8]) -> Result<u64, Error> {
-    std::str::from_utf8(text)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .ok_or(INVALID_CURSOR)
-}
-
 pub(super) fn scan(ctx: &mut KeyspaceCtx<'_>) -> Outcome {
-    let from = cursor(ctx.args.get(1).unwrap_or_default())?;
+    let from = scan_cursor(ctx.args.get(1).unwrap_or_default())?;
     let options = Options::parse(Cursor::at(ctx.args, 2))?;
     let ns = ctx.server.store.namespace(ctx.db);
     let mut found: Vec<Vec<u8>> = Vec::new();
@@ -164,7 +156,7 @@ mod tests {
             ("1 ", None),
             ("+1", Some(1)),
         ] {
-            assert_eq!(cursor(text.as_bytes()).ok(), expected, "{text:?}");
+            assert_eq!(scan_cursor(text.as_bytes()).ok(), expected, "{text:?}");
         }
     }
 }

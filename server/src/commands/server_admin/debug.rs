@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use basalt_resp::{Encoder, OwnedArgs};
-use basalt_tiering::{Admission, Expiry, Kind, PinSet, UnixMs, Value};
+use basalt_tiering::{Admission, Expiry, Fault, Key, Kind, PinSet, Tx, UnixMs};
 
 use super::config::origin;
 use super::digest;
@@ -16,7 +16,7 @@ use crate::commands::help;
 use crate::errors::{self, Error};
 use crate::exec;
 use crate::glob::{self, Case};
-use crate::object_encoding::encoding_name;
+use crate::object_encoding::encoding_of;
 use crate::server::Server;
 use crate::session::{Next, SessionCtx};
 
@@ -77,20 +77,20 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    /// Looks at a value wherever it is, without counting it as an access.
-    pub(super) fn read<R>(
+    /// Looks at a key wherever its value is; `look` is called again after a fault.
+    pub(super) fn with_key<R>(
         &self,
         db: u32,
         key: &[u8],
-        mut look: impl FnMut(Value<'_>) -> R,
-    ) -> Result<Option<R>, Error> {
+        mut look: impl FnMut(&mut Tx<'_>, &Key<'_>) -> Result<R, Fault>,
+    ) -> Result<R, Error> {
         let store = &self.server.store;
         let mut pins = PinSet::default();
         loop {
             let shared = (!self.still).then(|| self.server.gate.enter_background());
             let key = store.key(db, key);
             let (seen, _) = exec::change(&self.server, &[key], UnixMs::now(), &pins, |tx, _| {
-                tx.peek(&key).map(|value| value.map(&mut look))
+                look(tx, &key)
             });
             drop(shared);
             match seen {
@@ -222,15 +222,18 @@ fn digests_of_values(
 
 fn object(reach: &Reach, db: u32, owned: &OwnedArgs, out: &mut Encoder<'_>) -> Result<(), Error> {
     let args = owned.as_args();
-    let line = reach.read(db, args.get(2).unwrap_or_default(), |value| {
-        let encoding = encoding_name(value.kind, value.bytes);
-        format!(
+    let line = reach.with_key(db, args.get(2).unwrap_or_default(), |tx, key| {
+        let Some(encoding) = encoding_of(tx, key, &reach.server.config.peek())? else {
+            return Ok(None);
+        };
+        let value = tx.peek(key)?.expect("just seen");
+        Ok(Some(format!(
             "Value at:{:p} refcount:1 encoding:{encoding} serializedlength:{} lru:0 lru_seconds_idle:{} freq:{}",
             value.bytes.as_ptr(),
             value.bytes.len(),
             value.idle_seconds,
             value.freq,
-        )
+        )))
     })?;
     out.simple(line.ok_or(errors::NO_SUCH_KEY)?);
     Ok(())

@@ -4,12 +4,16 @@
 //! SHA-1 of each part is mixed into the digest of its key; the digests of keys, hashed again, are combined by
 //! exclusive or, which does not care in what order they come.
 
-use basalt_tiering::Kind;
+use std::ops::ControlFlow;
+
+use basalt_tiering::{Collection, Fault, Kind, MAIN, OpenError, bytes_score};
 use sha1::{Digest as _, Sha1};
 
 use super::debug::Reach;
 use crate::commands::keyspace::for_each_key;
+use crate::effect_forms::double_text;
 use crate::errors::{self, Error};
+use crate::object_encoding::is_string;
 
 /// See the module's text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,13 +39,46 @@ impl Digest {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Adds a value with its type and whether it expires.
+    /// Adds a string with its type and whether it expires.
+    #[cfg(test)]
     fn value(&mut self, kind: Kind, bytes: &[u8], expires: bool) {
         self.mix(&type_code(kind).to_be_bytes());
         self.mix(bytes);
+        self.expiry(expires);
+    }
+
+    fn expiry(&mut self, expires: bool) {
         if expires {
             self.xor(b"!!expire!!");
         }
+    }
+
+    /// The order of pairs does not matter, that within a pair does.
+    fn pair(&mut self, first: &[u8], second: &[u8]) {
+        let mut pair = Digest::default();
+        pair.mix(first);
+        pair.mix(second);
+        self.xor(&pair.0);
+    }
+
+    /// Adds the elements of a collection.
+    fn elements(&mut self, open: &Collection<'_, '_>, kind: Kind) -> Result<(), Fault> {
+        open.each(MAIN, 0..open.len(MAIN), false, |key, value| {
+            match kind {
+                Kind::Hash => self.pair(key, &value),
+                Kind::ZSet => {
+                    let (score, member) = key.split_first_chunk().expect("eight bytes of score");
+                    self.pair(member, double_text(bytes_score(*score)).as_bytes());
+                }
+                Kind::List => self.mix(&value),
+                Kind::Set => self.xor(key),
+                Kind::Stream | Kind::String | Kind::RawString => {
+                    self.mix(key);
+                    self.mix(&value);
+                }
+            }
+            ControlFlow::Continue(())
+        })
     }
 }
 
@@ -49,6 +86,11 @@ impl Digest {
 fn type_code(kind: Kind) -> u32 {
     match kind {
         Kind::String | Kind::RawString => 0,
+        Kind::List => 1,
+        Kind::Set => 2,
+        Kind::ZSet => 3,
+        Kind::Hash => 4,
+        Kind::Stream => 6,
     }
 }
 
@@ -86,9 +128,28 @@ pub(super) fn value(reach: &Reach, db: u32, key: &[u8]) -> Result<Digest, Error>
 }
 
 fn add_value(reach: &Reach, db: u32, key: &[u8], digest: &mut Digest) -> Result<bool, Error> {
-    let found = reach.read(db, key, |value| {
-        digest.value(value.kind, value.bytes, value.expiry.is_some())
+    let found = reach.with_key(db, key, |tx, key| {
+        let Some(value) = tx.peek(key)? else {
+            return Ok(None);
+        };
+        let (kind, expires) = (value.kind, value.expiry.is_some());
+        let mut one = *digest;
+        one.mix(&type_code(kind).to_be_bytes());
+        if is_string(kind) {
+            one.mix(value.bytes);
+        } else {
+            match tx.peek_collection(key, kind) {
+                Ok(open) => one.elements(&open, kind)?,
+                Err(OpenError::Fault) => return Err(Fault),
+                Err(OpenError::WrongKind) => unreachable!("the kind was just read"),
+            }
+        }
+        one.expiry(expires);
+        Ok(Some(one))
     })?;
+    if let Some(one) = found {
+        *digest = one;
+    }
     Ok(found.is_some())
 }
 

@@ -1,0 +1,84 @@
+//! HRANDFIELD and HSCAN.
+
+use basalt_resp::Proto;
+use basalt_tiering::{Kind, MAIN};
+use rand::Rng;
+
+use crate::args::{Cursor, integer, is};
+use crate::commands::collection::{
+    ScanOptions, collection, random_ranks, reply_scan, scan_cursor,
+};
+use crate::commands::{Ctx, Outcome};
+use crate::errors::{self, Error};
+
+const COUNT_TOO_FAR: Error = Error::new(
+    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+);
+const COUNT_TOO_FAR_WITH_VALUES: Error = Error::new("ERR value is out of range");
+
+pub(super) fn hrandfield(ctx: &mut Ctx<'_, '_>) -> Outcome {
+    if ctx.args.len() > 2 {
+        return several(ctx);
+    }
+    let mut rng = ctx.tx.rng();
+    let hash = collection(ctx.tx, &ctx.keys[0], Kind::Hash)?;
+    if hash.is_empty() {
+        ctx.out.null();
+        return Ok(());
+    }
+    let picked = hash.at(MAIN, rng.random_range(0..hash.len(MAIN)))?;
+    ctx.out.bulk_or_null(picked.map(|(field, _)| field));
+    Ok(())
+}
+
+fn several(ctx: &mut Ctx<'_, '_>) -> Outcome {
+    let count = integer(&ctx.args[2])?;
+    if count == i64::MIN {
+        return Err(COUNT_TOO_FAR.into());
+    }
+    let with_values = ctx.args.get(3).is_some_and(|word| is(word, "WITHVALUES"));
+    if ctx.args.len() > 4 || (ctx.args.len() == 4 && !with_values) {
+        return Err(errors::SYNTAX.into());
+    }
+    if with_values && count < -(i64::MAX / 2) {
+        return Err(COUNT_TOO_FAR_WITH_VALUES.into());
+    }
+    let mut rng = ctx.tx.rng();
+    let hash = collection(ctx.tx, &ctx.keys[0], Kind::Hash)?;
+    let ranks = random_ranks(&mut rng, hash.len(MAIN), count);
+    hash.prefault_at(MAIN, ranks.iter().copied())?;
+    let pairs = with_values && ctx.out.proto() == Proto::Resp3;
+    ctx.out.array(ranks.len() * if with_values && !pairs { 2 } else { 1 });
+    for rank in ranks {
+        let (field, value) = hash.at(MAIN, rank)?.expect("a rank below the length");
+        if pairs {
+            ctx.out.array(2);
+        }
+        ctx.out.bulk(field);
+        if with_values {
+            ctx.out.bulk(value);
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn hscan(ctx: &mut Ctx<'_, '_>) -> Outcome {
+    let cursor = scan_cursor(&ctx.args[2])?;
+    let hash = collection(ctx.tx, &ctx.keys[0], Kind::Hash)?;
+    if !hash.existed() {
+        reply_scan(&mut ctx.out, 0, &[]);
+        return Ok(());
+    }
+    let options = ScanOptions::parse(Cursor::at(ctx.args, 3), true)?;
+    let mut found = Vec::new();
+    let next = hash.scan(MAIN, cursor, options.count, |field, value| {
+        if options.passes(field) {
+            found.push(field.to_vec());
+            if !options.no_values {
+                found.push(value.to_vec());
+            }
+        }
+    })?;
+    reply_scan(&mut ctx.out, next, &found);
+    Ok(())
+}
