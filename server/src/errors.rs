@@ -48,6 +48,22 @@ pub fn echoed(word: &[u8], limit: usize) -> &[u8] {
 /// A value of another type than the command works on.
 pub const WRONG_TYPE: Error =
     Error::new("WRONGTYPE Operation against a key holding the wrong kind of value");
+/// A command whose wait CLIENT UNBLOCK ended.
+pub const UNBLOCKED: Error = Error::new("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+/// A timeout that is no number.
+pub const TIMEOUT_NOT_A_FLOAT: Error = Error::new("ERR timeout is not a float or out of range");
+/// A timeout below zero.
+pub const TIMEOUT_NEGATIVE: Error = Error::new("ERR timeout is negative");
+/// A timeout beyond all times.
+pub const TIMEOUT_OUT_OF_RANGE: Error = Error::new("ERR timeout is out of range");
+/// A key count that is no positive number.
+pub const NUMKEYS_NOT_POSITIVE: Error = Error::new("ERR numkeys should be greater than 0");
+/// A COUNT that is no positive number.
+pub const COUNT_NOT_POSITIVE: Error = Error::new("ERR count should be greater than 0");
+/// A count that has to be zero or more.
+pub const NOT_POSITIVE: Error = Error::new("ERR value is out of range, must be positive");
+/// A position that a list has not.
+pub const INDEX_OUT_OF_RANGE: Error = Error::new("ERR index out of range");
 /// A cursor that no scan gives.
 pub const INVALID_CURSOR: Error = Error::new("ERR invalid cursor");
 /// Arguments in a form the command does not know.

@@ -12,6 +12,8 @@
 //! 3. A handler that stops has recorded no effect that is kept.
 //! 4. If the append fails although the log was asked before, the client is told so, and the server refuses
 //!    writes from then on: what is in memory is ahead of the log (`Server::unlogged`).
+//! 5. Who waits for a key that a command has written is served before its frame is appended, in the same frame
+//!    (see `serve`).
 //!
 //! Callers: the session loop ([`data`], [`transaction::run_locked`]), `startup` (replay), and background roles that
 //! change keys ([`change`]).
@@ -31,7 +33,10 @@ use crate::server::Server;
 use crate::session::Session;
 use crate::session::window::Coords;
 
+mod serve;
 pub mod transaction;
+
+pub(crate) use serve::key_at;
 
 /// A handler of the data kind.
 pub type DataHandler = fn(&mut Ctx<'_, '_>) -> Outcome;
@@ -46,11 +51,12 @@ pub enum Ran {
     /// A transaction works on large values that are not in memory as a whole, so that one of its commands may fault
     /// after another has written: it has to run while nobody else does. Nothing was written.
     Still,
+    /// It waits: the session has the wait's end to come.
+    Blocked,
 }
 
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
-const SYNTAX_OF_KEY_COUNT: Error = Error::new("ERR value is out of range, must be positive");
 
 /// Keys of one command; the first few need no memory of their own.
 #[derive(Debug)]
@@ -71,26 +77,22 @@ impl<'a> KeyList<'a> {
         bytes: &[],
     };
 
-    /// The keys of a command; an error if a count among its arguments is wrong.
-    pub fn of(server: &Server, row: &Row, args: &Args<'a>, db: u32) -> Result<Self, Error> {
+    /// The keys of a command; not those behind a count that is wrong, which the handler will refuse.
+    pub fn of(server: &Server, row: &Row, args: &Args<'a>, db: u32) -> Self {
         let mut list = KeyList {
             near: [Self::NONE; NEAR],
             len: 0,
             far: Vec::new(),
         };
-        let fits = row.command.for_each_key(args, |index, _| {
+        row.command.for_each_key(args, |index, _| {
             list.push(server.store.key(db, args.get(index).unwrap_or_default()));
         });
-        if fits {
-            Ok(list)
-        } else {
-            Err(SYNTAX_OF_KEY_COUNT)
-        }
+        list
     }
 
     /// The keys a command may look at: those it declares, and the same in the other database that it names.
-    pub fn wanted(server: &Server, row: &Row, args: &Args<'a>, db: u32) -> Result<Self, Error> {
-        let mut list = KeyList::of(server, row, args, db)?;
+    pub fn wanted(server: &Server, row: &Row, args: &Args<'a>, db: u32) -> Self {
+        let mut list = KeyList::of(server, row, args, db);
         let databases = server.config.peek().databases;
         let other = second_database(row.command, args, db).filter(|db| *db < databases);
         if let Some(db) = other {
@@ -100,7 +102,7 @@ impl<'a> KeyList<'a> {
                 list.push(Key { db, ns, ..key });
             }
         }
-        Ok(list)
+        list
     }
 
     fn push(&mut self, key: Key<'a>) {
@@ -198,13 +200,8 @@ pub fn data(
         };
         return on_keys(env, row, handler, args, std::slice::from_ref(&key), out);
     }
-    match KeyList::of(env.server, row, args, env.session.db) {
-        Ok(keys) => on_keys(env, row, handler, args, keys.as_slice(), out),
-        Err(error) => {
-            Encoder::new(out, env.session.proto).error(error.as_bytes());
-            Ran::Done
-        }
-    }
+    let keys = KeyList::of(env.server, row, args, env.session.db);
+    on_keys(env, row, handler, args, keys.as_slice(), out)
 }
 
 #[inline]
@@ -221,7 +218,15 @@ fn on_keys(
     // The slots borrow the pins while the handler borrows the session.
     let pins = std::mem::take(&mut env.session.pins);
     let (mut tx, slot) = begin(env.server, keys, env.now, &pins);
+    if row.command.is_write() && env.server.waiters.concern(keys) {
+        drop(tx);
+        env.session.pins = pins;
+        return on_awaited_keys(env, row, handler, args, keys, out);
+    }
     let ran = step(env, &mut tx, row, handler, args, keys, out);
+    if ran == Ran::Blocked {
+        begin_to_wait(env, keys, args);
+    }
     let committed = commit(env.server, &tx, slot, env.effects, env.now);
     drop(tx);
     env.session.pins = pins;
@@ -232,6 +237,54 @@ fn on_keys(
         return Ran::Done;
     }
     ran
+}
+
+/// As [`on_keys`], when somebody waits for one of the keys.
+#[cold]
+fn on_awaited_keys(
+    env: &mut Env<'_>,
+    row: &Row,
+    handler: DataHandler,
+    args: &Args<'_>,
+    keys: &[Key<'_>],
+    out: &mut Vec<u8>,
+) -> Ran {
+    let (start, server) = (out.len(), env.server);
+    let written = KeyList::wanted(server, row, args, env.session.db);
+    let written = written.as_slice();
+    let pins = std::mem::take(&mut env.session.pins);
+    let (mut tx, slot, reach) = serve::begin_within_reach(server, written, env.now, &pins);
+    let (mut ran, mut served) = (Ran::Fault, Vec::new());
+    if serve::prepare(server, &mut tx, written, &reach, env.now).is_ok() {
+        ran = step(env, &mut tx, row, handler, args, keys, out);
+        if ran == Ran::Blocked {
+            begin_to_wait(env, keys, args);
+        }
+        if ran == Ran::Done && !env.effects.is_empty() {
+            served = serve::serve(server, &mut tx, written, env.effects, env.now, usize::MAX)
+                .expect("what serving needs was prepared");
+        }
+    }
+    let committed = commit(server, &tx, slot, env.effects, env.now);
+    drop(tx);
+    env.session.pins = pins;
+    env.session.also_wanted = if ran == Ran::Fault { reach } else { Vec::new() };
+    serve::deliver(served, &committed);
+    count_dirty(env);
+    if let Err(error) = note_committed(env, committed) {
+        out.truncate(start);
+        Encoder::new(out, env.session.proto).error(error.as_bytes());
+        return Ran::Done;
+    }
+    ran
+}
+
+/// Registers a command that has to wait, while its slots are locked.
+#[cold]
+fn begin_to_wait(env: &mut Env<'_>, keys: &[Key<'_>], args: &Args<'_>) {
+    let wait = env.session.wait.take().expect("its handler said so");
+    let blocked = env.server.waiters.register(env.session, *wait, keys, args);
+    env.session.blocked = Some(blocked);
 }
 
 /// Remembers up to where the log has to be on disk before the reply may leave under `appendfsync always`.
@@ -284,6 +337,14 @@ fn step(
         Stop::Error(error) => {
             Encoder::new(out, proto).error(error.as_bytes());
             Ran::Done
+        }
+        Stop::Block(wait) if env.session.in_exec => {
+            wait.otherwise.write(&mut Encoder::new(out, proto));
+            Ran::Done
+        }
+        Stop::Block(wait) => {
+            env.session.wait = Some(wait);
+            Ran::Blocked
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod acceptor;
 pub mod args;
+pub mod blocking;
 pub mod clients;
 pub mod commands;
 pub mod config;

@@ -11,6 +11,7 @@ use basalt_binlog::{Binlog, Offset};
 use basalt_tiering::{Store, UnixMs};
 use tokio::sync::watch;
 
+use crate::blocking::Waiters;
 use crate::clients::Clients;
 use crate::config::Config;
 use crate::errors::{self, Error};
@@ -87,6 +88,8 @@ pub struct Server {
     pub store: Store,
     /// Who is connected.
     pub clients: Clients,
+    /// Who waits for a key. Sessions keep it beyond a borrow of the server.
+    pub waiters: Arc<Waiters>,
     /// Counters.
     pub stats: Stats,
     /// Slow commands.

@@ -235,6 +235,7 @@ fn build(
         store,
         binlog,
         clients: Clients::default(),
+        waiters: Arc::default(),
         stats: Stats::new(workers),
         slowlog: Slowlog::default(),
         latency: Latency::default(),

@@ -540,6 +540,18 @@ impl Collection<'_, '_> {
         self.done(removed)
     }
 
+    /// Makes sure that removing these ranks does not fault, for a command that removes several ranges.
+    ///
+    /// # Errors
+    /// [`Fault`] if pages have to be read.
+    pub fn prefault_removal(&mut self, tree: usize, ranks: Range<u64>) -> Result<(), Fault> {
+        let mut absent = Vec::new();
+        if let Form::Large(object) = &mut self.form {
+            object.editor(tree).absent_for_removal(&ranks, &mut absent);
+        }
+        self.fault_if(absent)
+    }
+
     /// A step of HSCAN, SSCAN, ZSCAN: calls `visit` with about `count` elements behind `cursor` (0: from the start) and
     /// returns the next cursor (0: that was all). An element that is there throughout is visited, maybe twice.
     ///

@@ -13,6 +13,7 @@ use basalt_resp::{Args, Encoder};
 use basalt_tiering::{Fault, Key, Tx, UnixMs};
 use hashbrown::HashMap;
 
+use crate::blocking::Wait;
 use crate::effects::Effects;
 use crate::errors::Error;
 use crate::server::Server;
@@ -27,6 +28,7 @@ pub mod help;
 pub mod introspection;
 pub mod keys;
 pub mod keyspace;
+pub mod lists;
 pub mod server_admin;
 mod spec;
 pub mod strings;
@@ -40,6 +42,8 @@ pub enum Stop {
     Fault,
     /// The error is the reply.
     Error(Error),
+    /// There is nothing yet: the command waits, or inside MULTI replies so. Nothing was written.
+    Block(Box<Wait>),
 }
 
 impl From<Fault> for Stop {
@@ -220,7 +224,8 @@ pub enum Find {
         /// Distance between keys.
         step: usize,
     },
-    /// The argument at `first` is a count; that many keys follow.
+    /// The argument at `first` is a count; that many keys follow. If it is none, or exceeds the arguments, the handler is
+    /// called without these keys, and refuses it in the words of the command.
     Count,
 }
 
@@ -342,6 +347,7 @@ impl KeySpec {
 static FAMILIES: &[&[Command]] = &[
     strings::FAMILY,
     hashes::FAMILY,
+    lists::FAMILY,
     keys::FAMILY,
     keyspace::FAMILY,
     transactions::FAMILY,

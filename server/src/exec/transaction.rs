@@ -16,8 +16,10 @@ use basalt_resp::{Args, Encoder};
 use basalt_tiering::{Key, PinSet};
 
 use super::{
-    Env, KeyList, Ran, begin, commit, commit_exclusive, count_dirty, note_committed, step,
+    Env, KeyList, Ran, begin, commit, commit_exclusive, count_dirty, key_at, note_committed, serve,
+    step,
 };
+use crate::blocking::Place;
 use crate::clients::flag;
 use crate::commands::keyspace::KeyspaceCtx;
 use crate::commands::{Handler, Stop};
@@ -64,8 +66,21 @@ pub fn keys_of<'a>(server: &Server, multi: &'a Multi, mut db: u32) -> Vec<Key<'a
         if queued.row.command.name == "select" {
             db = selected(server, &args).unwrap_or(db);
         }
-        if let Ok(list) = KeyList::wanted(server, queued.row, &args, db) {
-            keys.extend_from_slice(list.as_slice());
+        keys.extend_from_slice(KeyList::wanted(server, queued.row, &args, db).as_slice());
+    }
+    keys
+}
+
+/// Of the keys of all queued commands those that may be written.
+fn written_keys<'a>(server: &Server, multi: &'a Multi, mut db: u32) -> Vec<Key<'a>> {
+    let mut keys = Vec::new();
+    for queued in &multi.queue {
+        let args = queued.args.as_args();
+        if queued.row.command.name == "select" {
+            db = selected(server, &args).unwrap_or(db);
+        }
+        if queued.row.command.is_write() {
+            keys.extend_from_slice(KeyList::wanted(server, queued.row, &args, db).as_slice());
         }
     }
     keys
@@ -120,7 +135,10 @@ fn in_locked_slots(
     out: &mut Vec<u8>,
 ) -> Ran {
     let start = out.len();
-    let (mut tx, _) = begin(server, keys, env.now, pins);
+    let own = &keys[..keys.len() - watched];
+    let first_db = env.session.db;
+    let (mut tx, _, reach) = serve::begin_within_reach(server, keys, env.now, pins);
+    let slot = serve::slot_with(server, slot, &reach);
     for key in &keys[keys.len() - watched..] {
         // A look at a watched key that has expired deletes it, which trips the flag.
         let _ = tx.peek(key);
@@ -134,10 +152,13 @@ fn in_locked_slots(
         }
         return Ran::Done;
     }
-    if !keys.iter().all(|key| tx.is_resident(key)) {
+    let reached: Vec<Key<'_>> = reach.iter().map(|place| key_at(server, place)).collect();
+    let all = || keys.iter().chain(&reached);
+    if !all().all(|key| tx.is_resident(key)) {
+        env.session.also_wanted = reach;
         return Ran::Fault;
     }
-    if !keys.iter().all(|key| tx.is_whole(key)) {
+    if !all().all(|key| tx.is_whole(key)) {
         return Ran::Still;
     }
     Encoder::new(out, env.session.proto).array(multi.queue.len());
@@ -154,7 +175,15 @@ fn in_locked_slots(
         count(env, queued, &out[reply..]);
     }
     env.session.in_exec = false;
+    let mut served = Vec::new();
+    if server.waiters.concern(own) && !env.effects.is_empty() {
+        let written = written_keys(server, multi, first_db);
+        served = serve::serve(server, &mut tx, &written, env.effects, env.now, usize::MAX)
+            .expect("nothing that is in memory as a whole faults");
+    }
     let committed = commit(server, &tx, slot, env.effects, env.now);
+    drop(tx);
+    serve::deliver(served, &committed);
     if let Err(error) = note_committed(env, committed) {
         out.truncate(start);
         refuse(env, out, &error);
@@ -171,13 +200,9 @@ fn data_locked(
     args: &Args<'_>,
     out: &mut Vec<u8>,
 ) {
-    match KeyList::of(server, row, args, env.session.db) {
-        Ok(list) => {
-            if step(env, tx, row, handler, args, list.as_slice(), out) == Ran::Fault {
-                refuse(env, out, &LATE_FAULT);
-            }
-        }
-        Err(error) => refuse(env, out, &error),
+    let list = KeyList::of(server, row, args, env.session.db);
+    if step(env, tx, row, handler, args, list.as_slice(), out) == Ran::Fault {
+        refuse(env, out, &LATE_FAULT);
     }
 }
 
@@ -202,6 +227,7 @@ fn common_slot(keys: &[Key<'_>]) -> u16 {
 
 /// Runs a queue while nobody else runs anything. The caller holds the exclusive gate.
 pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &mut Vec<u8>) {
+    let first_db = env.session.db;
     env.effects.clear();
     let watched: Vec<_> = watched_keys(server, &env.session.watch).collect();
     if let Err(error) = server.store.pin_blocking(&watched, &mut env.session.pins) {
@@ -245,6 +271,26 @@ pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &m
         out.truncate(start);
         refuse(env, out, &error);
     }
+    if server.waiters.is_empty() {
+        return;
+    }
+    let mut places: Vec<Place> = written_keys(server, multi, first_db)
+        .iter()
+        .map(|key| Place {
+            db: key.db,
+            key: key.bytes.into(),
+        })
+        .collect();
+    if has_exclusive(multi) {
+        places.extend(server.waiters.places());
+    }
+    serve::serve_still(server, &places, env.now);
+}
+
+/// One of them may change the map of databases.
+fn has_exclusive(multi: &Multi) -> bool {
+    let exclusive = |queued: &Queued| matches!(queued.row.command.handler, Handler::Exclusive(_));
+    multi.queue.iter().any(exclusive)
 }
 
 /// Appends what has gathered under the exclusive gate.
@@ -298,12 +344,8 @@ fn data_still(
     out: &mut Vec<u8>,
 ) {
     let (row, db) = (queued.row, env.session.db);
-    let lists = KeyList::of(server, row, args, db)
-        .and_then(|list| Ok((list, KeyList::wanted(server, row, args, db)?)));
-    let (list, wanted) = match lists {
-        Ok(lists) => lists,
-        Err(error) => return refuse(env, out, &error),
-    };
+    let list = KeyList::of(server, row, args, db);
+    let wanted = KeyList::wanted(server, row, args, db);
     // Pinned before anything else, so that even a blind overwrite knows whether there is a cold copy: inside
     // a transaction DBSIZE could not wait for the spiller to find out.
     let mut pins = std::mem::take(&mut env.session.pins);
@@ -354,7 +396,9 @@ pub fn keyspace(
     out.truncate(start);
     match stop {
         Stop::Error(error) => refuse(env, out, &error),
-        Stop::Fault => unreachable!("a handler on the whole keyspace loads what it needs"),
+        Stop::Fault | Stop::Block(_) => {
+            unreachable!("a handler on the whole keyspace loads what it needs, and never waits")
+        }
     }
 }
 
@@ -377,4 +421,6 @@ pub fn run_exclusive(
         out.truncate(start);
         refuse(env, out, &error);
     }
+    // SWAPDB may have brought what somebody waits for.
+    serve::serve_still(server, &server.waiters.places(), env.now);
 }

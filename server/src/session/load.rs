@@ -3,18 +3,18 @@
 use std::rc::Rc;
 
 use basalt_resp::{ArgRanges, Args, Decoder};
-use basalt_tiering::{Key, PinSet};
+use basalt_tiering::Key;
 
 use super::Session;
 use super::batch::Batch;
 use super::run::Connection;
 use crate::args::database;
+use crate::blocking::Place;
 use crate::commands::Intent;
 use crate::commands::keys::second_database;
 use crate::dispatch::{self, Row};
 use crate::errors::Error;
-use crate::exec::KeyList;
-use crate::exec::transaction;
+use crate::exec::{self, KeyList, transaction};
 use crate::server::Server;
 
 /// How far ahead of a fault keys are prefetched.
@@ -33,15 +33,27 @@ pub(super) async fn load(conn: &mut Connection, row: &'static Row) {
             watch,
             pins,
             db,
+            also_wanted,
             ..
         } = &mut conn.session;
+        let also: Vec<Place> = std::mem::take(also_wanted);
+        let also = also.iter().map(|place| exec::key_at(&conn.server, place));
         match multi {
             Some(multi) => {
                 let mut keys = transaction::keys_of(&conn.server, multi, *db);
                 keys.extend(transaction::watched_keys(&conn.server, watch));
+                keys.extend(also);
                 conn.server.store.pin(&keys, pins)
             }
-            None => pin(&conn.server, row, &args, *db, pins),
+            None => {
+                let own = KeyList::wanted(&conn.server, row, &args, *db);
+                if also.len() == 0 {
+                    conn.server.store.pin(own.as_slice(), pins)
+                } else {
+                    let keys: Vec<_> = own.as_slice().iter().copied().chain(also).collect();
+                    conn.server.store.pin(&keys, pins)
+                }
+            }
         }
     };
     let Some(wait) = wait else { return };
@@ -56,17 +68,6 @@ pub(super) async fn load(conn: &mut Connection, row: &'static Row) {
             &Error::text(format!("ERR cannot read the key from disk: {error}")),
         );
     }
-}
-
-fn pin(
-    server: &Server,
-    row: &Row,
-    args: &Args<'_>,
-    db: u32,
-    pins: &mut PinSet,
-) -> Option<basalt_tiering::PinWait> {
-    let keys = KeyList::wanted(server, row, args, db).ok()?;
-    server.store.pin(keys.as_slice(), pins)
 }
 
 /// Starts loading what the complete commands behind the current one will ask for.

@@ -4,6 +4,7 @@ use basalt_resp::parse_i64;
 use basalt_tiering::UnixMs;
 
 use crate::args;
+use crate::blocking::Unblock;
 use crate::clients::{ClientId, ClientInfo, ClientKind, flag};
 use crate::errors::{self, Error};
 use crate::server::PauseMode;
@@ -250,18 +251,21 @@ pub(super) fn caching(ctx: &mut SessionCtx<'_>) -> Next {
     }
 }
 
-/// No command blocks yet, so there is nobody to unblock.
 pub(super) fn unblock(ctx: &mut SessionCtx<'_>) -> Next {
-    if let Some(reason) = ctx.args.get(3)
-        && !args::is(reason, "TIMEOUT")
-        && !args::is(reason, "ERROR")
-    {
-        return Error::new("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR").into();
-    }
-    if parse_i64(&ctx.args[2]).is_none() {
+    let how = match ctx.args.get(3) {
+        None => Unblock::Timeout,
+        Some(reason) if args::is(reason, "TIMEOUT") => Unblock::Timeout,
+        Some(reason) if args::is(reason, "ERROR") => Unblock::Error,
+        Some(_) => {
+            return Error::new("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR").into();
+        }
+    };
+    let Some(id) = parse_i64(&ctx.args[2]) else {
         return errors::NOT_AN_INTEGER.into();
-    }
-    ctx.out.integer(0);
+    };
+    let id = u64::try_from(id).map(ClientId).ok();
+    let ended = id.is_some_and(|id| ctx.server.waiters.unblock(id, how));
+    ctx.out.integer(i64::from(ended));
     Next::Done
 }
 
