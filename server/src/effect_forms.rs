@@ -67,7 +67,8 @@ impl Effects {
             match value.kind {
                 Kind::Hash => portion.words.extend([element.to_vec(), content.to_vec()]),
                 Kind::ZSet => {
-                    let (score, member) = element.split_first_chunk().expect("eight bytes of score");
+                    let (score, member) =
+                        element.split_first_chunk().expect("eight bytes of score");
                     let score = double_text(bytes_score(*score));
                     portion.words.extend([score.into_bytes(), member.to_vec()]);
                 }
@@ -131,7 +132,11 @@ pub fn double_text(number: f64) -> String {
     let (mantissa, exponent) = scientific.split_once('e').expect("it has an exponent");
     let exponent: i32 = exponent.parse().expect("a small number");
     let trimmed = |text: &str| {
-        let text = if text.contains('.') { text.trim_end_matches('0') } else { text };
+        let text = if text.contains('.') {
+            text.trim_end_matches('0')
+        } else {
+            text
+        };
         text.trim_end_matches('.').to_owned()
     };
     if !(-4..DIGITS).contains(&exponent) {

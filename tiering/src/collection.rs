@@ -26,17 +26,18 @@
 //! ranks; after that nothing of the same command faults, since pages do not leave memory while it runs. The same
 //! holds for a command that changes two collections: prefault both, then change.
 
+mod change;
+mod snapshot;
+
 use std::ops::{ControlFlow, Range};
 
-use crate::entry::Entry;
-use crate::promote::PageWant;
-use crate::tree::leaf::{self, Flavour};
-use crate::tree::read::{Single, View};
-use crate::tree::{
-    Absent, Bytes, Object, PageId, SMALL_MAX, Shape, Small, encode_cell, encode_small, small_bytes,
-};
-use crate::tx::{Expiry, Fault, Found, Key, Kind, Tx};
+pub use self::snapshot::Snapshot;
+
 use crate::UnixMs;
+use crate::promote::PageWant;
+use crate::tree::read::{Single, View};
+use crate::tree::{Absent, Bytes, Flavour, Object, PageId, Shape, Small};
+use crate::tx::{Fault, Found, Key, Kind, Tx};
 
 /// The first tree of every collection; hashes, sets and lists have no other.
 pub const MAIN: usize = 0;
@@ -62,7 +63,11 @@ impl From<Fault> for OpenError {
 #[must_use]
 pub fn score_bytes(score: f64) -> [u8; 8] {
     let bits = if score == 0.0 { 0 } else { score.to_bits() };
-    let sorted = if bits >> 63 == 0 { bits | 1 << 63 } else { !bits };
+    let sorted = if bits >> 63 == 0 {
+        bits | 1 << 63
+    } else {
+        !bits
+    };
     sorted.to_be_bytes()
 }
 
@@ -70,7 +75,11 @@ pub fn score_bytes(score: f64) -> [u8; 8] {
 #[must_use]
 pub fn bytes_score(bytes: [u8; 8]) -> f64 {
     let sorted = u64::from_be_bytes(bytes);
-    f64::from_bits(if sorted >> 63 == 1 { sorted & !(1 << 63) } else { !sorted })
+    f64::from_bits(if sorted >> 63 == 1 {
+        sorted & !(1 << 63)
+    } else {
+        !sorted
+    })
 }
 
 /// Where the value is while the command works on it.
@@ -92,6 +101,8 @@ pub struct Collection<'t, 's> {
     kind: Kind,
     form: Form<'t>,
     existed: bool,
+    /// The key has no entry in memory: what is lent is what was read of the cold tier.
+    cold: bool,
     changed: bool,
     expiry: Option<UnixMs>,
     cell: Vec<u8>,
@@ -99,7 +110,10 @@ pub struct Collection<'t, 's> {
 
 impl std::fmt::Debug for Collection<'_, '_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Collection").field("kind", &self.kind).field("len", &self.len(MAIN)).finish()
+        f.debug_struct("Collection")
+            .field("kind", &self.kind)
+            .field("len", &self.len(MAIN))
+            .finish()
     }
 }
 
@@ -139,12 +153,19 @@ impl<'s> Tx<'s> {
         self.open(key, kind, false)
     }
 
-    fn open<'t>(&'t mut self, key: &Key<'t>, kind: Kind, touch: bool) -> Result<Collection<'t, 's>, OpenError> {
+    fn open<'t>(
+        &'t mut self,
+        key: &Key<'t>,
+        kind: Kind,
+        touch: bool,
+    ) -> Result<Collection<'t, 's>, OpenError> {
         debug_assert!(kind.is_collection());
         let entry = match self.find(key)? {
             Found::Absent => {
                 self.misses += 1;
-                let form = Form::Lent(Small::of_pages(kind.trees().iter().map(|flavour| empty_page(*flavour))));
+                let form = Form::Lent(Small::of_pages(
+                    kind.trees().iter().map(|flavour| empty_page(*flavour)),
+                ));
                 return Ok(self.handle(key, kind, form, None, false));
             }
             Found::Cold(loaded) => {
@@ -153,17 +174,29 @@ impl<'s> Tx<'s> {
                 if Kind::from_code(header.kind) != Some(kind) {
                     return Err(OpenError::WrongKind);
                 }
-                let payload = self.pins.record(key).expect("the record came from the pin").record.payload();
-                let small = Small::parse(payload).filter(|_| !(touch && loaded.admitted && !self.no_touch));
+                let payload = self
+                    .pins
+                    .record(key)
+                    .expect("the record came from the pin")
+                    .record
+                    .payload();
+                let small =
+                    Small::parse(payload).filter(|_| !(touch && loaded.admitted && !self.no_touch));
                 if let Some(small) = small {
-                    return Ok(self.handle(key, kind, Form::Lent(small), header.expiry, true));
+                    let mut open = self.handle(key, kind, Form::Lent(small), header.expiry, true);
+                    open.cold = true;
+                    return Ok(open);
                 }
                 let place = self.install(key, &loaded);
                 self.space(key).expect("just installed").table.entry(place)
             }
             Found::Hot(place) => {
                 self.hits += 1;
-                let entry = self.space(key).expect("the key was found here").table.entry(place);
+                let entry = self
+                    .space(key)
+                    .expect("the key was found here")
+                    .table
+                    .entry(place);
                 if entry.kind() != Some(kind) {
                     return Err(OpenError::WrongKind);
                 }
@@ -180,7 +213,9 @@ impl<'s> Tx<'s> {
                 }
                 Form::Large(object)
             }
-            None => Form::Lent(Small::parse(entry.value()).expect("a small value was checked when it was read")),
+            None => Form::Lent(
+                Small::parse(entry.value()).expect("a small value was checked when it was read"),
+            ),
         };
         Ok(self.handle(key, kind, form, entry.expiry(), true))
     }
@@ -193,7 +228,17 @@ impl<'s> Tx<'s> {
         expiry: Option<UnixMs>,
         existed: bool,
     ) -> Collection<'t, 's> {
-        Collection { tx: self, key: *key, kind, form, existed, changed: false, expiry, cell: Vec::new() }
+        Collection {
+            tx: self,
+            key: *key,
+            kind,
+            form,
+            existed,
+            cold: false,
+            changed: false,
+            expiry,
+            cell: Vec::new(),
+        }
     }
 }
 
@@ -318,8 +363,14 @@ impl Collection<'_, '_> {
     ///
     /// # Errors
     /// [`Fault`] if pages have to be read.
-    pub fn prefault<'k>(&self, tree: usize, keys: impl IntoIterator<Item = &'k [u8]>) -> Result<(), Fault> {
-        let Form::Large(object) = &self.form else { return Ok(()) };
+    pub fn prefault<'k>(
+        &self,
+        tree: usize,
+        keys: impl IntoIterator<Item = &'k [u8]>,
+    ) -> Result<(), Fault> {
+        let Form::Large(object) = &self.form else {
+            return Ok(());
+        };
         if object.table.is_whole() {
             return Ok(());
         }
@@ -335,7 +386,9 @@ impl Collection<'_, '_> {
     /// # Errors
     /// [`Fault`] if pages have to be read.
     pub fn prefault_ranks(&self, tree: usize, ranks: Range<u64>) -> Result<(), Fault> {
-        let Form::Large(object) = &self.form else { return Ok(()) };
+        let Form::Large(object) = &self.form else {
+            return Ok(());
+        };
         if object.table.is_whole() {
             return Ok(());
         }
@@ -351,8 +404,14 @@ impl Collection<'_, '_> {
     ///
     /// # Errors
     /// [`Fault`] if pages have to be read.
-    pub fn prefault_at(&self, tree: usize, ranks: impl IntoIterator<Item = u64>) -> Result<(), Fault> {
-        let Form::Large(object) = &self.form else { return Ok(()) };
+    pub fn prefault_at(
+        &self,
+        tree: usize,
+        ranks: impl IntoIterator<Item = u64>,
+    ) -> Result<(), Fault> {
+        let Form::Large(object) = &self.form else {
+            return Ok(());
+        };
         if object.table.is_whole() {
             return Ok(());
         }
@@ -387,7 +446,12 @@ impl Collection<'_, '_> {
         pages.dedup();
         let epoch = object.table.epoch();
         self.tx.pins.keep_seed(self.tx.seed);
-        self.tx.pins.want_pages(PageWant { ns: self.key.ns, object: object.id, epoch, pages });
+        self.tx.pins.want_pages(PageWant {
+            ns: self.key.ns,
+            object: object.id,
+            epoch,
+            pages,
+        });
         Err(Fault)
     }
 
@@ -400,156 +464,6 @@ impl Collection<'_, '_> {
             Form::Large(object) => &object.extra,
             Form::Grown(object) => &object.extra,
         }
-    }
-
-    /// Replaces the type's own bytes. They are kept with the root: a few dozen, not thousands.
-    pub fn set_extra(&mut self, bytes: &[u8]) {
-        self.own();
-        let extra = match &mut self.form {
-            Form::Lent(_) => unreachable!("made our own"),
-            Form::Own { extra, .. } => extra,
-            Form::Large(object) => &mut object.extra,
-            Form::Grown(object) => &mut object.extra,
-        };
-        extra.clear();
-        extra.extend_from_slice(bytes);
-        self.note_change();
-        self.grow_if_due();
-    }
-
-    /// Puts a key with its value (a set's is empty); true if the key is new.
-    ///
-    /// # Errors
-    /// [`Fault`] if pages have to be read; nothing was changed then.
-    pub fn insert(&mut self, tree: usize, key: &[u8], value: &[u8]) -> Result<bool, Fault> {
-        let mut cell = std::mem::take(&mut self.cell);
-        encode_cell(self.kind.trees()[tree], key, value, &mut cell);
-        self.own();
-        let inserted = match &mut self.form {
-            Form::Lent(_) => unreachable!("made our own"),
-            Form::Own { pages, .. } => Ok(match leaf::search(&pages[tree], key) {
-                Ok(spot) => {
-                    leaf::replace(&mut pages[tree], spot, &cell);
-                    false
-                }
-                Err(spot) => {
-                    leaf::insert(&mut pages[tree], spot, &cell);
-                    true
-                }
-            }),
-            Form::Large(object) => object.editor(tree).insert(key, &cell),
-            Form::Grown(object) => object.editor(tree).insert(key, &cell),
-        };
-        self.cell = cell;
-        self.done(inserted)
-    }
-
-    /// Puts a value in front of the one at `position` (the length: behind the last).
-    ///
-    /// # Errors
-    /// [`Fault`] if pages have to be read; nothing was changed then.
-    pub fn insert_at(&mut self, tree: usize, position: u64, value: &[u8]) -> Result<(), Fault> {
-        self.place(tree, position, value, false)
-    }
-
-    /// Replaces the value at a position that is there.
-    ///
-    /// # Errors
-    /// [`Fault`] if pages have to be read; nothing was changed then.
-    pub fn replace_at(&mut self, tree: usize, position: u64, value: &[u8]) -> Result<(), Fault> {
-        self.place(tree, position, value, true)
-    }
-
-    fn place(&mut self, tree: usize, position: u64, value: &[u8], replace: bool) -> Result<(), Fault> {
-        let mut cell = std::mem::take(&mut self.cell);
-        encode_cell(self.kind.trees()[tree], &[], value, &mut cell);
-        self.own();
-        let edit = |object: &mut Object| match replace {
-            true => object.editor(tree).replace_at(position, &cell),
-            false => object.editor(tree).insert_at(position, &cell),
-        };
-        let placed = match &mut self.form {
-            Form::Lent(_) => unreachable!("made our own"),
-            Form::Own { pages, .. } => {
-                let spot = leaf::spot(&pages[tree], position as usize);
-                if replace {
-                    leaf::replace(&mut pages[tree], spot, &cell);
-                } else {
-                    leaf::insert(&mut pages[tree], spot, &cell);
-                }
-                Ok(())
-            }
-            Form::Large(object) => edit(object),
-            Form::Grown(object) => edit(object),
-        };
-        self.cell = cell;
-        self.done(placed)
-    }
-
-    /// Takes a key out; true if it was there.
-    ///
-    /// # Errors
-    /// [`Fault`] if pages have to be read; nothing was changed then.
-    pub fn remove(&mut self, tree: usize, key: &[u8]) -> Result<bool, Fault> {
-        if self.is_small() && !self.contains(tree, key)? {
-            return Ok(false);
-        }
-        self.own();
-        let removed = match &mut self.form {
-            Form::Lent(_) => unreachable!("made our own"),
-            Form::Own { pages, .. } => {
-                let spot = leaf::search(&pages[tree], key).expect("just found");
-                leaf::remove(&mut pages[tree], spot);
-                Ok(true)
-            }
-            Form::Large(object) => object.editor(tree).remove(key),
-            Form::Grown(object) => object.editor(tree).remove(key),
-        };
-        match removed {
-            Ok(false) => Ok(false),
-            removed => self.done(removed),
-        }
-    }
-
-    /// Takes out what is at a range of ranks (positions); returns how many there were. Costs the length of the
-    /// way down, not of the range; only the pages at its ends are read.
-    ///
-    /// # Errors
-    /// [`Fault`] if pages have to be read; nothing was changed then.
-    pub fn remove_ranks(&mut self, tree: usize, ranks: Range<u64>) -> Result<u64, Fault> {
-        let ranks = ranks.start..ranks.end.min(self.len(tree));
-        if ranks.is_empty() {
-            return Ok(0);
-        }
-        if let Form::Large(object) = &mut self.form {
-            let mut absent = Vec::new();
-            object.editor(tree).absent_for_removal(&ranks, &mut absent);
-            self.fault_if(absent)?;
-        }
-        self.own();
-        let removed = match &mut self.form {
-            Form::Lent(_) => unreachable!("made our own"),
-            Form::Own { pages, .. } => {
-                let from = leaf::spot(&pages[tree], ranks.start as usize);
-                leaf::remove_many(&mut pages[tree], from, ranks.end as usize);
-                Ok(ranks.end - ranks.start)
-            }
-            Form::Large(object) => object.editor(tree).remove_range(ranks),
-            Form::Grown(object) => object.editor(tree).remove_range(ranks),
-        };
-        self.done(removed)
-    }
-
-    /// Makes sure that removing these ranks does not fault, for a command that removes several ranges.
-    ///
-    /// # Errors
-    /// [`Fault`] if pages have to be read.
-    pub fn prefault_removal(&mut self, tree: usize, ranks: Range<u64>) -> Result<(), Fault> {
-        let mut absent = Vec::new();
-        if let Form::Large(object) = &mut self.form {
-            object.editor(tree).absent_for_removal(&ranks, &mut absent);
-        }
-        self.fault_if(absent)
     }
 
     /// A step of HSCAN, SSCAN, ZSCAN: calls `visit` with about `count` elements behind `cursor` (0: from the start) and
@@ -577,199 +491,19 @@ impl Collection<'_, '_> {
         } else {
             rank.saturating_sub(shifts.wrapping_sub(then) & SHIFTS)
         };
-        let to = if self.is_small() { shape.len } else { from.saturating_add(count.max(1)).min(shape.len) };
+        let to = if self.is_small() {
+            shape.len
+        } else {
+            from.saturating_add(count.max(1)).min(shape.len)
+        };
         self.each(tree, from..to, false, |key, value| {
             visit(key, value);
             ControlFlow::Continue(())
         })?;
-        Ok(if to >= shape.len { 0 } else { to << SHIFT_BITS | shifts })
-    }
-
-    /// Copies a small value, so that it can be changed.
-    fn own(&mut self) {
-        if let Form::Lent(small) = &self.form {
-            let page = |tree: usize| {
-                let mut page = Vec::with_capacity(small.page(tree).len() + 64);
-                page.extend_from_slice(small.page(tree));
-                page
-            };
-            let pages = (0..small.trees()).map(page).collect();
-            self.form = Form::Own { extra: small.extra.to_vec(), pages };
-        }
-    }
-
-    /// After an operation: if it changed something, that is noted.
-    fn done<R>(&mut self, result: Result<R, Absent>) -> Result<R, Fault> {
-        match result {
-            Ok(result) => {
-                self.note_change();
-                self.grow_if_due();
-                Ok(result)
-            }
-            Err(absent) => Err(self.fault_on(absent)),
-        }
-    }
-
-    fn note_change(&mut self) {
-        if std::mem::replace(&mut self.changed, true) {
-            return;
-        }
-        if let Form::Large(_) = &self.form {
-            self.tx.mark_object_written(&self.key);
-        }
-    }
-
-    fn grow_if_due(&mut self) {
-        if let Form::Own { extra, pages } = &mut self.form
-            && small_bytes(extra, pages) > SMALL_MAX
-        {
-            let id = self.tx.inner.new_object();
-            let (extra, pages) = (std::mem::take(extra), std::mem::take(pages));
-            let object = Object::of_pages(id, self.kind.trees(), pages, extra);
-            self.form = Form::Grown(Box::new(object));
-        }
-    }
-
-    fn store(&mut self) {
-        let keeps = self.kind == Kind::Stream || !self.is_empty();
-        if !keeps {
-            // The object goes with its entry.
-            self.form = Form::Lent(Small::default());
-            if self.existed {
-                let removed = self.tx.remove(&self.key);
-                assert!(matches!(removed, Ok(true)), "it was opened, so it is resident");
-            }
-            return;
-        }
-        let mut value = std::mem::take(&mut self.cell);
-        let empty = Form::Lent(Small::default());
-        match std::mem::replace(&mut self.form, empty) {
-            Form::Lent(_) => unreachable!("only its own form is changed"),
-            Form::Own { extra, pages } => encode_small(&extra, &pages, &mut value),
-            Form::Grown(object) => {
-                value.clear();
-                value.extend_from_slice(&Entry::object_value(object));
-            }
-            Form::Large(object) => match object.as_small() {
-                None => {
-                    let dirty = object.table.dirty_bytes();
-                    return self.tx.inner.note_dirty_bytes(&self.key, dirty);
-                }
-                Some(small) => value = small,
-            },
-        }
-        let expiry = self.expiry.map_or(Expiry::Never, Expiry::At);
-        self.tx.set(&self.key, self.kind, &value, expiry);
-    }
-}
-
-impl Drop for Collection<'_, '_> {
-    fn drop(&mut self) {
-        if self.changed && !std::thread::panicking() {
-            self.store();
-        }
-    }
-}
-
-/// A value taken out of the locked slots, to become another key's: RENAME, COPY, MOVE.
-#[derive(Debug)]
-pub struct Snapshot {
-    /// What it is.
-    pub kind: Kind,
-    /// When the key expires.
-    pub expiry: Option<UnixMs>,
-    content: Content,
-}
-
-#[derive(Debug)]
-enum Content {
-    Bytes(Vec<u8>),
-    Object(Box<Object>),
-}
-
-impl Tx<'_> {
-    /// The value of a key, without counting the access. A large one shares its pages with the key's until either is
-    /// written, and has to be in memory as a whole.
-    ///
-    /// # Errors
-    /// [`Fault`] if something has to be loaded.
-    pub fn snapshot(&mut self, key: &Key<'_>) -> Result<Option<Snapshot>, Fault> {
-        let Some(value) = self.peek(key)? else {
-            return Ok(None);
-        };
-        let (kind, expiry) = (value.kind, value.expiry);
-        if !kind.is_collection() {
-            let content = Content::Bytes(value.bytes.to_vec());
-            return Ok(Some(Snapshot { kind, expiry, content }));
-        }
-        let bytes = value.bytes.to_vec();
-        let id = self.inner.new_object();
-        let open = self.peek_collection(key, kind);
-        let open = open.map_err(|error| match error {
-            OpenError::Fault => Fault,
-            OpenError::WrongKind => unreachable!("the kind was just read"),
-        })?;
-        for tree in 0..kind.trees().len() {
-            open.prefault_ranks(tree, 0..u64::MAX)?;
-        }
-        let content = match &open.form {
-            Form::Large(object) => Content::Object(Box::new(object.share(id))),
-            _ => Content::Bytes(bytes),
-        };
-        Ok(Some(Snapshot { kind, expiry, content }))
-    }
-
-    /// Makes a value that of `key`, whatever that held.
-    pub fn put_snapshot(&mut self, key: &Key<'_>, snapshot: Snapshot, expiry: Expiry) {
-        match snapshot.content {
-            Content::Bytes(bytes) => self.set(key, snapshot.kind, &bytes, expiry),
-            Content::Object(object) => {
-                self.set(key, snapshot.kind, &Entry::object_value(object), expiry);
-            }
-        }
-    }
-
-    /// Whether a value is there for this key, and can be copied without a fault.
-    ///
-    /// # Errors
-    /// [`Fault`] if something has to be loaded.
-    pub fn kind_of(&mut self, key: &Key<'_>) -> Result<Option<Kind>, Fault> {
-        Ok(self.peek(key)?.map(|value| value.kind))
-    }
-}
-
-impl Snapshot {
-    /// The bytes of a string.
-    #[must_use]
-    pub fn string(&self) -> Option<&[u8]> {
-        match &self.content {
-            Content::Bytes(bytes) if !self.kind.is_collection() => Some(bytes),
-            _ => None,
-        }
-    }
-
-    /// Calls `visit` with key and value of each element of a tree, in order.
-    pub fn each(&self, tree: usize, mut visit: impl FnMut(&[u8], Bytes<'_>)) {
-        let mut visit = |key: &[u8], value: Bytes<'_>| {
-            visit(key, value);
-            ControlFlow::Continue(())
-        };
-        let walked = match &self.content {
-            Content::Bytes(bytes) => {
-                let small = Small::parse(bytes).expect("a small value was checked when it was read");
-                small.view(tree, self.kind.trees()[tree]).walk(0..u64::MAX, false, &mut visit)
-            }
-            Content::Object(object) => object.view(tree).walk(0..u64::MAX, false, &mut visit),
-        };
-        walked.expect("a snapshot is whole");
-    }
-
-    /// The type's own bytes.
-    #[must_use]
-    pub fn extra(&self) -> &[u8] {
-        match &self.content {
-            Content::Bytes(bytes) => Small::parse(bytes).map_or(&[], |small| small.extra),
-            Content::Object(object) => &object.extra,
-        }
+        Ok(if to >= shape.len {
+            0
+        } else {
+            to << SHIFT_BITS | shifts
+        })
     }
 }

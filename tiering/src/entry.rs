@@ -132,7 +132,8 @@ impl Entry {
     /// reshaped.
     pub(crate) fn object<'a>(self) -> Option<&'a mut Object> {
         // SAFETY: the address came from `object_value`, and the object lives until `release_object`.
-        self.object_address().map(|address| unsafe { &mut *address })
+        self.object_address()
+            .map(|address| unsafe { &mut *address })
     }
 
     /// Takes the object away; the value is void afterwards.

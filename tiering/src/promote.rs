@@ -226,8 +226,15 @@ impl PinSet {
         object: ObjectId,
         epoch: u64,
     ) -> impl Iterator<Item = &(PageId, Page)> {
+        /// A load of more pages is used once: the command that made it was the next to open the value, and those
+        /// behind it need not look at all the pages again.
+        const KEPT_PAGES: usize = 64;
         let ours = move |load: &&Arc<Load>| {
-            load.want.as_ref().is_some_and(|want| (want.object, want.epoch) == (object, epoch))
+            let is_ours = |want: &PageWant| (want.object, want.epoch) == (object, epoch);
+            load.want.as_ref().is_some_and(|want| {
+                let once = is_ours(want) && want.pages.len() > KEPT_PAGES;
+                is_ours(want) && !(once && load.void.swap(true, Ordering::Relaxed))
+            })
         };
         let loads = self.pages.iter().filter(ours);
         loads.filter_map(|load| load.pages.get()).flatten()
@@ -418,13 +425,22 @@ impl Inner {
     fn start_pages(&self, pins: &mut PinSet) -> Vec<Arc<Load>> {
         let mut waiting = Vec::new();
         for want in std::mem::take(pins.wanted.get_mut()) {
+            /// More than a command makes; in a long pipeline the oldest belong to commands that are done.
+            const LOADS: usize = 256;
+            if pins.pages.len() >= LOADS {
+                pins.pages.drain(..LOADS / 2);
+            }
             // What an earlier epoch knew is of no use any more.
             let epoch = want.epoch;
             let is_older = |old: &PageWant| old.object == want.object && old.epoch != epoch;
-            pins.pages.retain(|load| !load.want.as_ref().is_some_and(is_older));
+            pins.pages
+                .retain(|load| !load.want.as_ref().is_some_and(is_older));
             let is_lost = |page: &&PageId| pins.lacks_page(want.object, epoch, **page);
             let lost = want.pages.iter().find(is_lost).map(|page| {
-                StoreError::Damaged(format!("page {} of object {} is missing", page.0, want.object.0))
+                StoreError::Damaged(format!(
+                    "page {} of object {} is missing",
+                    page.0, want.object.0
+                ))
             });
             let load = Load::of_pages(want);
             pins.pages.push(Arc::clone(&load));
@@ -463,7 +479,7 @@ impl Inner {
     fn finish_pages(&self, load: &Load, want: &PageWant, found: Vec<Option<Vec<u8>>>) {
         let mut pages = Vec::with_capacity(found.len());
         for (id, bytes) in want.pages.iter().zip(found) {
-            match bytes.map(|bytes| page_of(bytes)) {
+            match bytes.map(page_of) {
                 Some(Some(page)) => pages.push((*id, page)),
                 None => {}
                 Some(None) => {

@@ -8,7 +8,8 @@ use crate::UnixMs;
 use crate::cold::ColdStats;
 use crate::state::State;
 use crate::store::{Inner, Store};
-use crate::tx::Key;
+use crate::tree::Object;
+use crate::tx::{Key, Kind};
 
 /// A counter.
 #[derive(Debug, Default)]
@@ -196,7 +197,7 @@ impl Store {
                 tier: "cold",
                 state: "cold",
                 lfu: record.header().lfu_counter,
-                bytes: record.payload().len() as u64,
+                bytes: cold_bytes(&record),
                 guard,
             },
             _ => TierObject {
@@ -222,6 +223,18 @@ impl Store {
             _ => None,
         })
     }
+}
+
+/// About what a cold value takes: its record, and pages for the most part full.
+fn cold_bytes(record: &crate::cold::ColdRecord) -> u64 {
+    const PAGE_BYTES: u64 = 1536;
+    let payload = record.payload();
+    let is_collection = Kind::from_code(record.header().kind).is_some_and(Kind::is_collection);
+    let object = is_collection
+        .then(|| Object::decode_root(payload))
+        .flatten();
+    let pages = object.map_or(0, |object| u64::from(object.table.stored().1));
+    payload.len() as u64 + pages * PAGE_BYTES
 }
 
 fn state_name(inner: &Inner, state: State) -> &'static str {

@@ -100,7 +100,7 @@ impl Kind {
 pub struct Value<'a> {
     /// Type of the payload.
     pub kind: Kind,
-    /// The payload.
+    /// The payload of a string. That of a collection is the store's own affair: see [`Tx::collection`].
     pub bytes: &'a [u8],
     /// When the key expires.
     pub expiry: Option<UnixMs>,

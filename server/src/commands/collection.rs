@@ -111,4 +111,3 @@ pub fn random_ranks(rng: &mut impl Rng, len: u64, count: i64) -> Vec<u64> {
     let chosen = index::sample(rng, len as usize, wanted as usize);
     chosen.into_iter().map(|rank| rank as u64).collect()
 }
-

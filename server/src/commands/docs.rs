@@ -14,8 +14,9 @@ What a command does beyond this table is what Redis documents under the same nam
 here. COMMAND DOCS answers the same to clients.
 ";
 
-const GROUPS: [(Group, &str); 6] = [
+const GROUPS: &[(Group, &str)] = &[
     (Group::String, "Strings"),
+    (Group::Hash, "Hashes"),
     (Group::Generic, "Keys"),
     (Group::Transactions, "Transactions"),
     (Group::Connection, "Connection"),
@@ -27,7 +28,7 @@ const GROUPS: [(Group, &str); 6] = [
 #[must_use]
 pub fn markdown() -> String {
     let mut text = String::from(PREFACE);
-    for (group, title) in GROUPS {
+    for &(group, title) in GROUPS {
         let mut commands: Vec<&Command> = all().filter(|command| command.group == group).collect();
         if commands.is_empty() {
             continue;

@@ -3,11 +3,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod blocking;
 mod config;
 mod connection;
 mod expire;
 mod hashes;
 mod keys;
+mod lists;
 mod protocol;
 mod server;
 mod strings;

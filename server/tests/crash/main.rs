@@ -151,7 +151,7 @@ fn verify_database(port: u16, db: usize, workers: &[Worker]) -> Result<(), Strin
     let want: BTreeSet<&[u8]> = workers
         .iter()
         .filter(|w| w.database() == db)
-        .flat_map(|w| w.keys().map(Vec::as_slice))
+        .flat_map(|w| w.keys())
         .collect();
     let mut client = Client::connect(port).map_err(|e| e.to_string())?;
     client.words(&format!("SELECT {db}"));

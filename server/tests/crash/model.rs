@@ -58,6 +58,21 @@ pub(crate) enum Op {
     Get {
         key: Vec<u8>,
     },
+    /// A field of the client's hash, which stands in the state under a key of its own (`field_key`).
+    PutField {
+        field: Vec<u8>,
+        value: Vec<u8>,
+    },
+    DropField {
+        field: Vec<u8>,
+    },
+    GetField {
+        field: Vec<u8>,
+    },
+    /// DEL of the hash.
+    DropHash {
+        hash: Vec<u8>,
+    },
     /// Several keys in one command.
     SetMany {
         pairs: Vec<(Vec<u8>, Vec<u8>)>,
@@ -87,6 +102,18 @@ impl Op {
     }
 
     fn single(rng: &mut SmallRng, owner: usize, keys: u32, stamp: u64) -> Self {
+        if rng.random_ratio(1, 5) {
+            let field = field_key(&hash(owner), &format!("{}", rng.random_range(0..FIELDS)));
+            return match rng.random_range(0..400) {
+                0 => Self::DropHash { hash: hash(owner) },
+                1..100 => Self::DropField { field },
+                100..160 => Self::GetField { field },
+                _ => Self::PutField {
+                    field,
+                    value: value(rng, stamp),
+                },
+            };
+        }
         let key = key(rng, owner, keys);
         match rng.random_range(0..100) {
             0..35 => Self::Set {
@@ -138,6 +165,19 @@ impl Op {
             Self::Persist { key } => encode(&[b"PERSIST", &key[..]], out),
             Self::Rename { from, to } => encode(&[b"RENAME", &from[..], to], out),
             Self::Get { key } => encode(&[b"GET", &key[..]], out),
+            Self::PutField { field, value } => {
+                let (hash, field) = field_parts(field);
+                encode(&[b"HSET", hash, field, value], out);
+            }
+            Self::DropField { field } => {
+                let (hash, field) = field_parts(field);
+                encode(&[b"HDEL", hash, field], out);
+            }
+            Self::GetField { field } => {
+                let (hash, field) = field_parts(field);
+                encode(&[b"HGET", hash, field], out);
+            }
+            Self::DropHash { hash } => encode(&[b"DEL", &hash[..]], out),
             Self::SetMany { pairs } => {
                 let mut args: Vec<&[u8]> = vec![b"MSET"];
                 args.extend(pairs.iter().flat_map(|(k, v)| [&k[..], &v[..]]));
@@ -211,7 +251,18 @@ impl Op {
                 }
                 None => Reply::Error(b"ERR no such key".to_vec()),
             },
-            Self::Get { key } => match state.get(key) {
+            Self::PutField { field, value } => {
+                let is_new = !state.contains_key(field);
+                put(state, field, value.clone());
+                flag(is_new)
+            }
+            Self::DropField { field } => flag(state.remove(field).is_some()),
+            Self::DropHash { hash } => {
+                let before = state.len();
+                state.retain(|key, _| !is_field_of(key, hash));
+                flag(state.len() < before)
+            }
+            Self::Get { key } | Self::GetField { field: key } => match state.get(key) {
                 Some(entry) => Reply::Bulk(entry.value.clone()),
                 None => Reply::Nil,
             },
@@ -227,6 +278,38 @@ impl Op {
             _ => false,
         }
     }
+}
+
+/// Fields of a client's hash: enough for several levels of pages.
+const FIELDS: u32 = 1500;
+
+/// The hash of client `owner`.
+pub(crate) fn hash(owner: usize) -> Vec<u8> {
+    format!("h{owner}").into_bytes()
+}
+
+/// What a field is called in a state.
+pub(crate) fn field_key(hash: &[u8], field: &str) -> Vec<u8> {
+    [hash, b"|", field.as_bytes()].concat()
+}
+
+fn is_field_of(key: &[u8], hash: &[u8]) -> bool {
+    key.strip_prefix(hash)
+        .is_some_and(|rest| rest.starts_with(b"|"))
+}
+
+/// Hash and field of a field's name in a state.
+fn field_parts(name: &[u8]) -> (&[u8], &[u8]) {
+    let at = name
+        .iter()
+        .position(|b| *b == b'|')
+        .expect("a field's name");
+    (&name[..at], &name[at + 1..])
+}
+
+/// The key that holds what a state has under `name`.
+pub(crate) fn real_key(name: &[u8]) -> &[u8] {
+    name.split(|b| *b == b'|').next().unwrap_or_default()
 }
 
 fn key(rng: &mut SmallRng, owner: usize, keys: u32) -> Vec<u8> {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
-use crate::model::{Entry, Op, State};
+use crate::model::{Entry, Op, State, field_key, hash, real_key};
 use crate::support::client::Client;
 use crate::support::resp::{Reply, quote};
 
@@ -46,9 +46,9 @@ impl Worker {
         self.id % 2
     }
 
-    /// Every key the worker holds.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &Vec<u8>> {
-        self.state.keys()
+    /// Every key the worker holds; its hash once for each field.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.state.keys().map(|name| real_key(name))
     }
 
     /// A connection to the worker's database.
@@ -173,6 +173,15 @@ impl Worker {
                     return Err(io::Error::other(format!("GET: {}", pair[0])));
                 }
             }
+        }
+        let fields = client.call(&[&b"HGETALL"[..], &hash(self.id)])?;
+        for pair in fields.items().unwrap_or_default().chunks(2) {
+            let [Reply::Bulk(field), Reply::Bulk(value)] = pair else {
+                return Err(io::Error::other(format!("HGETALL: {fields}")));
+            };
+            let name = field_key(&hash(self.id), &String::from_utf8_lossy(field));
+            let (value, expires_ms) = (value.clone(), -1);
+            found.insert(name, Entry { value, expires_ms });
         }
         Ok(found)
     }

@@ -12,6 +12,8 @@ pub(crate) enum Rule {
     Exact,
     /// Any order of elements.
     AnyOrder,
+    /// Any order of pairs.
+    Pairs,
     /// Times within the tolerance; this many milliseconds per unit.
     Time(i64),
     /// How a string is stored. In Redis that depends on the string's history (a short one that was
@@ -26,7 +28,9 @@ pub(crate) enum Rule {
 pub(crate) fn rule(command: &Command) -> Rule {
     let name = command.first().map(|n| n.to_ascii_uppercase());
     match name.as_deref() {
-        Some(b"KEYS") => Rule::AnyOrder,
+        Some(b"KEYS" | b"HKEYS" | b"HVALS") => Rule::AnyOrder,
+        Some(b"HRANDFIELD") if command.len() == 3 => Rule::AnyOrder,
+        Some(b"HGETALL" | b"HRANDFIELD") => Rule::Pairs,
         Some(b"TTL" | b"EXPIRETIME") => Rule::Time(1000),
         Some(b"PTTL" | b"PEXPIRETIME") => Rule::Time(1),
         Some(b"RANDOMKEY") => Rule::Random,
@@ -44,6 +48,7 @@ pub(crate) fn same(rule: Rule, ours: &Reply, theirs: &Reply) -> bool {
             b.sort();
             a == b
         }
+        (Rule::Pairs, Reply::Array(a), Reply::Array(b)) => pairs(a) == pairs(b),
         (Rule::Time(scale), Reply::Int(a), Reply::Int(b)) if *a > 0 && *b > 0 => {
             (a.abs_diff(*b)).saturating_mul(scale.unsigned_abs())
                 <= CLOCK_TOLERANCE_MS.unsigned_abs()
@@ -68,9 +73,15 @@ pub(crate) fn same_exec(queued: &[Command], ours: &Reply, theirs: &Reply) -> boo
     }
 }
 
+fn pairs(flat: &[Reply]) -> Vec<&[Reply]> {
+    let mut pairs: Vec<&[Reply]> = flat.chunks(2).collect();
+    pairs.sort();
+    pairs
+}
+
 /// SCAN promises completeness, not an order: outside of transactions it is run to its end.
 pub(crate) fn is_scan(command: &Command) -> bool {
     command
         .first()
-        .is_some_and(|n| n.eq_ignore_ascii_case(b"SCAN"))
+        .is_some_and(|n| n.eq_ignore_ascii_case(b"SCAN") || n.eq_ignore_ascii_case(b"HSCAN"))
 }

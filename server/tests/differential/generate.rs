@@ -10,6 +10,8 @@ use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
+/// The timeout of commands that block, in seconds.
+const SHORT_WAIT: &str = "0.001";
 /// The shortest time to live, far longer than any run.
 const NEAR_SECONDS: u64 = 100_000;
 /// Absolute times begin here (the year 3021), beyond all relative ones.
@@ -102,12 +104,56 @@ const KINDS: &[(u32, Make)] = &[
     (1, |g| g.with_key("EXPIRETIME", &[])),
     (2, |g| g.with_key("PEXPIRETIME", &[])),
     (2, |g| g.with_key("PERSIST", &[])),
+    (14, Generator::hset),
+    (2, |g| g.with_fields("HSETNX", 1, true)),
+    (3, |g| g.with_fields("HGET", 1, false)),
+    (2, |g| g.with_fields("HMGET", 5, false)),
+    (2, |g| g.with_hash("HGETALL")),
+    (1, |g| g.with_hash("HKEYS")),
+    (1, |g| g.with_hash("HVALS")),
+    (2, |g| g.with_hash("HLEN")),
+    (4, |g| g.with_fields("HDEL", 12, false)),
+    (2, |g| g.with_fields("HEXISTS", 1, false)),
+    (2, |g| g.with_fields("HSTRLEN", 1, false)),
+    (3, |g| g.with_hash_number("HINCRBY")),
+    (2, |g| g.with_hash_number("HINCRBYFLOAT")),
+    (1, |g| g.with_hash_and("HRANDFIELD", "100000")),
+    (1, |g| g.with_hash_and("HRANDFIELD", "100000 WITHVALUES")),
+    (1, |g| g.with_hash_and("HRANDFIELD", "0")),
+    (2, |g| g.with_hash_and("HSCAN", "0")),
+    (1, |g| g.with_hash_and("HSCAN", "0 MATCH f*1* COUNT 50")),
+    (9, |g| g.push("LPUSH")),
+    (9, |g| g.push("RPUSH")),
+    (2, |g| g.push("LPUSHX")),
+    (2, |g| g.push("RPUSHX")),
+    (5, |g| g.pop("LPOP")),
+    (5, |g| g.pop("RPOP")),
+    (2, |g| g.with_list("LLEN", 0)),
+    (4, |g| g.with_list("LRANGE", 2)),
+    (3, |g| g.with_list("LINDEX", 1)),
+    (3, |g| g.with_list("LTRIM", 2)),
+    (3, |g| g.with_position_and_element("LSET")),
+    (3, |g| g.with_position_and_element("LREM")),
+    (3, Generator::linsert),
+    (3, Generator::lpos),
+    (4, |g| g.list_move("LMOVE")),
+    (2, |g| g.list_move("RPOPLPUSH")),
+    (2, |g| g.list_move("BLMOVE")),
+    (1, |g| g.list_move("BRPOPLPUSH")),
+    (3, |g| g.multi_pop(false)),
+    (2, |g| g.multi_pop(true)),
+    (2, |g| g.blocking_pop("BLPOP")),
+    (2, |g| g.blocking_pop("BRPOP")),
     (4, |_| words("MULTI")),
     (5, |_| words("EXEC")),
     (1, |_| words("DISCARD")),
     (2, |g| g.many("WATCH", false)),
     (1, |_| words("UNWATCH")),
 ];
+
+fn is_blocking(command: &Command) -> bool {
+    [b"BL", b"BR"].iter().any(|start| command[0].starts_with(*start))
+}
 
 fn words(line: &str) -> Command {
     line.split_whitespace().map(|w| w.into()).collect()
@@ -124,6 +170,7 @@ impl Generator {
             b"{tag}x".to_vec(),
             b"{tag}y".to_vec(),
             b"long".repeat(100),
+            b"hash:0".to_vec(),
         ]);
         Self {
             rng: SmallRng::seed_from_u64(seed),
@@ -172,12 +219,23 @@ impl Generator {
             b"-9223372036854775808",
             b"100000000000000000000",
         ];
+        // A timeout of 0 would never end.
+        if is_blocking(&command) {
+            return command;
+        }
         let odd = ODD.choose(&mut self.rng).expect("not empty").to_vec();
         let at = self.rng.random_range(0..command.len());
         // An empty or a negative cursor means something else since Redis 7.4 (an error, which is what we say)
         // than in the 7.0 that is usually installed.
         let is_cursor = at == 1 && command[0] == b"SCAN";
+        // What a cursor that was never given means is each server's own business.
+        if at == 2 && command[0] == b"HSCAN" || command[0] == b"HRANDFIELD" {
+            // So is which field is chosen where not all are.
+            return command;
+        }
         match self.rng.random_range(0..3) {
+            // Redis 7.0 knows no limit of RANK.
+            0 if command[0] == b"LPOS" && odd == b"-9223372036854775808" => {}
             0 if is_cursor && matches!(odd.first(), None | Some(b'-')) => {}
             0 if at > 0 => command[at] = odd,
             1 if at > 0 => _ = command.remove(at),
@@ -188,6 +246,164 @@ impl Generator {
 
     fn key(&mut self) -> Vec<u8> {
         self.keys.choose(&mut self.rng).expect("not empty").clone()
+    }
+
+    /// A key that is mostly a hash; one of them seldom loses a field, and so becomes large.
+    fn hash(&mut self) -> Vec<u8> {
+        match self.rng.random_range(0..20) {
+            0 => self.key(),
+            1..8 => b"hash:large".to_vec(),
+            n => format!("hash:{}", n % 4).into_bytes(),
+        }
+    }
+
+    fn field(&mut self) -> Vec<u8> {
+        match self.rng.random_range(0..60) {
+            0 => Vec::new(),
+            1 => b"\0\r\n".to_vec(),
+            2 => b"long".repeat(self.rng.random_range(50..700)),
+            _ => format!("field:{}", self.rng.random_range(0..600)).into_bytes(),
+        }
+    }
+
+    fn hset(&mut self) -> Command {
+        let name = ["HSET", "HMSET"][usize::from(self.rng.random_ratio(1, 6))];
+        let most = [2, 2, 40][self.rng.random_range(0..3)];
+        self.with_fields(name, most, true)
+    }
+
+    fn with_fields(&mut self, name: &str, most: usize, values: bool) -> Command {
+        let mut command = self.with_hash(name);
+        for _ in 0..self.rng.random_range(1..=most) {
+            command.push(self.field());
+            if values {
+                command.push(self.value());
+            }
+        }
+        command
+    }
+
+    fn with_hash(&mut self, name: &str) -> Command {
+        vec![name.into(), self.hash()]
+    }
+
+    fn with_hash_and(&mut self, name: &str, more: &str) -> Command {
+        let mut command = self.with_hash(name);
+        command.extend(words(more));
+        command
+    }
+
+    fn with_hash_number(&mut self, name: &str) -> Command {
+        let number = self.with_number(name).pop().expect("the number");
+        vec![name.into(), self.hash(), self.field(), number]
+    }
+
+    /// A key that is mostly a list; one of them is seldom popped from, and so becomes large.
+    fn list(&mut self, grows: bool) -> Vec<u8> {
+        match self.rng.random_range(0..20) {
+            0 => self.key(),
+            1..9 if grows || self.rng.random_ratio(1, 4) => b"list:large".to_vec(),
+            n => format!("list:{}", n % 4).into_bytes(),
+        }
+    }
+
+    /// One of few, so that they are found again; sometimes a long one.
+    fn element(&mut self) -> Vec<u8> {
+        match self.rng.random_range(0..10) {
+            0 => self.value(),
+            1 => b"long".repeat(self.rng.random_range(50..700)),
+            _ => format!("element:{}", self.rng.random_range(0..30)).into_bytes(),
+        }
+    }
+
+    fn position(&mut self) -> Vec<u8> {
+        let most = [5, 5, 300][self.rng.random_range(0..3)];
+        self.rng.random_range(-most..most).to_string().into_bytes()
+    }
+
+    fn end(&mut self) -> Vec<u8> {
+        let ends: [&[u8]; 3] = [b"LEFT", b"RIGHT", b"left"];
+        ends.choose(&mut self.rng).expect("not empty").to_vec()
+    }
+
+    fn push(&mut self, name: &str) -> Command {
+        let mut command = vec![name.into(), self.list(true)];
+        let most = [2, 5, 60][self.rng.random_range(0..3)];
+        for _ in 0..self.rng.random_range(1..=most) {
+            command.push(self.element());
+        }
+        command
+    }
+
+    fn pop(&mut self, name: &str) -> Command {
+        let mut command = vec![name.into(), self.list(false)];
+        if self.rng.random() {
+            command.push(self.rng.random_range(0..8).to_string().into());
+        }
+        command
+    }
+
+    fn with_list(&mut self, name: &str, positions: usize) -> Command {
+        let mut command = vec![name.into(), self.list(name != "LTRIM")];
+        for _ in 0..positions {
+            command.push(self.position());
+        }
+        command
+    }
+
+    fn with_position_and_element(&mut self, name: &str) -> Command {
+        vec![name.into(), self.list(true), self.position(), self.element()]
+    }
+
+    fn linsert(&mut self) -> Command {
+        let side = if self.rng.random() { "BEFORE" } else { "after" };
+        vec!["LINSERT".into(), self.list(true), side.into(), self.element(), self.element()]
+    }
+
+    fn lpos(&mut self) -> Command {
+        let mut command = vec!["LPOS".into(), self.list(true), self.element()];
+        for option in ["RANK", "COUNT", "MAXLEN"] {
+            if self.rng.random_ratio(1, 3) {
+                let least = if option == "RANK" { -4 } else { 0 };
+                let number = self.rng.random_range(least..9).to_string();
+                command.extend([option.into(), number.into()]);
+            }
+        }
+        command
+    }
+
+    fn list_move(&mut self, name: &str) -> Command {
+        let mut command = vec![name.into(), self.list(false), self.list(true)];
+        if name.ends_with("MOVE") {
+            command.extend([self.end(), self.end()]);
+        }
+        if name.starts_with('B') {
+            command.push(SHORT_WAIT.into());
+        }
+        command
+    }
+
+    fn multi_pop(&mut self, blocks: bool) -> Command {
+        let mut command: Command = if blocks { vec!["BLMPOP".into(), SHORT_WAIT.into()] } else { words("LMPOP") };
+        let keys = self.rng.random_range(1..4);
+        command.push(keys.to_string().into());
+        for _ in 0..keys {
+            command.push(self.list(false));
+        }
+        command.push(self.end());
+        if self.rng.random() {
+            command.extend(["COUNT".into(), self.rng.random_range(1..6).to_string().into()]);
+        }
+        command
+    }
+
+    fn blocking_pop(&mut self, name: &str) -> Command {
+        let mut command = vec![name.into()];
+        for _ in 0..self.rng.random_range(1..4) {
+            command.push(self.list(false));
+        }
+        command.push(SHORT_WAIT.into());
+        command
     }
 
     fn database(&mut self) -> Vec<u8> {

@@ -152,9 +152,16 @@ impl Pair {
             let keys = self.conns[0].ours.call(&all).expect("just compared");
             for key in keys.items().unwrap_or_default() {
                 let key = key.bytes().expect("a key is a bulk string").to_vec();
-                for words in ["TYPE", "GET", "PEXPIRETIME", "OBJECT ENCODING"] {
-                    let mut command: Command = words.split_whitespace().map(|w| w.into()).collect();
-                    command.push(key.clone());
+                for words in [
+                    "TYPE _",
+                    "GET _",
+                    "HGETALL _",
+                    "LRANGE _ 0 -1",
+                    "PEXPIRETIME _",
+                    "OBJECT ENCODING _",
+                ] {
+                    let word = |w: &str| if w == "_" { key.clone() } else { w.into() };
+                    let command: Command = words.split_whitespace().map(word).collect();
                     self.step(0, &command).map_err(|mut difference| {
                         difference.what = format!("at the end, db {db}: {}", difference.what);
                         difference
@@ -229,6 +236,11 @@ fn full_scan(conn: &mut Conn, command: &Command) -> Result<(), Difference> {
 /// The keys of a whole scan, or the error reply to its first call.
 fn scan_all(client: &mut Client, mut command: Command) -> io::Result<BTreeSet<Reply>> {
     let mut keys = BTreeSet::new();
+    let cursor_at = if command[0].eq_ignore_ascii_case(b"SCAN") {
+        1
+    } else {
+        2
+    };
     for _ in 0..100_000 {
         let reply = client.call(&command)?;
         let (cursor, page) = match reply.items() {
@@ -240,7 +252,7 @@ fn scan_all(client: &mut Client, mut command: Command) -> io::Result<BTreeSet<Re
         if cursor == b"0" {
             return Ok(keys);
         }
-        command[1] = cursor;
+        command[cursor_at] = cursor;
     }
     Err(io::Error::other("SCAN does not come to an end"))
 }

@@ -138,7 +138,11 @@ pub(super) fn build(children: &[Child<'_>], has_keys: bool) -> Vec<u8> {
 
 fn bytes_of(children: &[Child<'_>], has_keys: bool) -> usize {
     let keys = |child: &Child<'_>| if has_keys { 4 + child.key.len() } else { 0 };
-    HEADER + children.iter().map(|child| CHILD + keys(child)).sum::<usize>()
+    HEADER
+        + children
+            .iter()
+            .map(|child| CHILD + keys(child))
+            .sum::<usize>()
 }
 
 /// Cuts children into parts of pages that are short enough, each of two children at least. `fresh` is the last of
@@ -210,7 +214,11 @@ mod tests {
         for fresh in [0, 150, 299] {
             let parts = split(&children, true, fresh);
             assert!(parts.len() > 1);
-            assert!(parts.iter().all(|part| part.len() >= 2 && bytes_of(part, true) <= INNER_MAX));
+            assert!(
+                parts
+                    .iter()
+                    .all(|part| part.len() >= 2 && bytes_of(part, true) <= INNER_MAX)
+            );
             assert_eq!(parts.concat(), children);
         }
         assert!(!is_sound(&page[..page.len() - 1], true));

@@ -455,7 +455,11 @@ mod tests {
         let mut page = empty(Flavour::Map);
         for number in 0..20 {
             let key = format!("{number:02}").into_bytes();
-            let value = if number == 7 { vec![b'x'; 100_000] } else { vec![b'y'; 20] };
+            let value = if number == 7 {
+                vec![b'x'; 100_000]
+            } else {
+                vec![b'y'; 20]
+            };
             let at = search(&page, &key).unwrap_err();
             insert(&mut page, at, &encode(&key, &value));
             assert!(is_sound(&page, Flavour::Map));

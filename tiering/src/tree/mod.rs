@@ -21,21 +21,24 @@
 //! | `value.rs` | keys and values in a cell |
 //! | `leaf.rs`, `inner.rs` | the two kinds of pages |
 //! | `pages.rs` | which pages are in memory, dirty, being written |
-//! | `read.rs`, `write.rs` | the operations |
+//! | `read.rs`, `write.rs`, `remove.rs`, `build.rs` | the operations |
 //! | `object.rs` | a value of several trees: its root as it is stored, its life in memory |
 //!
 //! Nothing here knows keys, slots, or the cold tier.
 
+mod build;
 mod inner;
 pub(crate) mod leaf;
 mod object;
 pub(crate) mod pages;
 pub(crate) mod read;
+mod remove;
 #[cfg(test)]
 mod tests;
 pub(crate) mod value;
 pub(crate) mod write;
 
+pub(crate) use build::Builder;
 pub use leaf::Flavour;
 pub(crate) use object::{
     LARGE, Object, ObjectId, SMALL_MAX, Small, discard, encode_small, page_of, small_bytes,

@@ -67,7 +67,10 @@ impl<'a> Small<'a> {
     pub(crate) fn parse(value: &'a [u8]) -> Option<Small<'a>> {
         let (&first, mut rest) = value.split_first()?;
         let trees = usize::from(first & TREES);
-        let mut small = Small { trees, ..Small::default() };
+        let mut small = Small {
+            trees,
+            ..Small::default()
+        };
         if first & LARGE != 0 || trees == 0 || trees > small.pages.len() {
             return None;
         }
@@ -93,7 +96,11 @@ impl<'a> Small<'a> {
     /// True if its pages are those of a value of these trees.
     pub(crate) fn is_sound(&self, flavours: &[Flavour]) -> bool {
         self.trees == flavours.len()
-            && self.pages.iter().zip(flavours).all(|(page, flavour)| leaf::is_sound(page, *flavour))
+            && self
+                .pages
+                .iter()
+                .zip(flavours)
+                .all(|(page, flavour)| leaf::is_sound(page, *flavour))
     }
 
     pub(crate) fn trees(&self) -> usize {
@@ -114,7 +121,11 @@ impl<'a> Small<'a> {
 
 /// Bytes of a small value of these pages.
 pub(crate) fn small_bytes(extra: &[u8], pages: &[Vec<u8>]) -> usize {
-    let head = if pages.len() == 1 && extra.is_empty() { 0 } else { extra.len() + 4 * pages.len() };
+    let head = if pages.len() == 1 && extra.is_empty() {
+        0
+    } else {
+        extra.len() + 4 * pages.len()
+    };
     1 + head + pages.iter().map(Vec::len).sum::<usize>()
 }
 
@@ -148,14 +159,27 @@ pub(crate) struct Object {
 
 impl Object {
     /// An object of single pages.
-    pub(crate) fn of_pages(id: ObjectId, flavours: &[Flavour], pages: Vec<Vec<u8>>, extra: Vec<u8>) -> Object {
+    pub(crate) fn of_pages(
+        id: ObjectId,
+        flavours: &[Flavour],
+        pages: Vec<Vec<u8>>,
+        extra: Vec<u8>,
+    ) -> Object {
         let mut table = PageTable::new();
         let trees = flavours.iter().zip(pages).map(|(flavour, page)| {
             let shape = Single::shape(&page, *flavour);
-            Shape { root: table.add(page), ..shape }
+            Shape {
+                root: table.add(page),
+                ..shape
+            }
         });
         let trees = trees.collect();
-        Object { id, trees, table, extra }
+        Object {
+            id,
+            trees,
+            table,
+            extra,
+        }
     }
 
     /// A tree, to be read.
@@ -165,13 +189,19 @@ impl Object {
 
     /// A tree, to be changed.
     pub(crate) fn editor(&mut self, tree: usize) -> Editor<'_> {
-        Editor { pages: &mut self.table, shape: &mut self.trees[tree] }
+        Editor {
+            pages: &mut self.table,
+            shape: &mut self.trees[tree],
+        }
     }
 
     /// The same value as another object, which shares the pages until one of them is written. All pages must be in
     /// memory.
     pub(crate) fn share(&self, id: ObjectId) -> Object {
-        assert!(self.table.is_whole(), "a value is in memory as a whole before it is copied");
+        assert!(
+            self.table.is_whole(),
+            "a value is in memory as a whole before it is copied"
+        );
         Object {
             id,
             trees: self.trees.clone(),
@@ -185,10 +215,14 @@ impl Object {
         if self.trees.iter().any(|tree| tree.height > 0) {
             return None;
         }
-        let pages: Option<Vec<&[u8]>> = self.trees.iter().map(|tree| {
-            use super::Pages as _;
-            self.table.page(tree.root)
-        }).collect();
+        let pages: Option<Vec<&[u8]>> = self
+            .trees
+            .iter()
+            .map(|tree| {
+                use super::Pages as _;
+                self.table.page(tree.root)
+            })
+            .collect();
         let pages = pages?;
         if pages.iter().map(|page| page.len()).sum::<usize>() + self.extra.len() > SMALL_AGAIN {
             return None;
@@ -200,7 +234,10 @@ impl Object {
 
     /// Bytes in memory.
     pub(crate) fn memory(&self) -> usize {
-        size_of::<Object>() + self.table.memory() + self.extra.capacity() + self.trees.capacity() * size_of::<Shape>()
+        size_of::<Object>()
+            + self.table.memory()
+            + self.extra.capacity()
+            + self.trees.capacity() * size_of::<Shape>()
     }
 
     /// Appends what the cold record holds of it.
@@ -234,7 +271,8 @@ impl Object {
         let epoch = take_u64(&mut rest)?;
         let (next, live) = (take_u32(&mut rest)?, take_u32(&mut rest)?);
         let free = u16::from_le_bytes(take(&mut rest)?);
-        let free: Option<Vec<PageId>> = (0..free).map(|_| take_u32(&mut rest).map(PageId)).collect();
+        let free: Option<Vec<PageId>> =
+            (0..free).map(|_| take_u32(&mut rest).map(PageId)).collect();
         let mut trees = Vec::new();
         for _ in 0..first & TREES {
             let [flavour, height] = take(&mut rest)?;
@@ -246,7 +284,12 @@ impl Object {
                 shifts: take_u32(&mut rest)?,
             });
         }
-        Some(Object { id, trees, table: PageTable::of(next, live, free?, epoch), extra: rest.to_vec() })
+        Some(Object {
+            id,
+            trees,
+            table: PageTable::of(next, live, free?, epoch),
+            extra: rest.to_vec(),
+        })
     }
 
     /// The object a payload belongs to, if it is a large value's root.
@@ -293,7 +336,10 @@ pub(crate) fn discard(object: Box<Object>) {
     let sender = DISCARDER.get_or_init(|| {
         let (sender, receiver) = crossbeam_channel::unbounded::<Box<Object>>();
         let thread = std::thread::Builder::new().name("discarder".to_owned());
-        thread.spawn(move || receiver.into_iter().for_each(drop)).ok().map(|_| sender)
+        thread
+            .spawn(move || receiver.into_iter().for_each(drop))
+            .ok()
+            .map(|_| sender)
     });
     // Whoever cannot hand it over frees it here: `send` gives it back.
     if let Some(sender) = sender {

@@ -155,7 +155,10 @@ impl PageTable {
     pub(crate) fn add(&mut self, bytes: Vec<u8>) -> PageId {
         let id = self.free.pop().unwrap_or_else(|| {
             let id = PageId(self.next);
-            self.next = self.next.checked_add(1).expect("a value has fewer than 2^32 pages");
+            self.next = self
+                .next
+                .checked_add(1)
+                .expect("a value has fewer than 2^32 pages");
             id
         });
         self.live += 1;
@@ -173,8 +176,13 @@ impl PageTable {
 
     /// Changes a page that is in memory.
     pub(crate) fn edit<R>(&mut self, id: PageId, change: impl FnOnce(&mut Vec<u8>) -> R) -> R {
-        let slot = self.slot_mut(id).expect("a page is in memory before it is changed");
-        let page = slot.page.as_mut().expect("a page is in memory before it is changed");
+        let slot = self
+            .slot_mut(id)
+            .expect("a page is in memory before it is changed");
+        let page = slot
+            .page
+            .as_mut()
+            .expect("a page is in memory before it is changed");
         let before = page.capacity();
         let was_dirty = slot.flags & DIRTY != 0;
         slot.flags |= DIRTY;
@@ -210,12 +218,14 @@ impl PageTable {
 
     fn slots(&self) -> impl Iterator<Item = (PageId, &PageSlot)> {
         let chunks = self.chunks.iter().enumerate();
-        chunks.filter_map(|(at, chunk)| Some((at, chunk.as_ref()?))).flat_map(|(at, chunk)| {
-            chunk
-                .iter()
-                .enumerate()
-                .map(move |(i, slot)| (PageId((at * CHUNK + i) as u32), slot))
-        })
+        chunks
+            .filter_map(|(at, chunk)| Some((at, chunk.as_ref()?)))
+            .flat_map(|(at, chunk)| {
+                chunk
+                    .iter()
+                    .enumerate()
+                    .map(move |(i, slot)| (PageId((at * CHUNK + i) as u32), slot))
+            })
     }
 
     /// Hands over what a batch has to write: pages to be stored, and numbers of pages to be deleted before.
@@ -288,9 +298,13 @@ impl PageTable {
     #[cfg(test)]
     pub(crate) fn evict_if(&mut self, mut goes: impl FnMut() -> bool) {
         for at in 0..self.chunks.len() {
-            let Some(chunk) = &mut self.chunks[at] else { continue };
+            let Some(chunk) = &mut self.chunks[at] else {
+                continue;
+            };
             for slot in chunk.iter_mut() {
-                let Some(page) = slot.page.as_ref().filter(|_| slot.flags == 0) else { continue };
+                let Some(page) = slot.page.as_ref().filter(|_| slot.flags == 0) else {
+                    continue;
+                };
                 if goes() {
                     self.bytes -= page.capacity() + PAGE_OVERHEAD;
                     self.resident -= 1;

@@ -86,7 +86,9 @@ impl<'a, P: Pages<'a>> View<P> {
             at = inner::child(page, inner::search(page, key));
         }
         let page = self.page(at)?;
-        Ok(leaf::search(page, key).ok().map(|spot| leaf::cell(page, spot).1))
+        Ok(leaf::search(page, key)
+            .ok()
+            .map(|spot| leaf::cell(page, spot).1))
     }
 
     /// How many keys are smaller than `key`, and whether it is there.
@@ -135,7 +137,9 @@ impl<'a, P: Pages<'a>> View<P> {
 
     /// The absent pages in the way to the place of a rank.
     pub(crate) fn absent_at(&self, rank: u64, absent: &mut Vec<PageId>) {
-        let missing = self.path_at(rank).and_then(|(path, _)| self.page(path.leaf).map(drop));
+        let missing = self
+            .path_at(rank)
+            .and_then(|(path, _)| self.page(path.leaf).map(drop));
         if let Err(Absent(id)) = missing {
             absent.push(id);
         }
@@ -143,7 +147,9 @@ impl<'a, P: Pages<'a>> View<P> {
 
     /// The absent pages in the way to a key; at most one can be told at a time.
     pub(crate) fn absent_to(&self, key: &[u8], absent: &mut Vec<PageId>) {
-        let missing = self.path_to(key).and_then(|path| self.page(path.leaf).map(drop));
+        let missing = self
+            .path_to(key)
+            .and_then(|path| self.page(path.leaf).map(drop));
         if let Err(Absent(id)) = missing {
             absent.push(id);
         }
@@ -160,7 +166,8 @@ impl<'a, P: Pages<'a>> View<P> {
     ) -> Result<(), Absent> {
         let ranks = ranks.start..ranks.end.min(self.shape.len);
         if !ranks.is_empty() {
-            let _stopped = self.walk_below(self.shape.root, self.shape.height, ranks, reverse, visit)?;
+            let _stopped =
+                self.walk_below(self.shape.root, self.shape.height, ranks, reverse, visit)?;
         }
         Ok(())
     }
@@ -183,7 +190,10 @@ impl<'a, P: Pages<'a>> View<P> {
         }
         for (child, part) in parts {
             let child = inner::child(page, child);
-            if self.walk_below(child, height - 1, part.ranks, reverse, visit)?.is_break() {
+            if self
+                .walk_below(child, height - 1, part.ranks, reverse, visit)?
+                .is_break()
+            {
                 return Ok(ControlFlow::Break(()));
             }
         }

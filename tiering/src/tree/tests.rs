@@ -9,7 +9,6 @@ use rand::{Rng, SeedableRng};
 
 use super::object::{is_sound_page, page_of};
 use super::pages::Page;
-use super::write::Builder;
 use super::*;
 
 /// An object of one tree, and a disk.
@@ -55,14 +54,21 @@ impl Bench {
             }
             Some(batch) => {
                 for (id, page) in &batch {
-                    assert_eq!(self.disk.get(id), Some(&page.to_vec()), "a page in flight does not change");
+                    assert_eq!(
+                        self.disk.get(id),
+                        Some(&page.to_vec()),
+                        "a page in flight does not change"
+                    );
                 }
                 self.object.table.end_flight();
                 if self.object.table.dirty_bytes() == 0 && self.rng.random_bool(0.3) {
                     let mut root = Vec::new();
                     self.object.encode_root(&mut root);
                     let object = Object::decode_root(&root).expect("just encoded");
-                    assert_eq!((object.id, &object.trees, &object.extra), (self.object.id, &self.object.trees, &self.object.extra));
+                    assert_eq!(
+                        (object.id, &object.trees, &object.extra),
+                        (self.object.id, &self.object.trees, &self.object.extra)
+                    );
                     self.object = object;
                 }
             }
@@ -72,7 +78,9 @@ impl Bench {
         if rng.random_bool(0.2) {
             self.object.table.evict_coldest(4000);
         }
-        self.object.table.evict_if(|| rng.random_range(0..2) < share);
+        self.object
+            .table
+            .evict_if(|| rng.random_range(0..2) < share);
     }
 
     /// Makes an operation until no page it needs is absent.
@@ -82,7 +90,10 @@ impl Bench {
             match operation(&mut self.object) {
                 Ok(result) => return result,
                 Err(Absent(id)) => {
-                    assert_eq!(shape, self.object.trees[0], "it faults before its first change");
+                    assert_eq!(
+                        shape, self.object.trees[0],
+                        "it faults before its first change"
+                    );
                     self.load(id);
                 }
             }
@@ -118,7 +129,9 @@ impl Bench {
     fn remove_range(&mut self, ranks: std::ops::Range<u64>) -> u64 {
         loop {
             let mut absent = Vec::new();
-            self.object.editor(0).absent_for_removal(&ranks, &mut absent);
+            self.object
+                .editor(0)
+                .absent_for_removal(&ranks, &mut absent);
             if absent.is_empty() {
                 break;
             }
@@ -126,7 +139,10 @@ impl Bench {
                 self.load(id);
             }
         }
-        self.object.editor(0).remove_range(ranks).expect("nothing is absent")
+        self.object
+            .editor(0)
+            .remove_range(ranks)
+            .expect("nothing is absent")
     }
 
     /// What the pages of the tree are: each is reached once, its counts are right, and no other page is left.
@@ -139,7 +155,11 @@ impl Bench {
         let before = seen.len();
         seen.dedup();
         assert_eq!(seen.len(), before, "a page has one parent");
-        assert_eq!(self.object.table.stored().1 as usize, seen.len(), "no page is lost");
+        assert_eq!(
+            self.object.table.stored().1 as usize,
+            seen.len(),
+            "no page is lost"
+        );
     }
 
     fn check_below(&mut self, id: PageId, height: u8, seen: &mut Vec<PageId>) -> u64 {
@@ -153,7 +173,9 @@ impl Bench {
             assert!(leaf::count(&page) == 1 || page.len() <= leaf::LEAF_MAX);
             return leaf::count(&page) as u64;
         }
-        let children: Vec<(PageId, u64)> = inner::children(&page).map(|child| (child.page, child.count)).collect();
+        let children: Vec<(PageId, u64)> = inner::children(&page)
+            .map(|child| (child.page, child.count))
+            .collect();
         assert!(!children.is_empty());
         children
             .into_iter()
@@ -211,22 +233,49 @@ fn map_steps(seed: u64, steps: usize, space: u32, cold: u32) {
                 assert_eq!(gone, model.remove(&key).is_some());
             }
             14 => {
-                let found = bench.run(|object| object.view(0).get(&key).map(|value| value.map(|value| value.to_vec())));
+                let found = bench.run(|object| {
+                    object
+                        .view(0)
+                        .get(&key)
+                        .map(|value| value.map(|value| value.to_vec()))
+                });
                 assert_eq!(found.as_ref(), model.get(&key));
             }
             15 => {
                 let rank = bench.run(|object| object.view(0).rank(&key));
-                assert_eq!(rank, (model.range(..key.clone()).count() as u64, model.contains_key(&key)));
+                assert_eq!(
+                    rank,
+                    (
+                        model.range(..key.clone()).count() as u64,
+                        model.contains_key(&key)
+                    )
+                );
             }
             16 => {
                 let rank = rng.random_range(0..model.len() as u64 + 2);
-                let at = bench.run(|object| object.view(0).at(rank).map(|cell| cell.map(|(key, value)| (key.to_vec(), value.to_vec()))));
-                assert_eq!(at, model.iter().nth(rank as usize).map(|(key, value)| (key.clone(), value.clone())));
+                let at = bench.run(|object| {
+                    object
+                        .view(0)
+                        .at(rank)
+                        .map(|cell| cell.map(|(key, value)| (key.to_vec(), value.to_vec())))
+                });
+                assert_eq!(
+                    at,
+                    model
+                        .iter()
+                        .nth(rank as usize)
+                        .map(|(key, value)| (key.clone(), value.clone()))
+                );
             }
             17 | 18 => {
                 let from = rng.random_range(0..model.len() + 1);
                 let to = (from + rng.random_range(0..200)).min(model.len());
-                let mut expected: Vec<_> = model.iter().map(|(k, v)| (k.clone(), v.clone())).skip(from).take(to - from).collect();
+                let mut expected: Vec<_> = model
+                    .iter()
+                    .map(|(k, v)| (k.clone(), v.clone()))
+                    .skip(from)
+                    .take(to - from)
+                    .collect();
                 let reverse = rng.random();
                 if reverse {
                     expected.reverse();
@@ -235,10 +284,19 @@ fn map_steps(seed: u64, steps: usize, space: u32, cold: u32) {
             }
             _ => {
                 let from = rng.random_range(0..model.len() + 1);
-                let most = if rng.random_bool(0.05) { usize::MAX } else { 60 };
-                let to = from.saturating_add(rng.random_range(0..most)).min(model.len());
+                let most = if rng.random_bool(0.05) {
+                    usize::MAX
+                } else {
+                    60
+                };
+                let to = from
+                    .saturating_add(rng.random_range(0..most))
+                    .min(model.len());
                 let keys: Vec<_> = model.keys().skip(from).take(to - from).cloned().collect();
-                assert_eq!(bench.remove_range(from as u64..to as u64), keys.len() as u64);
+                assert_eq!(
+                    bench.remove_range(from as u64..to as u64),
+                    keys.len() as u64
+                );
                 for key in keys {
                     model.remove(&key);
                 }
@@ -273,7 +331,7 @@ fn sequence_steps(seed: u64, steps: usize, cold: u32) {
             }
             0..7 if len > 0 => {
                 let at = [0, len - 1, rng.random_range(0..len)][rng.random_range(0..3)];
-                bench.run(|object| object.editor(0).remove_at(at as u64));
+                bench.run(|object| object.editor(0).remove_range(at as u64..at as u64 + 1));
                 model.remove(at);
             }
             7 if len > 0 => {
@@ -286,7 +344,10 @@ fn sequence_steps(seed: u64, steps: usize, cold: u32) {
             8 => {
                 let from = rng.random_range(0..=len);
                 let to = (from + rng.random_range(0..100)).min(len);
-                assert_eq!(bench.remove_range(from as u64..to as u64), (to - from) as u64);
+                assert_eq!(
+                    bench.remove_range(from as u64..to as u64),
+                    (to - from) as u64
+                );
                 model.drain(from..to);
             }
             _ => {
@@ -297,14 +358,22 @@ fn sequence_steps(seed: u64, steps: usize, cold: u32) {
                 if reverse {
                     expected.reverse();
                 }
-                let walked: Vec<_> = bench.walk(from as u64..to as u64, reverse).into_iter().map(|(_, value)| value).collect();
+                let walked: Vec<_> = bench
+                    .walk(from as u64..to as u64, reverse)
+                    .into_iter()
+                    .map(|(_, value)| value)
+                    .collect();
                 assert_eq!(walked, expected);
             }
         }
         bench.stir();
     }
     bench.check();
-    let all: Vec<_> = bench.walk(0..u64::MAX, false).into_iter().map(|(_, value)| value).collect();
+    let all: Vec<_> = bench
+        .walk(0..u64::MAX, false)
+        .into_iter()
+        .map(|(_, value)| value)
+        .collect();
     assert_eq!(all, model);
 }
 
@@ -323,7 +392,6 @@ proptest! {
     #[test]
     fn a_tree_built_at_once_is_one_filled_by_and_by(n in 0usize..3000, long in any::<bool>()) {
         let mut bench = Bench::new(Flavour::Map, 1, 0);
-        bench.object.editor(0).clear().expect("in memory");
         let old = bench.object.trees[0].root;
         bench.object.table.free(old);
         let mut builder = Builder::new(&mut bench.object.table, Flavour::Map);
@@ -388,13 +456,27 @@ fn a_copy_shares_pages_until_one_is_written() {
     let mut bench = Bench::new(Flavour::Keys, 3, 0);
     for n in 0..5000 {
         let key = format!("{n:06}").into_bytes();
-        bench.object.editor(0).insert(&key, &cell(Flavour::Keys, &key, b"")).expect("in memory");
+        bench
+            .object
+            .editor(0)
+            .insert(&key, &cell(Flavour::Keys, &key, b""))
+            .expect("in memory");
     }
     let copy = bench.object.share(ObjectId(2));
     bench.object.editor(0).remove(b"000007").expect("in memory");
-    assert_eq!(copy.view(0).get(b"000007").map(|found| found.is_some()), Ok(true));
+    assert_eq!(
+        copy.view(0).get(b"000007").map(|found| found.is_some()),
+        Ok(true)
+    );
     assert_eq!(copy.trees[0].len, 5000);
-    assert_eq!(bench.object.view(0).get(b"000007").map(|found| found.is_some()), Ok(false));
+    assert_eq!(
+        bench
+            .object
+            .view(0)
+            .get(b"000007")
+            .map(|found| found.is_some()),
+        Ok(false)
+    );
 }
 
 /// Bytes per element of a million, in pages (run with `--nocapture` to see them).
@@ -404,30 +486,48 @@ fn memory_per_element_stays_below_the_targets() {
     let mut order: Vec<u64> = (0..n).collect();
     let mut rng = SmallRng::seed_from_u64(9);
     rand::seq::SliceRandom::shuffle(&mut order[..], &mut rng);
-    let measure = |flavour: Flavour, key: &dyn Fn(u64) -> Vec<u8>, value: &dyn Fn(u64) -> Vec<u8>| {
-        let mut bench = Bench::new(flavour, 1, 0);
-        let mut buffer = Vec::new();
-        for &i in &order {
-            let key = key(i);
-            encode_cell(flavour, &key, &value(i), &mut buffer);
-            if flavour == Flavour::Sequence {
-                let len = bench.object.trees[0].len;
-                bench.object.editor(0).insert_at(len, &buffer).expect("in memory");
-            } else {
-                bench.object.editor(0).insert(&key, &buffer).expect("in memory");
+    let measure =
+        |flavour: Flavour, key: &dyn Fn(u64) -> Vec<u8>, value: &dyn Fn(u64) -> Vec<u8>| {
+            let mut bench = Bench::new(flavour, 1, 0);
+            let mut buffer = Vec::new();
+            for &i in &order {
+                let key = key(i);
+                encode_cell(flavour, &key, &value(i), &mut buffer);
+                if flavour == Flavour::Sequence {
+                    let len = bench.object.trees[0].len;
+                    bench
+                        .object
+                        .editor(0)
+                        .insert_at(len, &buffer)
+                        .expect("in memory");
+                } else {
+                    bench
+                        .object
+                        .editor(0)
+                        .insert(&key, &buffer)
+                        .expect("in memory");
+                }
             }
-        }
-        bench.object.memory() as f64 / n as f64
-    };
+            bench.object.memory() as f64 / n as f64
+        };
     let name = |i: u64| format!("element:{i:06}").into_bytes();
     let none = |_: u64| Vec::new();
     let set = measure(Flavour::Keys, &name, &none);
-    let hash = measure(Flavour::Map, &|i| format!("field:{i:06}").into_bytes(), &|i| format!("value{i:011}").into_bytes());
-    let list = measure(Flavour::Sequence, &none, &|i| format!("value:{i}").into_bytes());
+    let hash = measure(
+        Flavour::Map,
+        &|i| format!("field:{i:06}").into_bytes(),
+        &|i| format!("value{i:011}").into_bytes(),
+    );
+    let list = measure(Flavour::Sequence, &none, &|i| {
+        format!("value:{i}").into_bytes()
+    });
     let scored = |i: u64| [&(i * 3).to_be_bytes()[..], &name(i)].concat();
     let by_score = measure(Flavour::Keys, &scored, &none);
     let by_member = measure(Flavour::Map, &name, &|i| (i * 3).to_string().into_bytes());
-    println!("set {set:.1} hash {hash:.1} list {list:.1} zset {:.1}", by_score + by_member);
+    println!(
+        "set {set:.1} hash {hash:.1} list {list:.1} zset {:.1}",
+        by_score + by_member
+    );
     if !cfg!(miri) {
         assert!(set < 25.0 && hash < 47.0 && list < 15.0 && by_score + by_member < 62.0);
     }

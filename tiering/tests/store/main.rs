@@ -7,10 +7,12 @@
 //! | `driver.rs` | a store with its host, driven as the server drives it |
 //! | `steps.rs` | random steps, shared by the model and the crash test |
 //! | `random.rs`, `crash.rs`, `threads.rs` | the tests |
+//! | `collections.rs` | large values and their pages |
 //! | `named.rs` | bugs that were found, one test each |
 //!
 //! `BASALT_STORE_RUNS` multiplies the number of seeds, `BASALT_STORE_SEED` runs one seed alone.
 
+mod collections;
 mod crash;
 mod driver;
 mod host;

@@ -45,10 +45,8 @@ pub(super) fn hincrbyfloat(ctx: &mut Ctx<'_, '_>) -> Outcome {
         .to_string();
     hash.insert(MAIN, &ctx.args[2], new.as_bytes())?;
     drop(hash);
-    ctx.effects.command(
-        ctx.db,
-        &[b"HSET", key.bytes, &ctx.args[2], new.as_bytes()],
-    );
+    ctx.effects
+        .command(ctx.db, &[b"HSET", key.bytes, &ctx.args[2], new.as_bytes()]);
     ctx.out.bulk(new);
     Ok(())
 }

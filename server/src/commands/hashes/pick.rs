@@ -5,9 +5,7 @@ use basalt_tiering::{Kind, MAIN};
 use rand::Rng;
 
 use crate::args::{Cursor, integer, is};
-use crate::commands::collection::{
-    ScanOptions, collection, random_ranks, reply_scan, scan_cursor,
-};
+use crate::commands::collection::{ScanOptions, collection, random_ranks, reply_scan, scan_cursor};
 use crate::commands::{Ctx, Outcome};
 use crate::errors::{self, Error};
 
@@ -48,7 +46,8 @@ fn several(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let ranks = random_ranks(&mut rng, hash.len(MAIN), count);
     hash.prefault_at(MAIN, ranks.iter().copied())?;
     let pairs = with_values && ctx.out.proto() == Proto::Resp3;
-    ctx.out.array(ranks.len() * if with_values && !pairs { 2 } else { 1 });
+    ctx.out
+        .array(ranks.len() * if with_values && !pairs { 2 } else { 1 });
     for rank in ranks {
         let (field, value) = hash.at(MAIN, rank)?.expect("a rank below the length");
         if pairs {

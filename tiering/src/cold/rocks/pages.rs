@@ -59,12 +59,20 @@ impl ColdTier {
         let family = self.family(Family::Pages);
         let mut sorted: Vec<u32> = pages.to_vec();
         sorted.sort_unstable();
-        let keys: Vec<_> = sorted.iter().map(|page| page_key(ns, object, *page)).collect();
-        let read = self.db.batched_multi_get_cf_opt(family, &keys, true, options);
+        let keys: Vec<_> = sorted
+            .iter()
+            .map(|page| page_key(ns, object, *page))
+            .collect();
+        let read = self
+            .db
+            .batched_multi_get_cf_opt(family, &keys, true, options);
         let mut found = vec![None; pages.len()];
         for (id, bytes) in sorted.iter().zip(read) {
             let bytes = bytes.map_err(store("read pages"))?;
-            let at = pages.iter().position(|page| page == id).expect("it was asked for");
+            let at = pages
+                .iter()
+                .position(|page| page == id)
+                .expect("it was asked for");
             found[at] = bytes.map(|bytes| bytes.to_vec());
         }
         Ok(found)

@@ -1,0 +1,264 @@
+//! Changing a collection, and storing what was changed when its handle is dropped.
+
+use std::ops::Range;
+
+use super::{Collection, Form};
+use crate::entry::Entry;
+use crate::tree::leaf;
+use crate::tree::{Absent, Object, SMALL_MAX, Small, encode_cell, encode_small, small_bytes};
+use crate::tx::{Expiry, Fault, Found, Kind};
+
+impl Collection<'_, '_> {
+    /// Replaces the type's own bytes. They are kept with the root: a few dozen, not thousands.
+    pub fn set_extra(&mut self, bytes: &[u8]) {
+        self.own();
+        let extra = match &mut self.form {
+            Form::Lent(_) => unreachable!("made our own"),
+            Form::Own { extra, .. } => extra,
+            Form::Large(object) => &mut object.extra,
+            Form::Grown(object) => &mut object.extra,
+        };
+        extra.clear();
+        extra.extend_from_slice(bytes);
+        self.note_change();
+        self.grow_if_due();
+    }
+
+    /// Puts a key with its value (a set's is empty); true if the key is new.
+    ///
+    /// # Errors
+    /// [`Fault`] if pages have to be read; nothing was changed then.
+    pub fn insert(&mut self, tree: usize, key: &[u8], value: &[u8]) -> Result<bool, Fault> {
+        let mut cell = std::mem::take(&mut self.cell);
+        encode_cell(self.kind.trees()[tree], key, value, &mut cell);
+        self.own();
+        let inserted = match &mut self.form {
+            Form::Lent(_) => unreachable!("made our own"),
+            Form::Own { pages, .. } => Ok(match leaf::search(&pages[tree], key) {
+                Ok(spot) => {
+                    leaf::replace(&mut pages[tree], spot, &cell);
+                    false
+                }
+                Err(spot) => {
+                    leaf::insert(&mut pages[tree], spot, &cell);
+                    true
+                }
+            }),
+            Form::Large(object) => object.editor(tree).insert(key, &cell),
+            Form::Grown(object) => object.editor(tree).insert(key, &cell),
+        };
+        self.cell = cell;
+        self.done(inserted)
+    }
+
+    /// Puts a value in front of the one at `position` (the length: behind the last).
+    ///
+    /// # Errors
+    /// [`Fault`] if pages have to be read; nothing was changed then.
+    pub fn insert_at(&mut self, tree: usize, position: u64, value: &[u8]) -> Result<(), Fault> {
+        self.place(tree, position, value, false)
+    }
+
+    /// Replaces the value at a position that is there.
+    ///
+    /// # Errors
+    /// [`Fault`] if pages have to be read; nothing was changed then.
+    pub fn replace_at(&mut self, tree: usize, position: u64, value: &[u8]) -> Result<(), Fault> {
+        self.place(tree, position, value, true)
+    }
+
+    fn place(
+        &mut self,
+        tree: usize,
+        position: u64,
+        value: &[u8],
+        replace: bool,
+    ) -> Result<(), Fault> {
+        let mut cell = std::mem::take(&mut self.cell);
+        encode_cell(self.kind.trees()[tree], &[], value, &mut cell);
+        self.own();
+        let edit = |object: &mut Object| match replace {
+            true => object.editor(tree).replace_at(position, &cell),
+            false => object.editor(tree).insert_at(position, &cell),
+        };
+        let placed = match &mut self.form {
+            Form::Lent(_) => unreachable!("made our own"),
+            Form::Own { pages, .. } => {
+                let spot = leaf::spot(&pages[tree], position as usize);
+                if replace {
+                    leaf::replace(&mut pages[tree], spot, &cell);
+                } else {
+                    leaf::insert(&mut pages[tree], spot, &cell);
+                }
+                Ok(())
+            }
+            Form::Large(object) => edit(object),
+            Form::Grown(object) => edit(object),
+        };
+        self.cell = cell;
+        self.done(placed)
+    }
+
+    /// Takes a key out; true if it was there.
+    ///
+    /// # Errors
+    /// [`Fault`] if pages have to be read; nothing was changed then.
+    pub fn remove(&mut self, tree: usize, key: &[u8]) -> Result<bool, Fault> {
+        if self.is_small() && !self.contains(tree, key)? {
+            return Ok(false);
+        }
+        self.own();
+        let removed = match &mut self.form {
+            Form::Lent(_) => unreachable!("made our own"),
+            Form::Own { pages, .. } => {
+                let spot = leaf::search(&pages[tree], key).expect("just found");
+                leaf::remove(&mut pages[tree], spot);
+                Ok(true)
+            }
+            Form::Large(object) => object.editor(tree).remove(key),
+            Form::Grown(object) => object.editor(tree).remove(key),
+        };
+        match removed {
+            Ok(false) => Ok(false),
+            removed => self.done(removed),
+        }
+    }
+
+    /// Takes out what is at a range of ranks (positions); returns how many there were. Costs the length of the
+    /// way down, not of the range; only the pages at its ends are read.
+    ///
+    /// # Errors
+    /// [`Fault`] if pages have to be read; nothing was changed then.
+    pub fn remove_ranks(&mut self, tree: usize, ranks: Range<u64>) -> Result<u64, Fault> {
+        let ranks = ranks.start..ranks.end.min(self.len(tree));
+        if ranks.is_empty() {
+            return Ok(0);
+        }
+        if let Form::Large(object) = &mut self.form {
+            let mut absent = Vec::new();
+            object.editor(tree).absent_for_removal(&ranks, &mut absent);
+            self.fault_if(absent)?;
+        }
+        self.own();
+        let removed = match &mut self.form {
+            Form::Lent(_) => unreachable!("made our own"),
+            Form::Own { pages, .. } => {
+                let from = leaf::spot(&pages[tree], ranks.start as usize);
+                leaf::remove_many(&mut pages[tree], from, ranks.end as usize);
+                Ok(ranks.end - ranks.start)
+            }
+            Form::Large(object) => object.editor(tree).remove_range(ranks),
+            Form::Grown(object) => object.editor(tree).remove_range(ranks),
+        };
+        self.done(removed)
+    }
+
+    /// Makes sure that removing these ranks does not fault, for a command that removes several ranges.
+    ///
+    /// # Errors
+    /// [`Fault`] if pages have to be read.
+    pub fn prefault_removal(&mut self, tree: usize, ranks: Range<u64>) -> Result<(), Fault> {
+        let mut absent = Vec::new();
+        if let Form::Large(object) = &mut self.form {
+            object.editor(tree).absent_for_removal(&ranks, &mut absent);
+        }
+        self.fault_if(absent)
+    }
+
+    /// Copies a small value, so that it can be changed.
+    fn own(&mut self) {
+        if let Form::Lent(small) = &self.form {
+            let page = |tree: usize| {
+                let mut page = Vec::with_capacity(small.page(tree).len() + 64);
+                page.extend_from_slice(small.page(tree));
+                page
+            };
+            let pages = (0..small.trees()).map(page).collect();
+            self.form = Form::Own {
+                extra: small.extra.to_vec(),
+                pages,
+            };
+        }
+    }
+
+    /// After an operation: if it changed something, that is noted.
+    fn done<R>(&mut self, result: Result<R, Absent>) -> Result<R, Fault> {
+        match result {
+            Ok(result) => {
+                self.note_change();
+                self.grow_if_due();
+                Ok(result)
+            }
+            Err(absent) => Err(self.fault_on(absent)),
+        }
+    }
+
+    fn note_change(&mut self) {
+        if std::mem::replace(&mut self.changed, true) {
+            return;
+        }
+        if let Form::Large(_) = &self.form {
+            self.tx.mark_object_written(&self.key);
+        }
+    }
+
+    fn grow_if_due(&mut self) {
+        if let Form::Own { extra, pages } = &mut self.form
+            && small_bytes(extra, pages) > SMALL_MAX
+        {
+            let id = self.tx.inner.new_object();
+            let (extra, pages) = (std::mem::take(extra), std::mem::take(pages));
+            let object = Object::of_pages(id, self.kind.trees(), pages, extra);
+            self.form = Form::Grown(Box::new(object));
+        }
+    }
+
+    fn store(&mut self) {
+        let keeps = self.kind == Kind::Stream || !self.is_empty();
+        if !keeps {
+            // The object goes with its entry.
+            self.form = Form::Lent(Small::default());
+            if self.existed {
+                let removed = self.tx.remove(&self.key);
+                assert!(
+                    matches!(removed, Ok(true)),
+                    "it was opened, so it is resident"
+                );
+            }
+            return;
+        }
+        let mut value = std::mem::take(&mut self.cell);
+        let empty = Form::Lent(Small::default());
+        match std::mem::replace(&mut self.form, empty) {
+            Form::Lent(_) => unreachable!("only its own form is changed"),
+            Form::Own { extra, pages } => encode_small(&extra, &pages, &mut value),
+            Form::Grown(object) => {
+                value.clear();
+                value.extend_from_slice(&Entry::object_value(object));
+            }
+            Form::Large(object) => match object.as_small() {
+                None => {
+                    let dirty = object.table.dirty_bytes();
+                    return self.tx.inner.note_dirty_bytes(&self.key, dirty);
+                }
+                Some(small) => value = small,
+            },
+        }
+        if self.cold
+            && let Ok(Found::Cold(loaded)) = self.tx.find(&self.key)
+        {
+            // It keeps its frequency.
+            self.tx.install(&self.key, &loaded);
+        }
+        let expiry = self.expiry.map_or(Expiry::Never, Expiry::At);
+        self.tx.set(&self.key, self.kind, &value, expiry);
+    }
+}
+
+impl Drop for Collection<'_, '_> {
+    fn drop(&mut self) {
+        if self.changed && !std::thread::panicking() {
+            self.store();
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Values as a whole: copies that become another key's, and collections built at once.
+
+use super::{Form, MAIN, OpenError};
+use crate::UnixMs;
+use crate::entry::Entry;
+use crate::tree::{Builder, Bytes, Object, Small, encode_cell};
+use crate::tx::{Expiry, Fault, Key, Kind, Tx};
+use std::ops::ControlFlow;
+
+/// A value taken out of the locked slots, to become another key's: RENAME, COPY, MOVE.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// What it is.
+    pub kind: Kind,
+    /// When the key expires.
+    pub expiry: Option<UnixMs>,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    Bytes(Vec<u8>),
+    Object(Box<Object>),
+}
+
+impl Tx<'_> {
+    /// The value of a key, without counting the access. A large one shares its pages with the key's until either is
+    /// written, and has to be in memory as a whole.
+    ///
+    /// # Errors
+    /// [`Fault`] if something has to be loaded.
+    pub fn snapshot(&mut self, key: &Key<'_>) -> Result<Option<Snapshot>, Fault> {
+        let Some(value) = self.peek(key)? else {
+            return Ok(None);
+        };
+        let (kind, expiry) = (value.kind, value.expiry);
+        if !kind.is_collection() {
+            let content = Content::Bytes(value.bytes.to_vec());
+            return Ok(Some(Snapshot {
+                kind,
+                expiry,
+                content,
+            }));
+        }
+        let bytes = value.bytes.to_vec();
+        let id = self.inner.new_object();
+        let open = self.peek_collection(key, kind);
+        let open = open.map_err(|error| match error {
+            OpenError::Fault => Fault,
+            OpenError::WrongKind => unreachable!("the kind was just read"),
+        })?;
+        for tree in 0..kind.trees().len() {
+            open.prefault_ranks(tree, 0..u64::MAX)?;
+        }
+        let content = match &open.form {
+            Form::Large(object) => Content::Object(Box::new(object.share(id))),
+            _ => Content::Bytes(bytes),
+        };
+        Ok(Some(Snapshot {
+            kind,
+            expiry,
+            content,
+        }))
+    }
+
+    /// Makes a value that of `key`, whatever that held.
+    pub fn put_snapshot(&mut self, key: &Key<'_>, snapshot: Snapshot, expiry: Expiry) {
+        match snapshot.content {
+            Content::Bytes(bytes) => self.set(key, snapshot.kind, &bytes, expiry),
+            Content::Object(object) => {
+                self.set(key, snapshot.kind, &Entry::object_value(object), expiry);
+            }
+        }
+    }
+
+    /// Makes a collection out of elements that are in order, the value of `key`, whatever that held: for each tree its
+    /// keys and values, rising (a list's keys are empty). Faster than inserting one by one, and pages are full. Tree
+    /// [`MAIN`] must not be empty, except a stream's.
+    pub fn build_collection<'e>(
+        &mut self,
+        key: &Key<'_>,
+        kind: Kind,
+        elements: &mut [&mut dyn Iterator<Item = (&'e [u8], &'e [u8])>],
+        extra: &[u8],
+        expiry: Expiry,
+    ) {
+        assert_eq!(
+            elements.len(),
+            kind.trees().len(),
+            "each tree has its elements"
+        );
+        let mut object = Object::of_pages(self.inner.new_object(), &[], Vec::new(), extra.to_vec());
+        let mut cell = Vec::new();
+        for (flavour, elements) in kind.trees().iter().zip(elements) {
+            let mut tree = Builder::new(&mut object.table, *flavour);
+            for (element, value) in elements {
+                encode_cell(*flavour, element, value, &mut cell);
+                tree.push(element, &cell);
+            }
+            object.trees.push(tree.finish());
+        }
+        assert!(
+            kind == Kind::Stream || object.trees[MAIN].len > 0,
+            "an empty collection is no value"
+        );
+        match object.as_small() {
+            Some(small) => self.set(key, kind, &small, expiry),
+            None => self.set(key, kind, &Entry::object_value(Box::new(object)), expiry),
+        }
+    }
+}
+
+impl Snapshot {
+    /// The bytes of a string.
+    #[must_use]
+    pub fn string(&self) -> Option<&[u8]> {
+        match &self.content {
+            Content::Bytes(bytes) if !self.kind.is_collection() => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Calls `visit` with key and value of each element of a tree, in order.
+    pub fn each(&self, tree: usize, mut visit: impl FnMut(&[u8], Bytes<'_>)) {
+        let mut visit = |key: &[u8], value: Bytes<'_>| {
+            visit(key, value);
+            ControlFlow::Continue(())
+        };
+        let walked = match &self.content {
+            Content::Bytes(bytes) => {
+                let small =
+                    Small::parse(bytes).expect("a small value was checked when it was read");
+                small
+                    .view(tree, self.kind.trees()[tree])
+                    .walk(0..u64::MAX, false, &mut visit)
+            }
+            Content::Object(object) => object.view(tree).walk(0..u64::MAX, false, &mut visit),
+        };
+        walked.expect("a snapshot is whole");
+    }
+
+    /// The type's own bytes.
+    #[must_use]
+    pub fn extra(&self) -> &[u8] {
+        match &self.content {
+            Content::Bytes(bytes) => Small::parse(bytes).map_or(&[], |small| small.extra),
+            Content::Object(object) => &object.extra,
+        }
+    }
+}
