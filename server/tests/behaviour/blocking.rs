@@ -43,7 +43,9 @@ behaviour! {
         BRPOP l 0 -> +QUEUED
         EXEC -> [(nil array), (nil), (nil array), 1, ["l", "a"]]
     "#
+}
 
+behaviour! {
     a_push_serves_who_waits [hot cold tiny memory] r#"
         b> send BLPOP l 0
         wait 50ms

@@ -180,7 +180,7 @@ behaviour! {
         MULTI -> +OK
         LMPOP 7 a LEFT -> +QUEUED
         LMPOP 1 a LEFT -> +QUEUED
-        EXEC -> [-ERR syntax error, (nil array)]
+        EXEC -> [-"ERR syntax error", (nil array)]
     "#
 
     list_commands_refuse_other_types r#"
@@ -202,19 +202,6 @@ behaviour! {
         HGET l f -> -WRONGTYPE Operation against a key holding the wrong kind of value
         SET l v -> +OK
         TYPE l -> +string
-    "#
-
-    encodings_have_names_by_size [hot memory restart] r#"
-        RPUSH l a b c -> 3
-        @basalt OBJECT ENCODING l -> "listpack"
-        RPUSH l "x"*9000 -> 4
-        OBJECT ENCODING l -> "quicklist"
-        RPOP l -> text
-        @basalt CONFIG SET list-max-listpack-size 3 -> +OK
-        @basalt OBJECT ENCODING l -> "listpack"
-        @basalt RPUSH l d -> 4
-        @basalt OBJECT ENCODING l -> "quicklist"
-        @basalt CONFIG SET list-max-listpack-size -2 -> +OK
     "#
 
     a_list_of_many_pages r#"
@@ -251,5 +238,20 @@ behaviour! {
         LMPOP 2 m n RIGHT COUNT 3 -> ["n", ["4", "k"*3000, "j"*900]]
         DEL n -> 1
         DBSIZE -> 0
+    "#
+}
+
+behaviour! {
+    encodings_have_names_by_size [hot memory] r#"
+        RPUSH l a b c -> 3
+        @basalt OBJECT ENCODING l -> "listpack"
+        RPUSH l "x"*9000 -> 4
+        OBJECT ENCODING l -> "quicklist"
+        RPOP l -> text
+        @basalt CONFIG SET list-max-listpack-size 3 -> +OK
+        @basalt OBJECT ENCODING l -> "listpack"
+        @basalt RPUSH l d -> 4
+        @basalt OBJECT ENCODING l -> "quicklist"
+        @basalt CONFIG SET list-max-listpack-size -2 -> +OK
     "#
 }
