@@ -13,7 +13,7 @@
 mod disk;
 mod sim;
 
-pub use disk::DiskDoor;
+pub use disk::{DiskDoor, ReadOnlyDoor};
 pub use sim::{SimDoor, SimFault};
 
 use std::io;

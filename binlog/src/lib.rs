@@ -11,7 +11,7 @@
 //! Where to look: `append` (hot path), `writer` (drain, group commit, fsync policy), `open` and
 //! `repair` (recovery),
 //! `reader` and `stream` (reading, following), `seal` (compression, retention), `space` (preallocation, full
-//! disk), `frame`/`segment`/`sealed`/`ring` (formats), [`Door`] (all file access; tests cut power there).
+//! disk), `inspect` (a look from outside), `frame`/`segment`/`sealed`/`ring` (formats), [`Door`] (all file access; tests cut power there).
 //!
 //! This crate knows nothing of keys, commands, sockets or replicas.
 
@@ -21,6 +21,7 @@ mod door;
 mod error;
 mod events;
 mod frame;
+mod inspect;
 mod log;
 mod open;
 mod reader;
@@ -36,8 +37,9 @@ mod stream;
 mod types;
 mod writer;
 
-pub use door::{DiskDoor, Door, DoorFile, Mapping, SimDoor, SimFault};
+pub use door::{DiskDoor, Door, DoorFile, Mapping, ReadOnlyDoor, SimDoor, SimFault};
 pub use error::{Error, Result};
+pub use inspect::{Frames, Inspector, SegmentInfo, Torn};
 pub use log::{Binlog, Hold};
 pub use reader::Reader;
 pub use stream::Stream;

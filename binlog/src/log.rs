@@ -274,9 +274,22 @@ impl Binlog {
         self.shared().tail.0.lock().db = None;
     }
 
+    /// The database the stream is in at the end of the log; none if the next data frame carries a `SELECT`, or if
+    /// no frame said one so far.
+    #[must_use]
+    pub fn stream_db(&self) -> Option<u16> {
+        self.shared().tail.0.lock().db
+    }
+
     /// Sets the replication id written into segments from the next on; call `rotate` to make that now.
     pub fn set_replication_id(&self, id: [u8; 40]) {
         *self.shared().replication_id.lock() = id;
+    }
+
+    /// Says which database the stream is in at the end of the log, for who has found out: after a start it is not
+    /// always known.
+    pub fn set_stream_db(&self, db: u16) {
+        self.shared().tail.0.lock().db = Some(db);
     }
 
     /// Reserves the next segment's file, if there is none (the keeper's work, for logs without threads).

@@ -49,6 +49,23 @@ pub fn integer(arg: &[u8]) -> Result<i64, Error> {
     parse_i64(arg).ok_or(errors::NOT_AN_INTEGER)
 }
 
+/// A count that is 0 or more.
+pub fn positive(arg: &[u8]) -> Result<u64, Error> {
+    let number = parse_i64(arg).and_then(|number| u64::try_from(number).ok());
+    number.ok_or(errors::NOT_POSITIVE)
+}
+
+/// How many elements are to be chosen at random; a negative number allows repetitions, so many that the reply can
+/// be held.
+pub fn repeatable_count(count: i64) -> Result<i64, Error> {
+    const MOST_REPEATED: i64 = 1 << 28;
+    match count {
+        i64::MIN => Err(errors::COUNT_OUT_OF_RANGE),
+        count if count < -MOST_REPEATED => Err(errors::COUNT_TOO_LARGE),
+        count => Ok(count),
+    }
+}
+
 /// An integer that C's `int` holds: a database number.
 pub fn int32(arg: &[u8]) -> Result<i32, Error> {
     i32::try_from(integer(arg)?).map_err(|_| errors::NOT_A_C_INT)

@@ -58,7 +58,10 @@ pub struct Wait {
 
 impl std::fmt::Debug for Wait {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Wait").field("kind", &self.kind).field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("Wait")
+            .field("kind", &self.kind)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
     }
 }
 
@@ -114,7 +117,10 @@ impl Equivalent<Place> for PlaceRef<'_> {
 
 impl<'a> From<&Key<'a>> for PlaceRef<'a> {
     fn from(key: &Key<'a>) -> Self {
-        PlaceRef { db: key.db, key: key.bytes }
+        PlaceRef {
+            db: key.db,
+            key: key.bytes,
+        }
     }
 }
 
@@ -138,7 +144,10 @@ pub struct Waiter {
 
 impl std::fmt::Debug for Waiter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Waiter").field("client", &self.client).field("ticket", &self.ticket).finish_non_exhaustive()
+        f.debug_struct("Waiter")
+            .field("client", &self.client)
+            .field("ticket", &self.ticket)
+            .finish_non_exhaustive()
     }
 }
 
@@ -156,18 +165,27 @@ impl Waiter {
     }
 
     /// Ends the wait if `reply` has one and it has not ended; nobody else ends it meanwhile.
-    pub fn end_with<R>(&self, reply: impl FnOnce() -> Option<R>) -> Option<(oneshot::Sender<Delivery>, R)> {
+    pub fn end_with<R>(
+        &self,
+        reply: impl FnOnce() -> Option<R>,
+    ) -> Option<(oneshot::Sender<Delivery>, R)> {
         let mut state = self.state.lock();
         state.as_ref()?;
         let reply = reply()?;
         state.take().map(|sender| (sender, reply))
     }
 
-    fn say(&self, reply: impl FnOnce(&mut Encoder<'_>)) -> Option<(oneshot::Sender<Delivery>, Delivery)> {
+    fn say(
+        &self,
+        reply: impl FnOnce(&mut Encoder<'_>),
+    ) -> Option<(oneshot::Sender<Delivery>, Delivery)> {
         self.end_with(|| {
             let mut bytes = Vec::new();
             reply(&mut Encoder::new(&mut bytes, self.proto));
-            Some(Delivery { reply: bytes, written_to: None })
+            Some(Delivery {
+                reply: bytes,
+                written_to: None,
+            })
         })
     }
 }
@@ -183,14 +201,16 @@ pub enum Unblock {
 
 const SHARDS: usize = 64;
 
+/// Who waits for one kind of value at a place, by ticket.
 type Queue = BTreeMap<u64, Arc<Waiter>>;
+type Queues = HashMap<Place, Vec<(Kind, Queue)>, foldhash::fast::FixedState>;
 
 /// Those who wait for keys of some slots.
 #[derive(Default)]
 struct Shard {
     /// Places with waiters, so that who asks for others need not lock.
     places: AtomicUsize,
-    queues: Mutex<HashMap<Place, Vec<(Kind, Queue)>, foldhash::fast::FixedState>>,
+    queues: Mutex<Queues>,
 }
 
 /// All who wait.
@@ -214,7 +234,9 @@ impl Default for Waiters {
 
 impl std::fmt::Debug for Waiters {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Waiters").field("count", &self.len()).finish_non_exhaustive()
+        f.debug_struct("Waiters")
+            .field("count", &self.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -237,7 +259,10 @@ impl Waiters {
     #[inline]
     #[must_use]
     pub fn concern(&self, keys: &[Key<'_>]) -> bool {
-        !self.is_empty() && keys.iter().any(|key| self.shard(key.slot).places.load(Ordering::Relaxed) > 0)
+        !self.is_empty()
+            && keys
+                .iter()
+                .any(|key| self.shard(key.slot).places.load(Ordering::Relaxed) > 0)
     }
 
     fn shard(&self, slot: Slot) -> &Shard {
@@ -248,8 +273,14 @@ impl Waiters {
     #[must_use]
     pub fn next(&self, key: &Key<'_>, kind: Kind, ticket: u64) -> Option<Arc<Waiter>> {
         let queues = self.shard(key.slot).queues.lock();
-        let (_, queue) = queues.get(&PlaceRef::from(key))?.iter().find(|(known, _)| *known == kind)?;
-        queue.range(ticket + 1..).next().map(|(_, waiter)| Arc::clone(waiter))
+        let (_, queue) = queues
+            .get(&PlaceRef::from(key))?
+            .iter()
+            .find(|(known, _)| *known == kind)?;
+        queue
+            .range(ticket + 1..)
+            .next()
+            .map(|(_, waiter)| Arc::clone(waiter))
     }
 
     /// All who wait at the key and need more than it.
@@ -261,8 +292,12 @@ impl Waiters {
         }
         let queues = shard.queues.lock();
         let all = queues.get(&PlaceRef::from(key)).into_iter().flatten();
-        let needs = |waiter: &&Arc<Waiter>| waiter.wait.prepare.is_some() || !waiter.targets().is_empty();
-        all.flat_map(|(_, queue)| queue.values()).filter(needs).cloned().collect()
+        let needs =
+            |waiter: &&Arc<Waiter>| waiter.wait.prepare.is_some() || !waiter.targets().is_empty();
+        all.flat_map(|(_, queue)| queue.values())
+            .filter(needs)
+            .cloned()
+            .collect()
     }
 
     /// Every key that somebody waits for, those first that were waited for longest.
@@ -270,14 +305,28 @@ impl Waiters {
     pub fn places(&self) -> Vec<Place> {
         let mut waiters: Vec<_> = self.clients.lock().values().cloned().collect();
         waiters.sort_unstable_by_key(|waiter| waiter.ticket);
-        let place = |waiter: &Arc<Waiter>, key: &[u8]| Place { db: waiter.db, key: key.into() };
-        waiters.iter().flat_map(|waiter| waiter.awaited().iter().map(move |key| place(waiter, key))).collect()
+        let place = |waiter: &Arc<Waiter>, key: &[u8]| Place {
+            db: waiter.db,
+            key: key.into(),
+        };
+        waiters
+            .iter()
+            .flat_map(|waiter| waiter.awaited().iter().map(move |key| place(waiter, key)))
+            .collect()
     }
 
     /// Enters a command that has to wait. The slots of `keys` have to be locked.
-    pub fn register(self: &Arc<Self>, session: &Session, wait: Wait, keys: &[Key<'_>], args: &Args<'_>) -> Blocked {
+    pub fn register(
+        self: &Arc<Self>,
+        session: &Session,
+        wait: Wait,
+        keys: &[Key<'_>],
+        args: &Args<'_>,
+    ) -> Blocked {
         let (sender, receiver) = oneshot::channel();
-        let deadline = wait.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let deadline = wait
+            .timeout
+            .and_then(|timeout| Instant::now().checked_add(timeout));
         let waiter = Arc::new(Waiter {
             ticket: self.tickets.fetch_add(1, Ordering::Relaxed) + 1,
             client: session.info.id,
@@ -288,33 +337,49 @@ impl Waiters {
             keys: keys.iter().map(|key| key.bytes.into()).collect(),
             state: Mutex::new(Some(sender)),
         });
-        self.clients.lock().insert(waiter.client, Arc::clone(&waiter));
+        self.clients
+            .lock()
+            .insert(waiter.client, Arc::clone(&waiter));
         self.count.fetch_add(1, Ordering::Relaxed);
         for key in waiter.awaited() {
             self.enter(key, &waiter);
         }
-        Blocked { waiters: Arc::clone(self), waiter, receiver, deadline }
+        Blocked {
+            waiters: Arc::clone(self),
+            waiter,
+            receiver,
+            deadline,
+        }
     }
 
     fn enter(&self, key: &[u8], waiter: &Arc<Waiter>) {
         let shard = self.shard(Slot::of(key));
         let mut queues = shard.queues.lock();
-        let place = Place { db: waiter.db, key: key.into() };
+        let place = Place {
+            db: waiter.db,
+            key: key.into(),
+        };
         let kinds = queues.entry(place).or_insert_with(|| {
             shard.places.fetch_add(1, Ordering::Relaxed);
             Vec::new()
         });
-        let at = kinds.iter().position(|(kind, _)| *kind == waiter.wait.kind).unwrap_or_else(|| {
-            kinds.push((waiter.wait.kind, Queue::new()));
-            kinds.len() - 1
-        });
+        let at = kinds
+            .iter()
+            .position(|(kind, _)| *kind == waiter.wait.kind)
+            .unwrap_or_else(|| {
+                kinds.push((waiter.wait.kind, Queue::new()));
+                kinds.len() - 1
+            });
         kinds[at].1.insert(waiter.ticket, Arc::clone(waiter));
     }
 
     /// Strikes a waiter off, if it is still there.
     pub fn remove(&self, waiter: &Waiter) {
         let mut clients = self.clients.lock();
-        if clients.get(&waiter.client).is_none_or(|known| known.ticket != waiter.ticket) {
+        if clients
+            .get(&waiter.client)
+            .is_none_or(|known| known.ticket != waiter.ticket)
+        {
             return;
         }
         clients.remove(&waiter.client);
@@ -329,7 +394,9 @@ impl Waiters {
         let shard = self.shard(Slot::of(key));
         let mut queues = shard.queues.lock();
         let place = PlaceRef { db: waiter.db, key };
-        let Some(kinds) = queues.get_mut(&place) else { return };
+        let Some(kinds) = queues.get_mut(&place) else {
+            return;
+        };
         for (_, queue) in kinds.iter_mut() {
             queue.remove(&waiter.ticket);
         }
@@ -340,16 +407,30 @@ impl Waiters {
         }
     }
 
+    /// Ends all waits with an error.
+    pub fn unblock_all(&self, error: &Error) {
+        let waiters: Vec<_> = self.clients.lock().values().cloned().collect();
+        for waiter in waiters {
+            self.end(&waiter, |out| out.error(error.as_bytes()));
+        }
+    }
+
     /// Ends a client's wait; false if it does not wait.
     pub fn unblock(&self, client: ClientId, how: Unblock) -> bool {
         let waiter = self.clients.lock().get(&client).cloned();
-        let Some(waiter) = waiter else { return false };
-        let ended = waiter.say(|out| match how {
-            Unblock::Timeout => out.null_array(),
-            Unblock::Error => out.error(errors::UNBLOCKED.as_bytes()),
-        });
-        let Some((sender, delivery)) = ended else { return false };
-        self.remove(&waiter);
+        waiter.is_some_and(|waiter| {
+            self.end(&waiter, |out| match how {
+                Unblock::Timeout => out.null_array(),
+                Unblock::Error => out.error(errors::UNBLOCKED.as_bytes()),
+            })
+        })
+    }
+
+    fn end(&self, waiter: &Waiter, reply: impl FnOnce(&mut Encoder<'_>)) -> bool {
+        let Some((sender, delivery)) = waiter.say(reply) else {
+            return false;
+        };
+        self.remove(waiter);
         // If the session left meanwhile, nobody misses the reply.
         let _ = sender.send(delivery);
         true
@@ -371,7 +452,9 @@ impl Blocked {
     /// The time is over: the reply, or nothing if it was served at that moment and the delivery is on its way.
     #[must_use]
     pub fn time_out(&self) -> Option<Delivery> {
-        self.waiter.say(|out| out.null_array()).map(|(_, delivery)| delivery)
+        self.waiter
+            .say(|out| out.null_array())
+            .map(|(_, delivery)| delivery)
     }
 }
 
@@ -401,7 +484,9 @@ mod tests {
 
     #[test]
     fn timeouts_are_read_as_redis_reads_them() {
-        let ms = |text: &str| timeout(text.as_bytes()).map(|time| time.map(|time| time.as_millis() as u64));
+        let ms = |text: &str| {
+            timeout(text.as_bytes()).map(|time| time.map(|time| time.as_millis() as u64))
+        };
         assert_eq!(ms("0"), Ok(None));
         assert_eq!(ms("0.0"), Ok(None));
         assert_eq!(ms("1"), Ok(Some(1000)));
@@ -420,7 +505,13 @@ mod tests {
     fn places_hash_alike_owned_and_borrowed() {
         use std::hash::BuildHasher;
         let hasher = foldhash::fast::FixedState::default();
-        let place = Place { db: 3, key: b"abc"[..].into() };
-        assert_eq!(hasher.hash_one(&place), hasher.hash_one(PlaceRef { db: 3, key: b"abc" }));
+        let place = Place {
+            db: 3,
+            key: b"abc"[..].into(),
+        };
+        assert_eq!(
+            hasher.hash_one(&place),
+            hasher.hash_one(PlaceRef { db: 3, key: b"abc" })
+        );
     }
 }

@@ -14,6 +14,7 @@ use std::sync::atomic::{
 
 use basalt_tiering::UnixMs;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use crate::dispatch;
 use crate::gate::WorkerId;
@@ -65,6 +66,10 @@ pub mod flag {
     pub const NO_EVICT: u32 = 1 << 5;
     /// CLIENT NO-TOUCH ON.
     pub const NO_TOUCH: u32 = 1 << 6;
+    /// A replica of this node.
+    pub const REPLICA: u32 = 1 << 7;
+    /// The master this node follows.
+    pub const MASTER: u32 = 1 << 8;
 }
 
 /// Words a client says about itself.
@@ -125,6 +130,16 @@ pub struct ClientInfo {
     pub killed: AtomicBool,
     /// The socket while it is open; taken before it is closed, so that a kill never hits a reused number.
     socket: Mutex<Option<RawFd>>,
+    unblock: Unblock,
+}
+
+/// CLIENT UNBLOCK: how it reaches a client that waits.
+#[derive(Debug, Default)]
+struct Unblock {
+    /// Somebody waits for the call.
+    awaited: AtomicBool,
+    with_error: AtomicBool,
+    called: Notify,
 }
 
 impl ClientInfo {
@@ -161,13 +176,47 @@ impl ClientInfo {
             soft_since_ms: AtomicU64::new(0),
             killed: AtomicBool::new(false),
             socket: Mutex::new(Some(fd)),
+            unblock: Unblock::default(),
         }
+    }
+
+    /// Resolves when somebody unblocks the client; true if it is to get an error for it. For the one future that
+    /// its session waits for.
+    pub async fn unblocked(&self) -> bool {
+        struct Awaited<'a>(&'a AtomicBool);
+        impl Drop for Awaited<'_> {
+            fn drop(&mut self) {
+                self.0.store(false, Ordering::Release);
+            }
+        }
+        self.unblock.awaited.store(true, Ordering::Release);
+        let _awaited = Awaited(&self.unblock.awaited);
+        self.unblock.called.notified().await;
+        self.unblock.with_error.load(Ordering::Acquire)
+    }
+
+    /// Ends the client's wait; false if it does not wait.
+    pub fn unblock(&self, with_error: bool) -> bool {
+        if !self.unblock.awaited.swap(false, Ordering::AcqRel) {
+            return false;
+        }
+        self.unblock.with_error.store(with_error, Ordering::Release);
+        // No permit is kept for a wait to come: `awaited` said that there is one.
+        self.unblock.called.notify_waiters();
+        true
     }
 
     /// What kind of client it is.
     #[must_use]
     pub fn kind(&self) -> ClientKind {
-        ClientKind::Normal
+        let flags = self.flags.load(Ordering::Relaxed);
+        if flags & flag::MASTER != 0 {
+            ClientKind::Master
+        } else if flags & flag::REPLICA != 0 {
+            ClientKind::Replica
+        } else {
+            ClientKind::Normal
+        }
     }
 
     /// Name of the user it runs as.
@@ -270,7 +319,9 @@ impl ClientInfo {
 }
 
 fn flag_letters(flags: u32) -> String {
-    const LETTERS: [(u32, char); 7] = [
+    const LETTERS: [(u32, char); 9] = [
+        (flag::REPLICA, 'S'),
+        (flag::MASTER, 'M'),
         (flag::MULTI, 'x'),
         (flag::BLOCKED, 'b'),
         (flag::DIRTY_WATCH, 'd'),

@@ -10,6 +10,7 @@ use basalt_tiering::{Admission, UnixMs};
 
 use crate::commands::{self, Command, Find, Flags, Handler};
 use crate::config::RenamedCommand;
+use crate::data::Data;
 use crate::errors::{self, Error};
 use crate::server::{PauseMode, Server};
 use crate::session::{Multi, Session};
@@ -297,6 +298,8 @@ fn find_in(table: &'static Table, args: &Args<'_>) -> Result<&'static Row, Error
 pub struct Request<'a> {
     /// The server.
     pub server: &'a Server,
+    /// The keys and their log.
+    pub data: &'a Data,
     /// The connection.
     pub session: &'a Session,
     /// The arguments.
@@ -331,7 +334,9 @@ pub fn admit(request: &Request<'_>) -> Verdict {
     let checked = known_arity(request, row)
         .and_then(|()| authenticated(request, row))
         .and_then(|()| loaded(request, row))
-        .and_then(|()| log_writable(request, row));
+        .and_then(|()| role_allows(request, row))
+        .and_then(|()| log_writable(request, row))
+        .and_then(|()| followed(request, row));
     if let Err(error) = checked {
         return Verdict::Refuse(Some(row), error);
     }
@@ -376,6 +381,32 @@ fn loaded(request: &Request<'_>, row: &Row) -> Result<(), Error> {
     }
 }
 
+/// A replica takes no writes, and may have to keep silent while it has no master.
+#[inline]
+fn role_allows(request: &Request<'_>, row: &Row) -> Result<(), Error> {
+    if request.server.replication.is_master() {
+        Ok(())
+    } else {
+        replica_allows(request, row)
+    }
+}
+
+#[cold]
+fn replica_allows(request: &Request<'_>, row: &Row) -> Result<(), Error> {
+    let settings = request.server.config.peek();
+    // What changes the whole keyspace is marked in the log, and the log is the master's.
+    let still = matches!(row.command.handler, Handler::Exclusive(_));
+    if writes(request.session, row) && (settings.replica_read_only || still) {
+        return Err(errors::READ_ONLY_REPLICA);
+    }
+    let silent =
+        !settings.replica_serve_stale_data && !request.server.replication.replica.is_connected();
+    if silent && !row.command.flags.has(Flags::STALE) {
+        return Err(errors::MASTER_DOWN);
+    }
+    Ok(())
+}
+
 /// A log that cannot be written (failed fsync, full disk) refuses writes; reads go on.
 #[inline]
 fn log_writable(request: &Request<'_>, row: &Row) -> Result<(), Error> {
@@ -387,7 +418,18 @@ fn log_writable(request: &Request<'_>, row: &Row) -> Result<(), Error> {
         .multi
         .as_ref()
         .map_or(0, |multi| multi.bytes);
-    request.server.log_admits(request.args.raw().len() + queued)
+    request.data.log.admits(request.args.raw().len() + queued)
+}
+
+/// A master that too few replicas follow refuses writes (`min-replicas-to-write`).
+#[inline]
+fn followed(request: &Request<'_>, row: &Row) -> Result<(), Error> {
+    let replication = &request.server.replication;
+    if !writes(request.session, row) || replication.master.suffice() || !replication.is_master() {
+        Ok(())
+    } else {
+        Err(NO_REPLICAS)
+    }
 }
 
 #[inline]
@@ -397,7 +439,7 @@ fn room(request: &Request<'_>, row: &Row) -> Admission {
     if !denies {
         return Admission::Go;
     }
-    match request.server.store.admit_write() {
+    match request.data.store.admit_write() {
         // To queue a command takes no room; EXEC asks again.
         Admission::Wait if request.session.multi.is_some() && !row.traits.is_exec => Admission::Go,
         other => other,
@@ -431,6 +473,7 @@ fn queued_flags(session: &Session) -> Flags {
 
 const NO_AUTH: Error = Error::new("NOAUTH Authentication required.");
 const LOADING: Error = Error::new("LOADING Basalt is loading the dataset in memory");
+const NO_REPLICAS: Error = Error::new("NOREPLICAS Not enough good replicas to write.");
 const NOT_IN_MULTI: Error = Error::new("ERR Command not allowed inside a transaction");
 
 /// True for what a browser says that was led to believe this is a web server: a request line with POST, or the

@@ -100,7 +100,16 @@ impl Effects {
     }
 }
 
-/// Words of one command of a copy.
+/// Logs a command on `key` with these words, a portion of them at a time. With none nothing is logged.
+pub fn log_in_portions(effects: &mut Effects, db: u32, name: &[u8], key: &[u8], words: &[Vec<u8>]) {
+    for portion in words.chunks(PORTION_WORDS) {
+        let mut command = vec![name, key];
+        command.extend(portion.iter().map(Vec::as_slice));
+        effects.command(db, &command);
+    }
+}
+
+/// Words of one command of a copy; even, so that pairs stay together.
 const PORTION_WORDS: usize = 512;
 
 /// Some elements of a collection that is logged.

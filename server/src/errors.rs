@@ -50,18 +50,16 @@ pub const WRONG_TYPE: Error =
     Error::new("WRONGTYPE Operation against a key holding the wrong kind of value");
 /// A command whose wait CLIENT UNBLOCK ended.
 pub const UNBLOCKED: Error = Error::new("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+/// A command whose wait ended since this node follows another one now.
+pub const UNBLOCKED_BY_ROLE: Error = Error::new(
+    "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
+);
 /// A timeout that is no number.
 pub const TIMEOUT_NOT_A_FLOAT: Error = Error::new("ERR timeout is not a float or out of range");
 /// A timeout below zero.
 pub const TIMEOUT_NEGATIVE: Error = Error::new("ERR timeout is negative");
 /// A timeout beyond all times.
 pub const TIMEOUT_OUT_OF_RANGE: Error = Error::new("ERR timeout is out of range");
-/// A key count that is no positive number.
-pub const NUMKEYS_NOT_POSITIVE: Error = Error::new("ERR numkeys should be greater than 0");
-/// A COUNT that is no positive number.
-pub const COUNT_NOT_POSITIVE: Error = Error::new("ERR count should be greater than 0");
-/// A count that has to be zero or more.
-pub const NOT_POSITIVE: Error = Error::new("ERR value is out of range, must be positive");
 /// A position that a list has not.
 pub const INDEX_OUT_OF_RANGE: Error = Error::new("ERR index out of range");
 /// A cursor that no scan gives.
@@ -97,6 +95,12 @@ pub fn change_not_logged(why: &basalt_binlog::Error) -> Error {
 pub const AHEAD_OF_LOG: Error = Error::new(
     "MISCONF an earlier change could not be logged: memory is ahead of the log. Writes are refused until a restart.",
 );
+/// A write on a replica that takes none.
+pub const READ_ONLY_REPLICA: Error =
+    Error::new("READONLY You can't write against a read only replica.");
+/// The link to the master is down and old data is not to be served.
+pub const MASTER_DOWN: Error =
+    Error::new("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.");
 /// The server is about to end.
 pub const SHUTTING_DOWN: Error = Error::new("ERR the server is shutting down");
 /// A number that a C `int` does not hold.
@@ -131,6 +135,86 @@ pub const LCS_LEN_AND_IDX: Error =
 /// LCS of strings whose product is beyond `proto-max-bulk-len`.
 pub const LCS_TOO_LARGE: Error =
     Error::new("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len");
+/// A bit's number that is none, or lies beyond what a string may hold.
+pub const BIT_OFFSET: Error = Error::new("ERR bit offset is not an integer or out of range");
+/// A bit that is neither 0 nor 1, for SETBIT.
+pub const BIT_VALUE: Error = Error::new("ERR bit is not an integer or out of range");
+/// A bit that is neither 0 nor 1, for BITPOS.
+pub const BIT_ARGUMENT: Error = Error::new("ERR The bit argument must be 1 or 0.");
+/// BITOP NOT of several values.
+pub const BITOP_NOT_SOURCES: Error =
+    Error::new("ERR BITOP NOT must be called with a single source key.");
+/// BITFIELD with a width that is none.
+pub const BITFIELD_TYPE: Error = Error::new(
+    "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.",
+);
+/// BITFIELD OVERFLOW with an unknown word.
+pub const BITFIELD_OVERFLOW: Error = Error::new("ERR Invalid OVERFLOW type specified");
+/// BITFIELD_RO with an operation that writes.
+pub const BITFIELD_READ_ONLY: Error =
+    Error::new("ERR BITFIELD_RO only supports the GET subcommand");
+/// A string that is no HyperLogLog.
+pub const NOT_A_HYPERLOGLOG: Error =
+    Error::new("WRONGTYPE Key is not a valid HyperLogLog string value.");
+/// A HyperLogLog whose runs do not add up.
+pub const HYPERLOGLOG_CORRUPT: Error = Error::new("INVALIDOBJ Corrupted HLL object detected");
+/// PFDEBUG DECODE of a dense one.
+pub const HYPERLOGLOG_NOT_SPARSE: Error = Error::new("ERR HLL encoding is not sparse");
+/// PFDEBUG of an absent key.
+pub const SPECIFIED_KEY_ABSENT: Error = Error::new("ERR The specified key does not exist");
+/// RESTORE of a payload that is damaged or of a newer version.
+pub const PAYLOAD_VERSION: Error = Error::new("ERR DUMP payload version or checksum are wrong");
+/// RESTORE of a payload that makes no value.
+pub const BAD_DATA_FORMAT: Error = Error::new("ERR Bad data format");
+/// RESTORE onto a key that is there.
+pub const BUSY_KEY: Error = Error::new("BUSYKEY Target key name already exists.");
+/// RESTORE with a negative time to live.
+pub const INVALID_TTL: Error = Error::new("ERR Invalid TTL value, must be >= 0");
+/// RESTORE with a negative idle time.
+pub const INVALID_IDLETIME: Error = Error::new("ERR Invalid IDLETIME value, must be >= 0");
+/// RESTORE with a frequency that a counter cannot hold.
+pub const INVALID_FREQ: Error = Error::new("ERR Invalid FREQ value, must be >= 0 and <= 255");
+/// A count that has to be 0 or more.
+pub const NOT_POSITIVE: Error = Error::new("ERR value is out of range, must be positive");
+/// The one count whose negation is no number.
+pub const COUNT_OUT_OF_RANGE: Error = Error::new(
+    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+);
+/// More elements, with repetitions, than a reply can hold.
+pub const COUNT_TOO_LARGE: Error = Error::new("ERR value is out of range");
+/// SINTERCARD, ZMPOP and their like without keys.
+pub const NUMKEYS_NOT_POSITIVE: Error = Error::new("ERR numkeys should be greater than 0");
+/// SINTERCARD with fewer keys than it says.
+pub const NUMKEYS_BEYOND_ARGS: Error =
+    Error::new("ERR Number of keys can't be greater than number of args");
+/// SINTERCARD and ZINTERCARD with a negative limit.
+pub const LIMIT_NEGATIVE: Error = Error::new("ERR LIMIT can't be negative");
+/// ZMPOP of nothing.
+pub const COUNT_NOT_POSITIVE: Error = Error::new("ERR count should be greater than 0");
+/// ZADD with both.
+pub const ZADD_NX_XX: Error =
+    Error::new("ERR XX and NX options at the same time are not compatible");
+/// ZADD with more than one of them.
+pub const ZADD_GT_LT_NX: Error =
+    Error::new("ERR GT, LT, and/or NX options at the same time are not compatible");
+/// ZADD INCR of several members.
+pub const ZADD_INCR_PAIRS: Error =
+    Error::new("ERR INCR option supports a single increment-element pair");
+/// An increment that makes infinity minus infinity.
+pub const SCORE_NOT_A_NUMBER: Error = Error::new("ERR resulting score is not a number (NaN)");
+/// A weight that is no number.
+pub const NOT_A_WEIGHT: Error = Error::new("ERR weight value is not a float");
+/// An end of a range of scores that is none.
+pub const NOT_A_SCORE_RANGE: Error = Error::new("ERR min or max is not a float");
+/// An end of a range of words that is none.
+pub const NOT_A_LEX_RANGE: Error = Error::new("ERR min or max not valid string range item");
+/// ZRANGE by rank with a limit.
+pub const ZRANGE_LIMIT: Error = Error::new(
+    "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX",
+);
+/// ZRANGE by word with scores.
+pub const ZRANGE_WITHSCORES: Error =
+    Error::new("ERR syntax error, WITHSCORES not supported in combination with BYLEX");
 /// OBJECT FREQ without frequencies.
 pub const NO_FREQUENCIES: Error = Error::new(
     "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
@@ -152,6 +236,35 @@ pub fn invalid_expire_time(command: &str) -> Error {
 #[must_use]
 pub fn unsupported_option(option: &[u8]) -> Error {
     Error::bytes([b"ERR Unsupported option ", echoed(option, usize::MAX)].concat())
+}
+
+/// ZUNION and its like without keys.
+#[must_use]
+pub fn no_input_keys(command: &str) -> Error {
+    Error::text(format!(
+        "ERR at least 1 input key is needed for '{command}' command"
+    ))
+}
+
+/// A BITOP that treats its first value apart, without another.
+#[must_use]
+pub fn bitop_sources(operation: &str) -> Error {
+    Error::text(format!(
+        "ERR BITOP {operation} must be called with at least two source keys."
+    ))
+}
+
+/// A subcommand of PFDEBUG that is none.
+#[must_use]
+pub fn unknown_pfdebug(word: &[u8]) -> Error {
+    Error::bytes(
+        [
+            b"ERR Unknown PFDEBUG subcommand '",
+            echoed(word, usize::MAX),
+            b"'",
+        ]
+        .concat(),
+    )
 }
 
 /// A number of arguments that the arity allows and the command does not.

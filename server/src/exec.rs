@@ -26,6 +26,7 @@ use basalt_tiering::{ExpiredKey, Key, KeyHash, NamespaceId, PinSet, Slot, Tx, Un
 
 use crate::commands::keys::second_database;
 use crate::commands::{Ctx, Outcome, Stop};
+use crate::data::{Data, Log};
 use crate::dispatch::Row;
 use crate::effects::{Effects, MapChange};
 use crate::errors::{self, Error};
@@ -77,32 +78,43 @@ impl<'a> KeyList<'a> {
         bytes: &[],
     };
 
-    /// The keys of a command; not those behind a count that is wrong, which the handler will refuse.
-    pub fn of(server: &Server, row: &Row, args: &Args<'a>, db: u32) -> Self {
+    /// No keys.
+    pub const EMPTY: KeyList<'static> = KeyList {
+        near: [Self::NONE; NEAR],
+        len: 0,
+        far: Vec::new(),
+    };
+
+    /// The keys of a command; none if a count among its arguments is wrong, which the command will say itself.
+    pub fn of(data: &Data, row: &Row, args: &Args<'a>, db: u32) -> Result<Self, Error> {
         let mut list = KeyList {
             near: [Self::NONE; NEAR],
             len: 0,
             far: Vec::new(),
         };
-        row.command.for_each_key(args, |index, _| {
-            list.push(server.store.key(db, args.get(index).unwrap_or_default()));
+        let fits = row.command.for_each_key(args, |index, _| {
+            list.push(data.store.key(db, args.get(index).unwrap_or_default()));
         });
-        list
+        if !fits {
+            list.len = 0;
+            list.far.clear();
+        }
+        Ok(list)
     }
 
     /// The keys a command may look at: those it declares, and the same in the other database that it names.
-    pub fn wanted(server: &Server, row: &Row, args: &Args<'a>, db: u32) -> Self {
-        let mut list = KeyList::of(server, row, args, db);
-        let databases = server.config.peek().databases;
+    pub fn wanted(data: &Data, row: &Row, args: &Args<'a>, db: u32) -> Result<Self, Error> {
+        let mut list = KeyList::of(data, row, args, db)?;
+        let databases = data.databases;
         let other = second_database(row.command, args, db).filter(|db| *db < databases);
         if let Some(db) = other {
-            let ns = server.store.namespace(db);
+            let ns = data.store.namespace(db);
             for at in 0..list.len {
                 let key = list.as_slice()[at];
                 list.push(Key { db, ns, ..key });
             }
         }
-        list
+        Ok(list)
     }
 
     fn push(&mut self, key: Key<'a>) {
@@ -155,9 +167,9 @@ fn slots_of<'b>(
 }
 
 /// Locks the slots of `keys`.
-fn begin<'s>(server: &'s Server, keys: &[Key<'_>], now: UnixMs, pins: &'s PinSet) -> (Tx<'s>, u16) {
+fn begin<'s>(data: &'s Data, keys: &[Key<'_>], now: UnixMs, pins: &'s PinSet) -> (Tx<'s>, u16) {
     if let [key] = keys {
-        return (server.store.begin(&[key.slot], now, pins), key.slot.0);
+        return (data.store.begin(&[key.slot], now, pins), key.slot.0);
     }
     let (mut near, mut far) = ([Slot(0); NEAR], Vec::new());
     let slots = slots_of(keys, &mut near, &mut far);
@@ -166,7 +178,7 @@ fn begin<'s>(server: &'s Server, keys: &[Key<'_>], now: UnixMs, pins: &'s PinSet
     } else {
         MANY_SLOTS
     };
-    (server.store.begin(slots, now, pins), slot)
+    (data.store.begin(slots, now, pins), slot)
 }
 
 /// What a command runs with.
@@ -174,6 +186,8 @@ fn begin<'s>(server: &'s Server, keys: &[Key<'_>], now: UnixMs, pins: &'s PinSet
 pub struct Env<'a> {
     /// The server.
     pub server: &'a Server,
+    /// The keys and their log.
+    pub data: &'a Data,
     /// The connection's state.
     pub session: &'a mut Session,
     /// The worker's scratch memory.
@@ -193,15 +207,20 @@ pub fn data(
     out: &mut Vec<u8>,
 ) -> Ran {
     if let Some(index) = row.single_key {
-        let (store, db, bytes) = (&env.server.store, env.session.db, &args[index]);
+        let (store, db, bytes) = (&env.data.store, env.session.db, &args[index]);
         let key = match coords {
             Some(Coords { slot, hash }) if index == 1 => store.key_again(db, bytes, slot, hash),
             _ => store.key(db, bytes),
         };
         return on_keys(env, row, handler, args, std::slice::from_ref(&key), out);
     }
-    let keys = KeyList::of(env.server, row, args, env.session.db);
-    on_keys(env, row, handler, args, keys.as_slice(), out)
+    match KeyList::of(env.data, row, args, env.session.db) {
+        Ok(keys) => on_keys(env, row, handler, args, keys.as_slice(), out),
+        Err(error) => {
+            Encoder::new(out, env.session.proto).error(error.as_bytes());
+            Ran::Done
+        }
+    }
 }
 
 #[inline]
@@ -217,7 +236,8 @@ fn on_keys(
     let start = out.len();
     // The slots borrow the pins while the handler borrows the session.
     let pins = std::mem::take(&mut env.session.pins);
-    let (mut tx, slot) = begin(env.server, keys, env.now, &pins);
+    let data = env.data;
+    let (mut tx, slot) = begin(data, keys, env.now, &pins);
     if row.command.is_write() && env.server.waiters.concern(keys) {
         drop(tx);
         env.session.pins = pins;
@@ -227,7 +247,7 @@ fn on_keys(
     if ran == Ran::Blocked {
         begin_to_wait(env, keys, args);
     }
-    let committed = commit(env.server, &tx, slot, env.effects, env.now);
+    let committed = commit(&data.log, &tx, slot, env.effects, env.now);
     drop(tx);
     env.session.pins = pins;
     count_dirty(env);
@@ -249,23 +269,31 @@ fn on_awaited_keys(
     keys: &[Key<'_>],
     out: &mut Vec<u8>,
 ) -> Ran {
-    let (start, server) = (out.len(), env.server);
-    let written = KeyList::wanted(server, row, args, env.session.db);
+    let (start, server, data) = (out.len(), env.server, env.data);
+    let written = KeyList::wanted(data, row, args, env.session.db).unwrap_or(KeyList::EMPTY);
     let written = written.as_slice();
     let pins = std::mem::take(&mut env.session.pins);
-    let (mut tx, slot, reach) = serve::begin_within_reach(server, written, env.now, &pins);
+    let (mut tx, slot, reach) = serve::begin_within_reach(server, data, written, env.now, &pins);
     let (mut ran, mut served) = (Ran::Fault, Vec::new());
-    if serve::prepare(server, &mut tx, written, &reach, env.now).is_ok() {
+    if serve::prepare(server, data, &mut tx, written, &reach, env.now).is_ok() {
         ran = step(env, &mut tx, row, handler, args, keys, out);
         if ran == Ran::Blocked {
             begin_to_wait(env, keys, args);
         }
         if ran == Ran::Done && !env.effects.is_empty() {
-            served = serve::serve(server, &mut tx, written, env.effects, env.now, usize::MAX)
-                .expect("what serving needs was prepared");
+            served = serve::serve(
+                server,
+                data,
+                &mut tx,
+                written,
+                env.effects,
+                env.now,
+                usize::MAX,
+            )
+            .expect("what serving needs was prepared");
         }
     }
-    let committed = commit(server, &tx, slot, env.effects, env.now);
+    let committed = commit(&data.log, &tx, slot, env.effects, env.now);
     drop(tx);
     env.session.pins = pins;
     env.session.also_wanted = if ran == Ran::Fault { reach } else { Vec::new() };
@@ -292,6 +320,7 @@ fn begin_to_wait(env: &mut Env<'_>, keys: &[Key<'_>], args: &Args<'_>) {
 fn note_committed(env: &mut Env<'_>, committed: Committed) -> Result<(), Error> {
     if let Some(end) = committed? {
         env.session.written_to = Some(end);
+        env.session.last_write = end;
     }
     Ok(())
 }
@@ -367,32 +396,38 @@ fn count_dirty(env: &Env<'_>) {
     }
 }
 
+/// The log, if there is one and it is this node's to write. What a client changes on a replica (with
+/// `replica-read-only no`) is the replica's own: it is in no log, as with Redis.
+#[inline]
+fn writable(log: &Log) -> Option<&Binlog> {
+    log.binlog.as_ref().filter(|_| !log.progress.is_following())
+}
+
 /// The end of the last frame appended, if any was. After an error the data in memory is ahead of the log.
 type Committed = Result<Option<Offset>, Error>;
 
 /// Appends the frames of a command: first its expired keys, then its effects. The slots must be locked.
 #[inline]
-fn commit(server: &Server, tx: &Tx<'_>, slot: u16, effects: &Effects, now: UnixMs) -> Committed {
-    let Some(binlog) = &server.binlog else {
+fn commit(log: &Log, tx: &Tx<'_>, slot: u16, effects: &Effects, now: UnixMs) -> Committed {
+    let Some(binlog) = writable(log) else {
         return Ok(None);
     };
     let mut end = None;
     if !tx.expired().is_empty() {
-        end =
-            append_expired(binlog, tx.expired(), now).map_err(|error| unlogged(server, &error))?;
+        end = append_expired(binlog, tx.expired(), now).map_err(|error| unlogged(log, &error))?;
     }
     if !effects.is_empty() {
         let appended = append(binlog, slot, effects, now);
-        end = Some(appended.map_err(|error| unlogged(server, &error))?);
+        end = Some(appended.map_err(|error| unlogged(log, &error))?);
     }
     Ok(end)
 }
 
 /// The log was asked before the command ran, so a refusal now is a failure that came in between.
 #[cold]
-fn unlogged(server: &Server, error: &basalt_binlog::Error) -> Error {
+fn unlogged(log: &Log, error: &basalt_binlog::Error) -> Error {
     tracing::error!(%error, "a change could not be logged: writes are refused until a restart");
-    server.unlogged.store(true, Ordering::Release);
+    log.unlogged.store(true, Ordering::Release);
     errors::change_not_logged(error)
 }
 
@@ -448,15 +483,24 @@ fn append_delete(
 }
 
 /// Logs the deletion of keys of one slot that the store decided by itself. The slot must be locked.
-pub fn log_deletes(server: &Server, db: u32, slot: Slot, keys: &[&[u8]]) {
-    let Some(binlog) = &server.binlog else { return };
+pub fn log_deletes(log: &Log, db: u32, slot: Slot, keys: &[&[u8]]) {
+    let Some(binlog) = writable(log) else { return };
     let now = UnixMs::now();
     for key in keys {
         if let Err(error) = append_delete(binlog, db, slot, key, now) {
-            unlogged(server, &error);
+            unlogged(log, &error);
             return;
         }
     }
+}
+
+/// Appends a frame that changes no data: a word for the replicas. Returns its end, if the log is this node's to
+/// write and took it. The caller holds a side of the gate.
+pub fn log_no_data(log: &Log, payload: &[u8]) -> Option<Offset> {
+    let binlog = writable(log).filter(|_| !log.is_handed_over())?;
+    let appended = binlog.append(&Frame::no_data(UnixMs::now().0), &[payload]);
+    // A log that refuses says so to those who write data.
+    appended.ok().map(|appended| appended.end)
 }
 
 fn db16(db: u32) -> u16 {
@@ -466,7 +510,7 @@ fn db16(db: u32) -> u16 {
 /// Appends effects that belong to no locked slot: those of a command under the exclusive gate. A change of the
 /// map of databases that stands alone follows the append, so that the store knows where in the log it stands; it does
 /// not happen if the append fails. Those among the effects of an EXEC were made already, and are given their places.
-fn commit_exclusive(server: &Server, effects: &mut Effects, now: UnixMs) -> Committed {
+fn commit_exclusive(data: &Data, effects: &mut Effects, now: UnixMs) -> Committed {
     if effects.is_empty() {
         return Ok(None);
     }
@@ -475,29 +519,29 @@ fn commit_exclusive(server: &Server, effects: &mut Effects, now: UnixMs) -> Comm
         change.is_none() || effects.count() == 1,
         "a change among other effects was made before"
     );
-    let Some(binlog) = &server.binlog else {
+    let Some(binlog) = writable(&data.log) else {
         // Without a log there is no replay that could ask where.
-        make_changes(server, change, &vec![Offset(0); effects.map_ends().len()]);
+        make_changes(data, change, &vec![Offset(0); effects.map_ends().len()]);
         return Ok(None);
     };
     match append(binlog, MANY_SLOTS, effects, now) {
         Ok(end) => {
-            make_changes(server, change, &map_offsets(effects, end));
+            make_changes(data, change, &map_offsets(effects, end));
             Ok(Some(end))
         }
         Err(error) if change.is_some() => Err(errors::log_refuses(&error)),
         Err(error) => {
-            make_changes(server, None, &vec![binlog.end(); effects.map_ends().len()]);
-            Err(unlogged(server, &error))
+            make_changes(data, None, &vec![binlog.end(); effects.map_ends().len()]);
+            Err(unlogged(&data.log, &error))
         }
     }
 }
 
 /// Makes a change of the map of databases that has waited for its offset, or tells those already made theirs.
-fn make_changes(server: &Server, waiting: Option<MapChange>, offsets: &[Offset]) {
+fn make_changes(data: &Data, waiting: Option<MapChange>, offsets: &[Offset]) {
     match (waiting, offsets) {
-        (Some(change), [at]) => change.apply(&server.store, *at),
-        _ => server.store.settle_map_changes(offsets),
+        (Some(change), [at]) => change.apply(&data.store, *at),
+        _ => data.store.settle_map_changes(offsets),
     }
 }
 
@@ -511,17 +555,17 @@ fn map_offsets(effects: &Effects, end: Offset) -> Vec<Offset> {
 /// Changes keys on behalf of a background role or an administrative command: locks the slots of `keys`, calls
 /// `change`, and commits the effects it records. The caller holds a side of the gate.
 pub fn change<R>(
-    server: &Server,
+    data: &Data,
     keys: &[Key<'_>],
     now: UnixMs,
     pins: &PinSet,
     change: impl FnOnce(&mut Tx<'_>, &mut Effects) -> R,
 ) -> (R, Option<Offset>) {
     let mut effects = Effects::default();
-    let (mut tx, slot) = begin(server, keys, now, pins);
+    let (mut tx, slot) = begin(data, keys, now, pins);
     let result = change(&mut tx, &mut effects);
     // If it failed, nothing is written any more, and whoever comes next is told.
-    let end = commit(server, &tx, slot, &effects, now).unwrap_or_default();
+    let end = commit(&data.log, &tx, slot, &effects, now).unwrap_or_default();
     (result, end)
 }
 

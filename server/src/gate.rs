@@ -22,6 +22,7 @@ struct Lane(RwLock<()>);
 pub struct Gate {
     turn: Mutex<()>,
     lanes: Box<[Lane]>,
+    workers: usize,
 }
 
 /// A worker runs commands while it holds this.
@@ -41,12 +42,14 @@ pub struct Exclusive<'a> {
 }
 
 impl Gate {
-    /// A gate for `workers` workers and one lane more for everybody else (background jobs).
+    /// A gate for `workers` workers, as many threads that apply a log, and one lane more for everybody else
+    /// (background jobs).
     #[must_use]
     pub fn new(workers: usize) -> Self {
         Gate {
             turn: Mutex::new(()),
-            lanes: (0..=workers).map(|_| Lane::default()).collect(),
+            lanes: (0..=2 * workers).map(|_| Lane::default()).collect(),
+            workers,
         }
     }
 
@@ -54,6 +57,12 @@ impl Gate {
     #[must_use]
     pub fn enter(&self, worker: WorkerId) -> Shared<'_> {
         Shared(self.lanes[usize::from(worker.0)].0.read())
+    }
+
+    /// Enters the shared side of the lane `number` that applies a log.
+    #[must_use]
+    pub fn enter_lane(&self, number: usize) -> Shared<'_> {
+        Shared(self.lanes[self.workers + number % self.workers].0.read())
     }
 
     /// Enters the shared side from a thread that is no worker.

@@ -6,12 +6,13 @@ use basalt_binlog::{Binlog, LogState, Offset};
 use basalt_tiering::{DeleteReason, Host, Policy, Slot, StoreLimits};
 
 use crate::config::Settings;
+use crate::data::Log;
 use crate::exec;
 use crate::server::Server;
 
 /// The server as the store sees it.
 pub struct StoreHost {
-    binlog: Option<Binlog>,
+    log: Arc<Log>,
     /// Weak, since the server owns the store.
     server: OnceLock<Weak<Server>>,
 }
@@ -25,9 +26,9 @@ impl std::fmt::Debug for StoreHost {
 impl StoreHost {
     /// A host with this log; the server follows ([`StoreHost::connect`]).
     #[must_use]
-    pub fn new(binlog: Option<Binlog>) -> Arc<Self> {
+    pub fn new(log: Arc<Log>) -> Arc<Self> {
         Arc::new(StoreHost {
-            binlog,
+            log,
             server: OnceLock::new(),
         })
     }
@@ -47,27 +48,36 @@ impl StoreHost {
 impl Host for StoreHost {
     #[inline]
     fn log_end(&self) -> Offset {
-        self.binlog.as_ref().map_or(Offset(0), Binlog::end)
+        self.log.binlog.as_ref().map_or(Offset(0), Binlog::end)
+    }
+
+    #[inline]
+    fn applied(&self) -> Offset {
+        if self.log.progress.is_following() {
+            self.log.progress.applied()
+        } else {
+            self.log_end()
+        }
     }
 
     fn sync_log(&self, upto: Offset) -> Result<(), String> {
-        match &self.binlog {
+        match &self.log.binlog {
             None => Ok(()),
             Some(binlog) => binlog.wait_synced(upto).map_err(|error| error.to_string()),
         }
     }
 
     fn log_deletes(&self, db: u32, slot: Slot, keys: &[&[u8]], _reason: DeleteReason) {
-        if let Some(server) = self.server.get().and_then(Weak::upgrade) {
-            exec::log_deletes(&server, db, slot, keys);
-        }
+        exec::log_deletes(&self.log, db, slot, keys);
     }
 
-    /// A node whose log takes nothing deletes nothing by itself, as if it were a replica: what has expired is
-    /// absent to clients, and is deleted when that can be logged.
+    /// A node whose log takes nothing deletes nothing by itself, like a replica: what has expired is absent to
+    /// clients, and is deleted when that can be logged.
     fn is_master(&self) -> bool {
         let takes = |binlog: &Binlog| binlog.state() == LogState::Ok;
-        self.binlog.as_ref().is_none_or(takes)
+        !self.log.progress.is_following()
+            && !self.log.is_handed_over()
+            && self.log.binlog.as_ref().is_none_or(takes)
     }
 
     fn with_gate(&self, work: &mut dyn FnMut()) {
@@ -78,7 +88,7 @@ impl Host for StoreHost {
     }
 
     fn persisted(&self, replay: Offset) {
-        if let Some(binlog) = &self.binlog {
+        if let Some(binlog) = &self.log.binlog {
             binlog.set_floor(replay);
         }
     }

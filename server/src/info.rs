@@ -10,6 +10,7 @@ use std::fmt::{Display, Write as _};
 use basalt_tiering::StoreStats;
 
 use crate::config::Settings;
+use crate::data::Data;
 use crate::server::Server;
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ pub(crate) struct Source<'a> {
     server: &'a Server,
     settings: Arc<Settings>,
     store: StoreStats,
+    data: Arc<Data>,
 }
 
 type Section = fn(&Source<'_>, &mut Lines);
@@ -89,7 +91,7 @@ impl Wanted {
 pub(crate) struct Lines(String);
 
 impl Lines {
-    fn field(&mut self, name: impl Display, value: impl Display) {
+    pub(crate) fn field(&mut self, name: impl Display, value: impl Display) {
         // Writing to a string cannot fail.
         let _ = write!(self.0, "{name}:{value}\r\n");
     }
@@ -124,10 +126,12 @@ pub fn human(bytes: u64) -> String {
 /// The text of INFO. May wait for the disk.
 #[must_use]
 pub fn text(server: &Server, wanted: &Wanted) -> String {
+    let data = server.current.get();
     let source = Source {
         server,
         settings: server.config.load(),
-        store: server.store.stats(),
+        store: data.store.stats(),
+        data,
     };
     let mut lines = Lines::default();
     for &at in &wanted.0 {

@@ -4,11 +4,13 @@
 //! `dispatch` (gates) → `exec` (locks, handler, commit) → `commands/*` (what a command does).
 
 pub mod acceptor;
+pub mod apply;
 pub mod args;
 pub mod blocking;
 pub mod clients;
 pub mod commands;
 pub mod config;
+pub mod data;
 pub mod dispatch;
 pub mod effect_forms;
 pub mod effects;
@@ -23,6 +25,7 @@ pub mod latency;
 pub mod logging;
 pub mod metrics;
 pub mod object_encoding;
+pub mod replication;
 pub mod saves;
 pub mod server;
 pub mod session;

@@ -62,7 +62,7 @@ impl Saves {
     /// What kept the store from being saved.
     pub fn run(&self, server: &Arc<Server>) -> Result<(), StoreError> {
         let (begun, dirty) = (Instant::now(), server.stats.totals().dirty);
-        let saved = server.store.checkpoint();
+        let saved = server.current.get().store.checkpoint();
         self.last_ok.store(saved.is_ok(), Ordering::Relaxed);
         self.last_seconds
             .store(begun.elapsed().as_secs() as i64, Ordering::Relaxed);

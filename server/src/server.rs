@@ -7,17 +7,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-use basalt_binlog::{Binlog, Offset};
-use basalt_tiering::{Store, UnixMs};
-use tokio::sync::watch;
+use arc_swap::{ArcSwap, Guard};
+use basalt_tiering::UnixMs;
 
 use crate::blocking::Waiters;
 use crate::clients::Clients;
 use crate::config::Config;
-use crate::errors::{self, Error};
+use crate::data::Data;
 use crate::gate::Gate;
 use crate::latency::Latency;
 use crate::logging::LevelHandle;
+use crate::replication::Replication;
 use crate::saves::Saves;
 use crate::shutdown::Shutdown;
 use crate::slowlog::Slowlog;
@@ -41,6 +41,8 @@ pub struct Pause {
     /// Unix ms; 0 when nothing is paused, so that the hot path reads one word.
     until_ms: AtomicU64,
     all: AtomicBool,
+    /// A handover holds writes back, however long it takes and whatever clients say.
+    handover: AtomicBool,
 }
 
 impl Pause {
@@ -62,13 +64,24 @@ impl Pause {
         self.until_ms.store(0, Ordering::Release);
     }
 
+    /// Holds writes back until [`Pause::end_handover`].
+    pub fn begin_handover(&self) {
+        self.handover.store(true, Ordering::Release);
+    }
+
+    /// Ends what [`Pause::begin_handover`] began.
+    pub fn end_handover(&self) {
+        self.handover.store(false, Ordering::Release);
+    }
+
     /// What is paused now.
     #[inline]
     #[must_use]
     pub fn in_force(&self, now: UnixMs) -> Option<PauseMode> {
         let until_ms = self.until_ms.load(Ordering::Acquire);
         if until_ms == 0 || until_ms <= now.0 {
-            return None;
+            let handover = self.handover.load(Ordering::Acquire);
+            return handover.then_some(PauseMode::Write);
         }
         Some(if self.all.load(Ordering::Relaxed) {
             PauseMode::All
@@ -78,14 +91,52 @@ impl Pause {
     }
 }
 
+/// The store and its log, which a replica may exchange for those of a snapshot.
+#[derive(Debug)]
+pub struct Current {
+    data: ArcSwap<Data>,
+    /// The number of `data`: one load tells whether what one has is still current.
+    number: AtomicU64,
+}
+
+impl Current {
+    /// Begins with `data`.
+    #[must_use]
+    pub fn new(data: Arc<Data>) -> Self {
+        Current {
+            number: AtomicU64::new(data.number),
+            data: ArcSwap::new(data),
+        }
+    }
+
+    /// The number of the current pair.
+    #[inline]
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number.load(Ordering::Acquire)
+    }
+
+    /// The current pair, for keeping.
+    #[must_use]
+    pub fn get(&self) -> Arc<Data> {
+        self.data.load_full()
+    }
+
+    /// Exchanges the pair; returns the old one. The caller holds the exclusive gate.
+    pub fn swap(&self, data: Arc<Data>) -> Arc<Data> {
+        let number = data.number;
+        let old = self.data.swap(data);
+        self.number.store(number, Ordering::Release);
+        old
+    }
+}
+
 /// See the module's text.
 pub struct Server {
     /// The configuration.
     pub config: Arc<Config>,
-    /// The log; none with `binlog no`.
-    pub binlog: Option<Binlog>,
-    /// The keys.
-    pub store: Store,
+    /// The keys and their log; see [`Server::data`].
+    pub current: Current,
     /// Who is connected.
     pub clients: Clients,
     /// Who waits for a key. Sessions keep it beyond a borrow of the server.
@@ -102,9 +153,8 @@ pub struct Server {
     pub gate: Gate,
     /// CLIENT PAUSE.
     pub pause: Pause,
-    /// A change was made in memory that the log did not take: the two have parted, and writes are refused until
-    /// a restart brings them together.
-    pub unlogged: AtomicBool,
+    /// Master or replica, and who follows whom.
+    pub replication: Replication,
     /// How and when the server ends.
     pub shutdown: Shutdown,
     /// True until the log is replayed.
@@ -119,8 +169,6 @@ pub struct Server {
     pub workers: usize,
     /// Changes the level of the server's own log.
     pub log_level: Option<LevelHandle>,
-    /// Up to where the log is on disk: what sessions under `appendfsync always` wait for.
-    pub synced: watch::Sender<Offset>,
 }
 
 impl std::fmt::Debug for Server {
@@ -139,16 +187,19 @@ impl Server {
         self.loading.load(Ordering::Acquire)
     }
 
-    /// Whether a write of `bytes` may be logged; the error says why not.
-    #[inline]
-    pub fn log_admits(&self, bytes: usize) -> Result<(), Error> {
-        match &self.binlog {
-            None => Ok(()),
-            Some(_) if self.unlogged.load(Ordering::Acquire) => Err(errors::AHEAD_OF_LOG),
-            Some(binlog) => binlog
-                .admit(bytes)
-                .map_err(|error| errors::log_refuses(&error)),
-        }
+    /// The keys and their log as they are now. To be asked once for a piece of work; what runs commands has
+    /// them from its worker instead, at no cost.
+    #[must_use]
+    pub fn data(&self) -> Guard<Arc<Data>> {
+        self.current.data.load()
+    }
+
+    /// Whether a read may also write `bytes` in place, as PFCOUNT does, which keeps its answer in the value. On a
+    /// replica it may not: its values are its master's.
+    #[must_use]
+    pub fn takes_side_writes(&self, bytes: usize) -> bool {
+        let log = &self.data().log;
+        !log.progress.is_following() && log.admits(bytes).is_ok()
     }
 
     /// Asks the server to end: sessions finish their batches, then everything is closed; with `save` after
@@ -173,6 +224,12 @@ mod tests {
         pause.begin(UnixMs(300), PauseMode::Write, UnixMs(200));
         assert_eq!(pause.in_force(UnixMs(201)), Some(PauseMode::Write));
         pause.end();
+        assert_eq!(pause.in_force(UnixMs(201)), None);
+        pause.begin_handover();
+        pause.begin(UnixMs(300), PauseMode::All, UnixMs(200));
+        pause.end();
+        assert_eq!(pause.in_force(UnixMs(201)), Some(PauseMode::Write));
+        pause.end_handover();
         assert_eq!(pause.in_force(UnixMs(201)), None);
     }
 }

@@ -25,6 +25,7 @@ use crate::commands::{Command, Flags};
 use crate::dispatch::Row;
 use crate::errors::Error;
 use crate::gate::WorkerId;
+use crate::replication::master::{Attach, Link};
 use crate::server::Server;
 
 /// What is left to do after a session handler ran.
@@ -42,6 +43,10 @@ pub enum Next {
     Work(Box<dyn FnOnce(&mut Encoder<'_>) + Send>),
     /// The reply (already encoded) comes later. Not to be returned when [`Session::in_exec`].
     Wait(Pin<Box<dyn Future<Output = Vec<u8>>>>),
+    /// The command runs again, from its beginning, after this. As for `Wait`.
+    Again(Pin<Box<dyn Future<Output = ()>>>),
+    /// The reply is written; from now on the connection receives the stream. As for `Wait`.
+    Replicate(Attach),
 }
 
 impl std::fmt::Debug for Next {
@@ -53,6 +58,8 @@ impl std::fmt::Debug for Next {
             Next::Exec => "Exec",
             Next::Work(_) => "Work",
             Next::Wait(_) => "Wait",
+            Next::Again(_) => "Again",
+            Next::Replicate(_) => "Replicate",
         })
     }
 }
@@ -66,6 +73,11 @@ impl Next {
     /// A reply that comes later.
     pub fn wait(reply: impl Future<Output = Vec<u8>> + 'static) -> Next {
         Next::Wait(Box::pin(reply))
+    }
+
+    /// The command runs again after `work`.
+    pub fn again(work: impl Future<Output = ()> + 'static) -> Next {
+        Next::Again(Box::pin(work))
     }
 }
 
@@ -204,6 +216,10 @@ pub struct Session {
     pub blocked: Option<Blocked>,
     /// End of the last frame this session appended: what `appendfsync always` waits for.
     pub written_to: Option<Offset>,
+    /// End of the last frame this session appended, ever: what WAIT waits for.
+    pub last_write: Offset,
+    /// What it said of itself as a replica, if it did.
+    link: Option<Box<Link>>,
 }
 
 impl Session {
@@ -226,7 +242,14 @@ impl Session {
             wait: None,
             blocked: None,
             written_to: None,
+            last_write: Offset(0),
+            link: None,
         }
+    }
+
+    /// What it says of itself as a replica.
+    pub fn link(&mut self) -> &mut Link {
+        self.link.get_or_insert_default()
     }
 
     /// Selects a database.
@@ -262,7 +285,7 @@ impl Session {
             .drain(..)
             .map(|watched| Slot::of(&watched.key))
             .collect();
-        server.store.unwatch(&self.watch.flag, &slots);
+        server.data().store.unwatch(&self.watch.flag, &slots);
         self.watch.flag = Arc::new(AtomicBool::new(false));
         self.info.watched.store(0, Ordering::Relaxed);
     }

@@ -60,16 +60,16 @@ impl Shutdown {
 
 /// Ends what the workers have left: a checkpoint if one was asked for, then the log.
 pub fn finish(server: &Server) -> anyhow::Result<()> {
+    let data = server.data();
     if server.shutdown.wants_save() {
-        if let Err(error) = server.store.save_hot_keys() {
+        if let Err(error) = data.store.save_hot_keys() {
             tracing::warn!(%error, "the hot keys' names are not saved");
         }
-        server
-            .store
+        data.store
             .checkpoint()
             .context("the last checkpoint failed; the log has everything")?;
     }
-    if let Some(binlog) = &server.binlog {
+    if let Some(binlog) = data.binlog() {
         binlog.close().context("the log could not be closed")?;
     }
     if let Some(path) = &server.config.peek().pidfile {

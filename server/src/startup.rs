@@ -2,39 +2,42 @@
 //!
 //! Connections are accepted before the log is replayed and told `-LOADING` until it is. Replay reads the log
 //! from the store's replay offset; frames of one slot are applied in parallel, all frames of a slot by the
-//! same thread; a frame over several slots is a barrier (`replay`).
+//! same thread; a frame over several slots is a barrier (`apply`).
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context, bail};
-use basalt_binlog::{
-    Binlog, DiskDoor, FsyncPolicy as LogFsync, LogEvent, Offset, OpenReport, Retention,
-};
-use basalt_tiering::{Host, Opened, Store, StoreOptions, UnixMs};
+use anyhow::Context;
+use basalt_binlog::Offset;
+use basalt_tiering::UnixMs;
 use rand::Rng;
-use tokio::sync::watch;
 
 use crate::acceptor::{self, Listeners};
+use crate::apply::{Applier, Purpose, ToApply};
 use crate::clients::Clients;
-use crate::config::{Config, FsyncPolicy, Settings};
+use crate::config::{Config, Settings};
+use crate::data::Data;
 use crate::dispatch;
 use crate::gate::{Gate, WorkerId};
-use crate::host::{StoreHost, store_limits};
 use crate::latency::Latency;
 use crate::logging::LevelHandle;
 use crate::metrics;
+use crate::replication::{self, Replication};
 use crate::saves::Saves;
-use crate::server::{Pause, Server};
+use crate::server::{Current, Pause, Server};
 use crate::shutdown::{self, Shutdown};
 use crate::slowlog::Slowlog;
 use crate::stats::Stats;
 use crate::worker;
 
-mod replay;
+pub mod open;
+pub mod place;
+
+use open::Begin;
+use place::Place;
 
 /// A server that was started.
 #[derive(Debug)]
@@ -84,28 +87,48 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
     let listeners = Listeners::bind(&settings)?;
     let metrics_sockets = metrics::bind(&settings).context("metrics")?;
     write_pidfile(&settings);
-    let (binlog, report) = open_log(&settings)?.unzip();
-    let (store, opened) = open_store(&settings)?;
-    let host = StoreHost::new(binlog.clone());
-    store.attach(Arc::clone(&host) as Arc<dyn Host>);
-    let server = Arc::new(build(config, &settings, store, binlog, log_level));
-    host.connect(&server);
-    forward_log_events(&server);
+    let place = Place::current(&settings.dir).context("cannot tell where the data lies")?;
+    if let Err(error) = place.remove_others() {
+        tracing::warn!(%error, "what an earlier full sync left cannot be removed");
+    }
+    let begin = Begin {
+        at: Offset(0),
+        id: random_id(),
+        leads: settings.replicaof.is_empty(),
+    };
+    let opened = open::open(&settings, &place.dir(), 0, begin)?;
+    let server = Arc::new(build(
+        config,
+        &settings,
+        Arc::clone(&opened.data),
+        log_level,
+    ));
+    opened.host.connect(&server);
+    server.replication.replica.settle(place);
+    server
+        .replication
+        .master
+        .snapshots
+        .settle(settings.dir.join("snapshots"));
     let mut threads = serve(&server, listeners)?;
+    threads.push(replication::master::spawn(&server)?);
     if !metrics_sockets.is_empty() {
         threads.push(metrics::spawn(&server, metrics_sockets)?);
     }
-    if let (Some(binlog), Some(report)) = (&server.binlog, report) {
-        let from = replay_from(&report, &opened)?;
-        replay::replay(&server, binlog, from, server.workers)?;
+    threads.push(replication::heat::spawn(&server)?);
+    if let Some(from) = opened.replay_from()? {
+        replay(&server, &opened.data, from)?;
     }
-    let loaded = server.store.load_all().context("cannot load the keys")?;
+    let store = &opened.data.store;
+    let loaded = store.load_all().context("cannot load the keys")?;
     if loaded > 0 {
         tracing::info!(keys = loaded, "loaded into memory");
     }
-    server.store.start();
+    replication::replica::boot(&server)?;
+    store.start();
+    threads.push(replication::replica::spawn(&server)?);
     server.loading.store(false, Ordering::Release);
-    server.store.start_warm_up();
+    store.start_warm_up();
     tracing::info!(
         port = settings.port,
         workers = server.workers,
@@ -124,98 +147,6 @@ fn write_pidfile(settings: &Settings) {
     }
 }
 
-fn open_log(settings: &Settings) -> anyhow::Result<Option<(Binlog, OpenReport)>> {
-    if !settings.binlog {
-        return Ok(None);
-    }
-    let mut options = basalt_binlog::Options::new(settings.dir.join("binlog"));
-    options.segment_bytes = settings.binlog_segment_bytes;
-    options.fsync = log_fsync(settings.appendfsync);
-    options.retention = Retention {
-        bytes: settings.binlog_retention_bytes,
-        ms: u64::from(settings.binlog_retention_hours) * 3_600_000,
-    };
-    options.replication_id = random_id();
-    let opened = open_patiently(&options).context("cannot open the log")?;
-    if opened.1.cut_bytes > 0 {
-        tracing::warn!(
-            bytes = opened.1.cut_bytes,
-            "a torn tail of the log was cut off"
-        );
-    }
-    Ok(Some(opened))
-}
-
-/// As a port, the lock of a predecessor that was killed may stay for a moment.
-fn open_patiently(options: &basalt_binlog::Options) -> basalt_binlog::Result<(Binlog, OpenReport)> {
-    const PATIENCE: Duration = Duration::from_secs(2);
-    const PAUSE: Duration = Duration::from_millis(20);
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match Binlog::open(options.clone(), Arc::new(DiskDoor)) {
-            Err(basalt_binlog::Error::Locked(_)) if Instant::now() < deadline => {
-                std::thread::sleep(PAUSE);
-            }
-            outcome => return outcome,
-        }
-    }
-}
-
-fn open_store(settings: &Settings) -> anyhow::Result<(Store, Opened)> {
-    // Without a log the cold tier is scratch space and starts empty: it must never be the one that belongs
-    // to a log.
-    let cold = if settings.binlog {
-        "cold"
-    } else {
-        "cold-scratch"
-    };
-    let options = StoreOptions {
-        cold_dir: settings.dir.join(cold),
-        databases: settings.databases,
-        tiering: settings.tiering,
-        durable: settings.binlog,
-        readers: settings.cold_readers as usize,
-        limits: store_limits(settings, true),
-    };
-    Store::open(options).context("cannot open the store")
-}
-
-/// Where replay begins; an error if log and cold tier do not belong together.
-fn replay_from(report: &OpenReport, opened: &Opened) -> anyhow::Result<Offset> {
-    match opened.replay_from {
-        None if report.first > Offset(0) => {
-            bail!(
-                "the cold tier is missing: the log begins at offset {}, not at 0",
-                report.first
-            )
-        }
-        None => Ok(report.first),
-        Some(from) if from < report.first => {
-            bail!(
-                "the log begins at offset {}, but the cold tier needs it from {from} on",
-                report.first
-            )
-        }
-        Some(from) if from > report.end => {
-            bail!(
-                "the log ends at offset {}, but the cold tier already holds {from}: is the log missing?",
-                report.end
-            )
-        }
-        Some(from) => Ok(from),
-    }
-}
-
-/// The log's name of a policy.
-#[must_use]
-pub fn log_fsync(policy: FsyncPolicy) -> LogFsync {
-    match policy {
-        FsyncPolicy::Always => LogFsync::Always,
-        FsyncPolicy::EverySecond => LogFsync::Everysec,
-        FsyncPolicy::Never => LogFsync::No,
-    }
-}
-
 fn random_id() -> [u8; 40] {
     let mut rng = rand::rng();
     std::array::from_fn(|_| b"0123456789abcdef"[rng.random_range(0..16)])
@@ -224,16 +155,13 @@ fn random_id() -> [u8; 40] {
 fn build(
     config: Arc<Config>,
     settings: &Settings,
-    store: Store,
-    binlog: Option<Binlog>,
+    data: Arc<Data>,
     log_level: Option<LevelHandle>,
 ) -> Server {
     let workers = worker_count(settings.workers);
-    let synced = binlog.as_ref().map_or(Offset(0), Binlog::synced);
     Server {
         config,
-        store,
-        binlog,
+        current: Current::new(data),
         clients: Clients::default(),
         waiters: Arc::default(),
         stats: Stats::new(workers),
@@ -242,7 +170,7 @@ fn build(
         saves: Saves::default(),
         gate: Gate::new(workers),
         pause: Pause::default(),
-        unlogged: AtomicBool::new(false),
+        replication: Replication::default(),
         shutdown: Shutdown::default(),
         loading: AtomicBool::new(true),
         started: Instant::now(),
@@ -250,7 +178,6 @@ fn build(
         run_id: String::from_utf8_lossy(&random_id()).into_owned(),
         workers,
         log_level,
-        synced: watch::Sender::new(synced),
     }
 }
 
@@ -262,24 +189,28 @@ fn worker_count(configured: u32) -> usize {
     }
 }
 
-/// Wakes sessions that wait for the log to be on disk. A poisoned log wakes all: they look at its state.
-fn forward_log_events(server: &Arc<Server>) {
-    let Some(binlog) = &server.binlog else { return };
-    let waiting = server.synced.clone();
-    binlog.subscribe(Box::new(move |event| match event {
-        LogEvent::Synced(offset) => {
-            waiting.send_replace(offset);
-        }
-        LogEvent::Poisoned => {
-            tracing::error!("the log could not be written: writes are refused until a restart");
-            waiting.send_replace(Offset::MAX);
-        }
-        LogEvent::Full => {
-            tracing::error!("no space for the log: writes are refused until there is")
-        }
-        LogEvent::SpaceReturned => tracing::info!("there is space for the log again"),
-        LogEvent::Appended => {}
-    }));
+/// Applies the log from the store's replay offset to its end.
+fn replay(server: &Arc<Server>, data: &Arc<Data>, from: Offset) -> anyhow::Result<()> {
+    let Some(binlog) = data.binlog() else {
+        return Ok(());
+    };
+    let (begun, mut bytes) = (Instant::now(), 0);
+    let mut applier = Applier::start(server, data, from, Purpose::Recovery, Box::new(|_| {}))
+        .context("no threads for the replay")?;
+    let effects = Arc::clone(&applier.effects);
+    let mut reader = binlog.reader(from).context("cannot read the log")?;
+    while let Some(frame) = reader.next().context("cannot read the log")? {
+        bytes += frame.payload.len() as u64;
+        applier.push(&ToApply::from(&frame))?;
+    }
+    applier.finish()?;
+    tracing::info!(
+        bytes,
+        effects = effects.load(Ordering::Relaxed),
+        seconds = begun.elapsed().as_secs_f64(),
+        "log replayed"
+    );
+    Ok(())
 }
 
 fn serve(server: &Arc<Server>, listeners: Listeners) -> io::Result<Vec<JoinHandle<()>>> {

@@ -3,7 +3,7 @@
 //! Connections never move. What its sessions share (buffers, scratch memory) is theirs alone and needs no
 //! lock. Once a tenth of a second it looks for idle clients and clients that do not read.
 
-use std::cell::RefCell;
+use std::cell::{Ref, RefCell};
 use std::io;
 use std::net::TcpStream as StdTcpStream;
 use std::os::fd::AsRawFd;
@@ -17,8 +17,9 @@ use std::time::Duration;
 use basalt_tiering::UnixMs;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::clients::{ClientInfo, flag};
+use crate::clients::{ClientInfo, ClientKind, flag};
 use crate::config::Settings;
+use crate::data::Data;
 use crate::effects::Effects;
 use crate::gate::WorkerId;
 use crate::server::Server;
@@ -50,6 +51,8 @@ pub struct Worker {
     pub id: WorkerId,
     /// The server.
     pub server: Arc<Server>,
+    /// The keys and their log, as of the last batch.
+    data: RefCell<Arc<Data>>,
     /// Scratch memory for the effects of the command at hand.
     pub effects: RefCell<Effects>,
     /// Commands decoded ahead, of the connection whose batch runs.
@@ -59,6 +62,24 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// The keys and their log. Inside the gate they stay the same.
+    #[inline]
+    #[must_use]
+    pub fn data(&self) -> Ref<'_, Arc<Data>> {
+        if self.data.borrow().number != self.server.current.number() {
+            self.refresh_data();
+        }
+        self.data.borrow()
+    }
+
+    #[cold]
+    fn refresh_data(&self) {
+        // Whoever borrows it holds it for the length of a batch, and then none of them is current either.
+        if let Ok(mut data) = self.data.try_borrow_mut() {
+            *data = self.server.current.get();
+        }
+    }
+
     /// Its counters.
     #[inline]
     #[must_use]
@@ -85,6 +106,7 @@ pub fn spawn(
             prefer_throughput();
             let worker = Rc::new(Worker {
                 id,
+                data: RefCell::new(server.current.get()),
                 server,
                 effects: RefCell::default(),
                 window: RefCell::default(),
@@ -126,6 +148,8 @@ async fn run(worker: Rc<Worker>, mut incoming: UnboundedReceiver<Incoming>) {
             },
             _ = rounds.tick() => {
                 look_after_clients(&server, worker.id);
+                // A pair that was swapped out does not live on because nobody calls.
+                drop(worker.data());
                 if worker.id == WorkerId(0) {
                     server.stats.sample(std::time::Instant::now());
                 }
@@ -206,7 +230,9 @@ fn look_after_clients(server: &Server, worker: WorkerId) {
     }
     let now = UnixMs::now();
     for client in server.clients.all() {
-        if client.worker != worker || client.is_killed() {
+        // Replicas and masters are looked after where they are fed, and where they feed.
+        let is_client = client.kind() == ClientKind::Normal;
+        if client.worker != worker || client.is_killed() || !is_client {
             continue;
         }
         if is_idle(&client, &settings, now) {

@@ -18,7 +18,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use basalt_binlog::Offset;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::space::counts_prefix;
 use crate::spill::{Batch, Want};
@@ -41,7 +41,7 @@ pub(crate) struct Checkpointer {
     /// The replay offset that is surely on disk.
     persisted: AtomicU64,
     /// Held while a replay offset is made durable, so that a slower one never comes after a newer one.
-    persisting: Mutex<()>,
+    pub(crate) persisting: Mutex<()>,
     last_flush: Mutex<(Instant, UnixMs)>,
     /// When the log's end was where, each second.
     times: Mutex<VecDeque<(UnixMs, Offset)>>,
@@ -175,7 +175,7 @@ impl Inner {
     /// The caller has the spiller's turn, so that no batch is in flight.
     fn replay_offset(&self, _turn: &Batch) -> Offset {
         // Read before looking at the slots: what becomes dirty meanwhile does so at this end or later.
-        let end = self.host().log_end();
+        let end = self.host().applied();
         let oldest = |slot: &crate::store::SlotCell| {
             slot.lock()
                 .spaces()
@@ -198,13 +198,13 @@ impl Inner {
     }
 
     /// Writes everything that became dirty before `target`.
-    fn clean(&self, target: Offset) -> Result<(), StoreError> {
+    pub(crate) fn clean(&self, target: Offset) -> Result<(), StoreError> {
         let slots = self.slots_older_than(target);
         // In portions, so that a spill for memory or a command's SPILL gets its turn between.
         for portion in slots.chunks(64) {
             let mut batch = self.spiller.turn();
             self.spill_slots(&mut batch, portion.iter().copied(), Want::Dirty)?;
-            parking_lot::MutexGuard::unlock_fair(batch);
+            MutexGuard::unlock_fair(batch);
             if self.closing.load(Relaxed) {
                 break;
             }
@@ -214,7 +214,12 @@ impl Inner {
 
     /// Writes the replay offset, makes it durable, and lets the log forget what is before it.
     fn persist(&self) -> Result<(), StoreError> {
-        let _one_at_a_time = self.checkpointer.persisting.lock();
+        let turn = self.checkpointer.persisting.lock();
+        self.persist_in(&turn).map(drop)
+    }
+
+    /// The same for who has the turn of checkpoints; returns the replay offset.
+    pub(crate) fn persist_in(&self, _turn: &MutexGuard<'_, ()>) -> Result<Offset, StoreError> {
         let replay = {
             let mut batch = self.spiller.turn();
             let replay = self.replay_offset(&batch);
@@ -229,7 +234,7 @@ impl Inner {
         *self.checkpointer.last_flush.lock() = (Instant::now(), UnixMs::now());
         self.stats.checkpoints.add(1);
         self.host().persisted(replay);
-        Ok(())
+        Ok(replay)
     }
 
     /// A whole checkpoint, now.
@@ -237,7 +242,7 @@ impl Inner {
         if !self.has_cold() {
             return Ok(());
         }
-        self.clean(self.host().log_end())?;
+        self.clean(self.host().applied())?;
         self.persist()
     }
 
@@ -384,7 +389,7 @@ impl Inner {
     fn continue_checkpoint(&self) -> Result<(), StoreError> {
         let limits = self.limits();
         let replay_limit_bytes = limits.replay_limit_bytes.min(self.budget.replay_bytes());
-        let end = self.host().log_end();
+        let end = self.host().applied();
         let now = UnixMs::now();
         let by_time = self
             .checkpointer

@@ -103,7 +103,7 @@ impl Inner {
         let Some(db) = self.keyspace.db_of(ns) else {
             return 0;
         };
-        let at = self.host().log_end();
+        let at = self.host().applied();
         let entry = table.space(ns).expect("found here").table.entry(place);
         let size = entry.memory() as u64 + 16;
         let key: Box<[u8]> = entry.key().into();

@@ -90,7 +90,7 @@ impl Inner {
             let Some(db) = self.keyspace.db_of(ns) else {
                 continue;
             };
-            let at = self.host().log_end();
+            let at = self.host().applied();
             self.host()
                 .log_deletes(db, slot, &[&key], DeleteReason::Expired);
             table.changed(ns, hash, &key);

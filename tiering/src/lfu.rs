@@ -77,6 +77,22 @@ impl Heat {
         }
     }
 
+    /// Bits of a key that comes from elsewhere, with what was known of it there.
+    pub(crate) fn restored(
+        &self,
+        freq: Option<u8>,
+        idle_seconds: Option<u64>,
+        tick: Tick,
+    ) -> (u8, u16) {
+        let idle = idle_seconds.unwrap_or(0);
+        if self.is_lru() {
+            let seconds = tick.seconds.wrapping_sub(idle.min(0x00FF_FFFF) as u32);
+            return lru_bits(Tick { seconds, ..tick });
+        }
+        let minutes = (idle / 60).min(u64::from(u16::MAX)) as u16;
+        (freq.unwrap_or(INITIAL), tick.minutes.wrapping_sub(minutes))
+    }
+
     /// Bits after an access.
     #[inline]
     pub(crate) fn touched(&self, counter: u8, clock: u16, tick: Tick) -> (u8, u16) {

@@ -11,6 +11,7 @@
 //! | a read from SSD | `promote.rs`, `readers.rs`, `cold/` |
 //! | checkpoints, replay offset | `checkpoint.rs`, `spill.rs` |
 //! | a key vanishing at its TTL | `tx.rs`, `expire.rs` |
+//! | a copy of the cold tier for a replica | `snapshot.rs` |
 //! | databases, FLUSHDB, SWAPDB | `keyspace.rs` |
 //! | SCAN, DBSIZE, RANDOMKEY | `scan.rs` |
 //! | hashes, sets, lists, … | `collection.rs`, `tree/` |
@@ -26,6 +27,7 @@ mod expire;
 mod ids;
 #[doc(hidden)]
 pub mod inside;
+mod inspect;
 mod keyspace;
 mod lfu;
 mod prefetch;
@@ -33,6 +35,7 @@ mod promote;
 mod readers;
 mod scan;
 mod sketch;
+mod snapshot;
 mod space;
 mod spill;
 mod state;
@@ -50,9 +53,11 @@ pub use collection::{
 };
 pub use budget::{Admission, Policy, RoomWait};
 pub use ids::{KeyHash, NamespaceId, SLOTS, Slot, UnixMs};
+pub use inspect::{ColdFacts, ColdInspector};
 pub use promote::{PinSet, PinWait};
 pub use scan::Frozen;
 pub use stats::{StoreStats, TierObject};
 pub use store::{DeleteReason, Host, Opened, Store, StoreError, StoreLimits, StoreOptions};
 pub use tree::{Bytes, Flavour};
 pub use tx::{ExpiredKey, Expiry, Fault, Key, Kind, Tx, Value};
+pub use warm::HotName;

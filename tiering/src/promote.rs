@@ -479,11 +479,16 @@ impl Inner {
     fn finish_pages(&self, load: &Load, want: &PageWant, found: Vec<Option<Vec<u8>>>) {
         let mut pages = Vec::with_capacity(found.len());
         for (id, bytes) in want.pages.iter().zip(found) {
+            let len = bytes.as_ref().map_or(0, Vec::len);
             match bytes.map(page_of) {
                 Some(Some(page)) => pages.push((*id, page)),
                 None => {}
                 Some(None) => {
-                    let what = format!("page {} of object {}", id.0, want.object.0);
+                    let object = want.object.0;
+                    let what = format!(
+                        "page {} of object {object}: {len} bytes that are no page",
+                        id.0
+                    );
                     return load.finish(Err(StoreError::Damaged(what)));
                 }
             }

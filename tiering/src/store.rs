@@ -30,6 +30,11 @@ use crate::{KeyHash, NamespaceId, SLOTS, Slot, UnixMs};
 pub trait Host: Send + Sync {
     /// End of the binlog. Without a binlog: always the same.
     fn log_end(&self) -> Offset;
+    /// Every effect before this offset is in the store, and none beyond it but those its slot knows of. A node
+    /// that applies a log it did not write itself is behind the log's end.
+    fn applied(&self) -> Offset {
+        self.log_end()
+    }
     /// Returns when the binlog is on disk up to `upto` (rule 1: log before data).
     ///
     /// # Errors
@@ -227,12 +232,12 @@ impl Inner {
         !self.replaying.load(Relaxed) && self.attached() && self.host().is_master()
     }
 
-    /// Log end under the lock of a slot; while replaying, how far the slot has come.
+    /// Up to where the slot, whose lock is held, is complete: what is applied everywhere, or in this slot.
     pub(crate) fn guard(&self, slot: &SlotTable) -> Offset {
         if self.replaying.load(Relaxed) {
             slot.applied
         } else {
-            self.host().log_end()
+            slot.applied.max(self.host().applied())
         }
     }
 }
@@ -342,6 +347,8 @@ impl Store {
         self.inner.closing.store(true, Relaxed);
         self.inner.checkpointer.stop();
         self.inner.readers.stop();
+        // Who waits for room waits no longer.
+        self.inner.budget.judge();
         saved
     }
 
@@ -513,14 +520,15 @@ fn parent_of(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-struct Saved {
-    seed: u64,
-    keyspace: Option<SavedKeyspace>,
-    replay: Option<Offset>,
-    next_object: u64,
+/// What of the store itself is kept in the cold tier.
+pub(crate) struct Saved {
+    pub(crate) seed: u64,
+    pub(crate) keyspace: Option<SavedKeyspace>,
+    pub(crate) replay: Option<Offset>,
+    pub(crate) next_object: u64,
 }
 
-fn read_saved(cold: Option<&ColdTier>) -> Result<Saved, StoreError> {
+pub(crate) fn read_saved(cold: Option<&ColdTier>) -> Result<Saved, StoreError> {
     let fresh = Saved {
         seed: rand::random(),
         keyspace: None,
@@ -590,6 +598,6 @@ impl Inner {
     }
 }
 
-fn le_u32(bytes: &[u8]) -> u32 {
+pub(crate) fn le_u32(bytes: &[u8]) -> u32 {
     u32::from_le_bytes(bytes.try_into().expect("four bytes"))
 }

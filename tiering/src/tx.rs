@@ -284,10 +284,10 @@ impl<'s> Tx<'s> {
         (self.hits, self.misses)
     }
 
-    /// While replaying: the effect is already in a record met (rule 2) and must not be applied.
-    #[must_use]
-    pub fn skipped(&self) -> bool {
-        self.skipped
+    /// While replaying: the effect just tried is already in a record met (rule 2) and must not be applied. Asking
+    /// makes ready for the next effect.
+    pub fn take_skipped(&mut self) -> bool {
+        std::mem::take(&mut self.skipped)
     }
 
     #[inline]
@@ -423,7 +423,7 @@ impl<'s> Tx<'s> {
     fn dirty_at(&mut self) -> Offset {
         match self.dirty_at {
             Some(at) => at,
-            None => *self.dirty_at.insert(self.inner.host().log_end()),
+            None => *self.dirty_at.insert(self.inner.host().applied()),
         }
     }
 
@@ -725,6 +725,20 @@ impl<'s> Tx<'s> {
             slot.add_space(names);
         }
         slot.space(key.ns).expect("it is there now")
+    }
+
+    /// Gives a key that was just written the frequency or the idle time it had elsewhere.
+    pub fn set_heat(&mut self, key: &Key<'_>, freq: Option<u8>, idle_seconds: Option<u64>) {
+        if freq.is_none() && idle_seconds.is_none() {
+            return;
+        }
+        let (counter, clock) = self.inner.heat.restored(freq, idle_seconds, self.tick);
+        if let Some(space) = self.space(key)
+            && let Some(place) = space.table.find(key.hash, key.bytes)
+        {
+            space.table.set_lfu(place, counter);
+            space.table.entry(place).set_clock(clock);
+        }
     }
 
     /// Deletes the key; true if it was there.

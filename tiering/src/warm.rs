@@ -152,7 +152,72 @@ impl Inner {
     }
 }
 
+/// A hot key as one node names it to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HotName {
+    /// Its database.
+    pub db: u32,
+    /// How often it is used.
+    pub counter: u8,
+    /// The key.
+    pub key: Box<[u8]>,
+}
+
 impl Store {
+    /// The hottest keys, `count` at most, as the list of them was last saved; if none was yet, it is saved now.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// The cold tier failed.
+    pub fn hot_names(&self, count: usize) -> Result<Vec<HotName>, StoreError> {
+        let inner = &self.inner;
+        if !inner.tiering || !inner.durable {
+            return Ok(Vec::new());
+        }
+        let mut pieces = inner.cold().state_scan(NAME)?;
+        if pieces.is_empty() {
+            inner.save_hot_keys()?;
+            pieces = inner.cold().state_scan(NAME)?;
+        }
+        let mut names = Vec::new();
+        for (_, piece) in pieces {
+            let mut rest = &piece[..];
+            while names.len() < count
+                && let Some(hot) = HotKey::decode(&mut rest)
+            {
+                // A database that was flushed since has no hot keys.
+                names.extend(inner.keyspace.db_of(hot.ns).map(|db| HotName {
+                    db,
+                    counter: hot.counter,
+                    key: hot.key,
+                }));
+            }
+        }
+        Ok(names)
+    }
+
+    /// Reads keys that are hot elsewhere into memory and gives them at least the counters they have there, as long
+    /// as the budget has room; returns how many were read, or nothing if there is no room. Blocks.
+    ///
+    /// # Errors
+    /// The cold tier failed.
+    pub fn warm_names(&self, names: &[HotName]) -> Result<Option<u64>, StoreError> {
+        let inner = &self.inner;
+        if !inner.tiering || !inner.budget.is_roomy() || inner.closing.load(Relaxed) {
+            return Ok(None);
+        }
+        let known = names.iter().filter(|name| name.db < self.databases());
+        let portion: Vec<HotKey> = known
+            .map(|name| HotKey {
+                ns: self.namespace(name.db),
+                slot: Slot::of(&name.key),
+                counter: name.counter,
+                key: name.key.clone(),
+            })
+            .collect();
+        inner.warm_portion(&portion).map(Some)
+    }
+
     /// Starts reading the keys that were hot before the restart, in the background.
     pub fn start_warm_up(&self) {
         let inner = Arc::clone(&self.inner);

@@ -2,10 +2,10 @@
 //!
 //! | target | bytes | must hold |
 //! |---|---|---|
-//! | [`resp`] | what a client sends, or a server replies | no panic; how the bytes are cut changes nothing; arguments survive encoding |
-//! | [`binlog`] | segment files, raw or sealed, and a ring | opening and reading fail or give a log that can be appended to and opened again |
-//! | [`cold`] | keys, records and state of the cold tier | decoding is the inverse of encoding |
-//! | [`config`] | a configuration file | what it sets survives CONFIG REWRITE and CONFIG SET |
+//! | `resp` | what a client sends, or a server replies | no panic; how the bytes are cut changes nothing; arguments survive encoding |
+//! | `binlog` | segment files, raw or sealed, and a ring | opening and reading fail or give a log that can be appended to and opened again |
+//! | `cold` | keys, records and state of the cold tier | decoding is the inverse of encoding |
+//! | `config` | a configuration file | what it sets survives CONFIG REWRITE and CONFIG SET |
 //!
 //! The same functions are driven by libFuzzer (`fuzz_targets/`) and, briefly and on stable Rust, by
 //! `tests/short.rs`. Each has seeds: well-formed inputs to start from.

@@ -66,6 +66,44 @@ impl Door for DiskDoor {
     }
 }
 
+/// Files on disk, to be read only: for a look at a log that is not ours. Whatever changes something fails.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct ReadOnlyDoor;
+
+fn read_only<T>() -> io::Result<T> {
+    Err(io::ErrorKind::ReadOnlyFilesystem.into())
+}
+
+impl Door for ReadOnlyDoor {
+    fn create_dir(&self, _dir: &Path) -> io::Result<()> {
+        read_only()
+    }
+
+    fn open(&self, path: &Path, _create: bool) -> io::Result<Arc<dyn DoorFile>> {
+        Ok(Arc::new(DiskFile(File::open(path)?)))
+    }
+
+    fn rename(&self, _from: &Path, _to: &Path) -> io::Result<()> {
+        read_only()
+    }
+
+    fn remove(&self, _path: &Path) -> io::Result<()> {
+        read_only()
+    }
+
+    fn sync_dir(&self, _dir: &Path) -> io::Result<()> {
+        read_only()
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        DiskDoor.list(dir)
+    }
+
+    fn lock(&self, _path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+        read_only()
+    }
+}
+
 struct DiskFile(File);
 
 impl DoorFile for DiskFile {

@@ -5,7 +5,8 @@
 //! - `'…'` understands only `\'`;
 //! - quotes may open in the middle of a word, but what follows a closing quote must be white space.
 //!
-//! Rare and small, so the text is always copied. Called by the request decoder only.
+//! Rare and small, so the text is always copied. Used by the request decoder and, since the lines of a configuration file
+//! follow the same rules, by whoever reads those.
 
 use crate::args::{ArgRanges, Span};
 use crate::protocol_error::ProtocolError;
@@ -27,6 +28,19 @@ pub(crate) fn split(line: &[u8], args: &mut ArgRanges) -> Result<(), ProtocolErr
             len: args.inline_text.len() - start,
         });
     }
+}
+
+/// Splits a line into words by the rules of inline commands; `None` if quotes do not balance.
+#[must_use]
+pub fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut words = Vec::new();
+    let mut rest = skip_space(line);
+    while !rest.is_empty() {
+        let mut text = Vec::new();
+        rest = skip_space(word(rest, &mut text).ok()?);
+        words.push(text);
+    }
+    Some(words)
 }
 
 /// The white space of C's `isspace`.
@@ -132,8 +146,10 @@ mod tests {
 
     fn words(line: &str) -> Option<Vec<Vec<u8>>> {
         let mut args = ArgRanges::new();
-        split(line.as_bytes(), &mut args).ok()?;
-        Some(Args::new(b"", &args).iter().map(<[u8]>::to_vec).collect())
+        let split = split(line.as_bytes(), &mut args).ok();
+        let words = split.map(|()| Args::new(b"", &args).iter().map(<[u8]>::to_vec).collect());
+        assert_eq!(split_words(line.as_bytes()), words, "{line:?}");
+        words
     }
 
     /// Each case was sent to a redis-server 7.0 and answered so.

@@ -35,6 +35,7 @@ pub use args::{ArgRanges, Args, ArgsIter, OwnedArgs};
 pub use command::{CommandWriter, encode_command};
 pub use decode::Decoder;
 pub use encode::{Aggregate, Encoder, Mark, Proto};
+pub use inline::split_words;
 pub use limits::Limits;
 pub use long_double::LongDouble;
 pub use number::{format_f64, format_long_double_like, parse_f64, parse_i64};

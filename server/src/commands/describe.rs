@@ -59,6 +59,7 @@ pub const CATEGORIES: [&str; 21] = [
 /// Categories that follow from neither group nor flags.
 const EXTRA_CATEGORIES: &[(&str, &[&str])] = &[
     ("keys", &["dangerous"]),
+    ("restore", &["dangerous"]),
     ("dbsize", &["keyspace"]),
     ("flushdb", &["keyspace", "dangerous"]),
     ("flushall", &["keyspace", "dangerous"]),
@@ -188,12 +189,14 @@ pub fn key_flags(command: &Command, spec: &KeySpec, call: &Args<'_>) -> Vec<&'st
     if !spec.flags.contains(&"variable_flags") {
         return spec.flags.to_vec();
     }
-    // SET, with or without GET.
-    let reads = command.name == "set" && call.iter().skip(3).any(|word| args::is(word, "GET"));
-    if reads {
-        vec!["RW", "access", "update"]
-    } else {
-        vec!["OW", "update"]
+    let says = |word: &str| call.iter().skip(2).any(|arg| args::is(arg, word));
+    match command.name {
+        "bitfield" if says("SET") || says("INCRBY") => vec!["RW", "access", "update"],
+        "bitfield" => vec!["RO", "access"],
+        "set" if call.iter().skip(3).any(|arg| args::is(arg, "GET")) => {
+            vec!["RW", "access", "update"]
+        }
+        _ => vec!["OW", "update"],
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! Commands that look at the whole keyspace are elsewhere: see [`keyspace`](super::keyspace).
 
-use super::{ArgSpec, Command, Ctx, Flags, Group, Handler, Intent, KeySpec};
+use super::{ArgSpec, Command, Flags, Group, Intent, KeySpec, data_row as row, in_group};
 
 mod copy;
+mod dump;
 mod exist;
 mod expire;
 mod object;
@@ -44,39 +45,9 @@ const BY_SIZE: &str = "O(1) for a string, O(N) for a collection of N items";
 const PER_KEY_BY_SIZE: &str =
     "O(N), N being the number of keys; in addition O(M) for a collection of M items";
 
-/// A command on keys that has no subcommands.
-#[allow(clippy::too_many_arguments, reason = "the columns of the table")]
-const fn row(
-    name: &'static str,
-    summary: &'static str,
-    since: &'static str,
-    complexity: &'static str,
-    arity: i32,
-    flags: Flags,
-    keys: &'static [KeySpec],
-    args: &'static [ArgSpec],
-    handler: fn(&mut Ctx<'_, '_>) -> super::Outcome,
-) -> Command {
-    let handler = Handler::Data(handler);
-    let group = Group::Generic;
-    Command {
-        name,
-        summary,
-        since,
-        group,
-        complexity,
-        arity,
-        flags,
-        keys,
-        args,
-        subcommands: &[],
-        handler,
-    }
-}
-
 /// The commands.
 #[rustfmt::skip] // One command to two or three lines: it is read as a table.
-pub const FAMILY: &[Command] = &[
+pub const FAMILY: &[Command] = &in_group(Group::Generic, [
     row("del", "Deletes keys", "1.0.0", PER_KEY_BY_SIZE, -2, WRITE, REMOVE_ALL, KEYS, exist::del),
     row("unlink", "Deletes keys; large values are freed in the background", "4.0.0", PER_KEY, -2, WRITE_FAST,
         REMOVE_ALL, KEYS, exist::del),
@@ -105,6 +76,18 @@ pub const FAMILY: &[Command] = &[
     row("move", "Moves a key to another database", "1.0.0", BY_SIZE, 3, WRITE_FAST,
         &[KeySpec::one(1, Intent::Update, &["RW", "access", "update"])],
         &[KEY, ArgSpec::new("db", "integer")], copy::move_),
+
+    row("dump", "Answers a value in the form that RESTORE takes, here and in Redis", "2.6.0", BY_SIZE, 2, READ,
+        &[KeySpec::one(1, Intent::Read, &["RO", "access"])], &[KEY], dump::dump),
+    row("restore", "Makes a value of what DUMP answered, here or in Redis", "2.6.0", BY_SIZE, -4,
+        WRITE.or(Flags::DENYOOM),
+        &[KeySpec::one(1, Intent::Overwrite, &["OW", "update"])],
+        &[KEY, ArgSpec::new("ttl", "integer"), ArgSpec::new("serialized-value", "string"),
+          ArgSpec::word("replace", "REPLACE").optional().since("3.0.0"),
+          ArgSpec::word("absttl", "ABSTTL").optional().since("5.0.0"),
+          ArgSpec::new("seconds", "integer").after("IDLETIME").optional().since("5.0.0"),
+          ArgSpec::new("frequency", "integer").after("FREQ").optional().since("5.0.0")],
+        dump::restore),
 
     row("expire", "Sets the time to live of a key in seconds", "1.0.0", "O(1)", -3, WRITE_FAST, UPDATE,
         &[KEY, ArgSpec::new("seconds", "integer"), EXPIRE_CONDITION], expire::expire),
@@ -141,4 +124,4 @@ pub const FAMILY: &[Command] = &[
         ..row("object", "Asks how a value is kept", "2.2.3", "See the subcommands", -2, Flags::NONE, &[], &[],
               object::bare)
     },
-];
+]);

@@ -25,12 +25,18 @@ const TIMEOUT: ArgSpec = ArgSpec::new("timeout", "double");
 const NUMKEYS: ArgSpec = ArgSpec::new("numkeys", "integer");
 const SOURCE: ArgSpec = ArgSpec::key("source");
 const DESTINATION: ArgSpec = ArgSpec::key("destination");
-const END: &[ArgSpec] = &[ArgSpec::word("left", "LEFT"), ArgSpec::word("right", "RIGHT")];
+const END: &[ArgSpec] = &[
+    ArgSpec::word("left", "LEFT"),
+    ArgSpec::word("right", "RIGHT"),
+];
 const FROM: ArgSpec = ArgSpec::one_of("wherefrom", END);
 const TO: ArgSpec = ArgSpec::one_of("whereto", END);
 const WHERE: ArgSpec = ArgSpec::one_of("where", END);
 const COUNT: ArgSpec = ArgSpec::new("count", "integer").after("COUNT").optional();
-const POP_ARGS: &[ArgSpec] = &[KEY, ArgSpec::new("count", "integer").optional().since("6.2.0")];
+const POP_ARGS: &[ArgSpec] = &[
+    KEY,
+    ArgSpec::new("count", "integer").optional().since("6.2.0"),
+];
 
 const READ: &[KeySpec] = &[KeySpec::one(1, Intent::Read, &["RO", "access"])];
 const INSERT: &[KeySpec] = &[KeySpec::one(1, Intent::Update, &["RW", "insert"])];
@@ -46,7 +52,12 @@ const POPS: &[&str] = &["RW", "access", "delete"];
 
 /// The keys behind the count at `first`.
 const fn counted(first: usize) -> KeySpec {
-    KeySpec { first, find: Find::Count, intent: Intent::Update, flags: POPS }
+    KeySpec {
+        first,
+        find: Find::Count,
+        intent: Intent::Update,
+        flags: POPS,
+    }
 }
 
 const WRITE_FAST: Flags = Flags::WRITE.or(Flags::FAST);
@@ -56,7 +67,8 @@ const BLOCK: Flags = Flags::WRITE.or(Flags::NOSCRIPT).or(Flags::BLOCKING);
 const MOVABLE: Flags = Flags::WRITE.or(Flags::MOVABLE_KEYS);
 
 const ONE: &str = "O(log(N)), N being the length of the list";
-const PER_ELEMENT: &str = "O(M*log(N)), M being the number of elements named and N the length of the list";
+const PER_ELEMENT: &str =
+    "O(M*log(N)), M being the number of elements named and N the length of the list";
 const PER_KEY: &str = "O(K*log(N)), K being the number of keys and N the length of the list";
 const SOUGHT: &str = "O(N), N being the number of elements looked at";
 

@@ -19,17 +19,23 @@ use crate::errors::Error;
 use crate::server::Server;
 use crate::session::SessionCtx;
 
+pub mod bitmaps;
 pub mod collection;
 pub mod connection;
 pub mod describe;
 pub mod docs;
 pub mod hashes;
 pub mod help;
+pub mod hyperloglog;
 pub mod introspection;
 pub mod keys;
 pub mod keyspace;
 pub mod lists;
+pub mod replicas;
+pub mod replication;
 pub mod server_admin;
+pub mod sets;
+pub mod sorted_sets;
 mod spec;
 pub mod strings;
 pub mod tier;
@@ -307,6 +313,44 @@ impl Command {
     }
 }
 
+/// A row of a family's table: a command on keys, without subcommands. Its group is the table's ([`in_group`]).
+#[allow(clippy::too_many_arguments, reason = "the columns of the table")]
+const fn data_row(
+    name: &'static str,
+    summary: &'static str,
+    since: &'static str,
+    complexity: &'static str,
+    arity: i32,
+    flags: Flags,
+    keys: &'static [KeySpec],
+    args: &'static [ArgSpec],
+    handler: fn(&mut Ctx<'_, '_>) -> Outcome,
+) -> Command {
+    Command {
+        name,
+        summary,
+        since,
+        group: Group::Generic,
+        complexity,
+        arity,
+        flags,
+        keys,
+        args,
+        subcommands: &[],
+        handler: Handler::Data(handler),
+    }
+}
+
+/// A family's table: these rows, all of one group.
+const fn in_group<const N: usize>(group: Group, mut rows: [Command; N]) -> [Command; N] {
+    let mut at = 0;
+    while at < N {
+        rows[at].group = group;
+        at += 1;
+    }
+    rows
+}
+
 impl KeySpec {
     /// Calls `each` with the argument index of every key; false if a key count among the arguments is no
     /// number or exceeds them.
@@ -346,15 +390,21 @@ impl KeySpec {
 /// Every family's table.
 static FAMILIES: &[&[Command]] = &[
     strings::FAMILY,
+    bitmaps::FAMILY,
+    hyperloglog::FAMILY,
     hashes::FAMILY,
     lists::FAMILY,
+    sets::FAMILY,
+    sorted_sets::FAMILY,
     keys::FAMILY,
     keyspace::FAMILY,
     transactions::FAMILY,
     connection::FAMILY,
     introspection::FAMILY,
     server_admin::FAMILY,
+    replication::FAMILY,
     tier::FAMILY,
+    replicas::FAMILY,
 ];
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Command, foldhash::fast::FixedState>> =

@@ -93,6 +93,14 @@ impl ArgSpec {
         }
     }
 
+    /// The same argument, which may be left out or repeated.
+    pub(crate) const fn optional_multiple(self) -> Self {
+        ArgSpec {
+            flags: &["optional", "multiple"],
+            ..self
+        }
+    }
+
     /// The same argument, introduced later than its command.
     pub(crate) const fn since(self, version: &'static str) -> Self {
         ArgSpec {

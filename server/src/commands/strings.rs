@@ -4,7 +4,9 @@
 
 use basalt_tiering::Value;
 
-use super::{ArgSpec, Command, Ctx, Find, Flags, Group, Handler, Intent, KeySpec};
+use super::{
+    ArgSpec, Command, Ctx, Find, Flags, Group, Intent, KeySpec, data_row as row, in_group,
+};
 use crate::errors::{self, Error};
 use crate::object_encoding::is_string;
 
@@ -67,39 +69,9 @@ const GETEX_EXPIRATION: &[ArgSpec] = &[
 const PER_KEY: &str = "O(N), N being the number of keys";
 const PER_RESULT_BYTE: &str = "O(N), N being the length of the result";
 
-/// A command on strings that has no subcommands.
-#[allow(clippy::too_many_arguments, reason = "the columns of the table")]
-const fn row(
-    name: &'static str,
-    summary: &'static str,
-    since: &'static str,
-    complexity: &'static str,
-    arity: i32,
-    flags: Flags,
-    keys: &'static [KeySpec],
-    args: &'static [ArgSpec],
-    handler: fn(&mut Ctx<'_, '_>) -> super::Outcome,
-) -> Command {
-    let handler = Handler::Data(handler);
-    let group = Group::String;
-    Command {
-        name,
-        summary,
-        since,
-        group,
-        complexity,
-        arity,
-        flags,
-        keys,
-        args,
-        subcommands: &[],
-        handler,
-    }
-}
-
 /// The commands.
 #[rustfmt::skip] // One command to two or three lines: it is read as a table.
-pub const FAMILY: &[Command] = &[
+pub const FAMILY: &[Command] = &in_group(Group::String, [
     row("get", "Answers the value of a key", "1.0.0", "O(1)", 2, READ_FAST,
         READ, &[KEY], get::get),
     // Without options it is a blind overwrite, for which nothing need be loaded.
@@ -162,11 +134,11 @@ pub const FAMILY: &[Command] = &[
           ArgSpec::new("len", "integer").after("MINMATCHLEN").optional(),
           ArgSpec::word("withmatchlen", "WITHMATCHLEN").optional()],
         lcs::lcs),
-];
+]);
 
 /// The value as a string, if there is one.
 #[inline]
-fn string(value: Option<Value<'_>>) -> Result<Option<Value<'_>>, Error> {
+pub(super) fn string(value: Option<Value<'_>>) -> Result<Option<Value<'_>>, Error> {
     match value {
         Some(value) if !is_string(value.kind) => Err(errors::WRONG_TYPE),
         _ => Ok(value),
@@ -175,7 +147,7 @@ fn string(value: Option<Value<'_>>) -> Result<Option<Value<'_>>, Error> {
 
 /// The longest string a command may make: `proto-max-bulk-len`. Replay is not bound by it, since the limit
 /// may have been lowered after the fact.
-fn max_string_bytes(ctx: &Ctx<'_, '_>) -> usize {
+pub(super) fn max_string_bytes(ctx: &Ctx<'_, '_>) -> usize {
     if ctx.is_replay() {
         return usize::MAX;
     }

@@ -141,6 +141,7 @@ fn watch(ctx: &mut SessionCtx<'_>) -> Next {
         return WATCH_INSIDE.into();
     }
     let db = ctx.session.db;
+    let data = ctx.server.data();
     for bytes in ctx.args.iter().skip(1) {
         let watched = WatchedKey {
             db,
@@ -149,14 +150,14 @@ fn watch(ctx: &mut SessionCtx<'_>) -> Next {
         if ctx.session.watch.keys.contains(&watched) {
             continue;
         }
-        let key = ctx.server.store.key(db, bytes);
+        let key = data.store.key(db, bytes);
         let flag = &ctx.session.watch.flag;
         let register = |tx: &mut basalt_tiering::Tx<'_>, _: &mut crate::effects::Effects| {
             // A key on disk is not loaded for this: if it is past its expiry, EXEC finds out.
             let _ = tx.peek(&key);
             tx.watch(&key, flag);
         };
-        let ((), end) = exec::change(ctx.server, &[key], ctx.now, &ctx.session.pins, register);
+        let ((), end) = exec::change(&data, &[key], ctx.now, &ctx.session.pins, register);
         ctx.session.written_to = end.or(ctx.session.written_to);
         ctx.session.watch.keys.push(watched);
     }

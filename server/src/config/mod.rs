@@ -164,6 +164,24 @@ impl Config {
         Ok(topics)
     }
 
+    /// Notes a value that a command has changed (REPLICAOF), for CONFIG GET and REWRITE. It does not matter
+    /// when the parameter may be set.
+    ///
+    /// # Panics
+    /// If there is no such parameter, or it cannot have this value: the caller has checked both.
+    pub fn remember(&self, name: &str, words: &[Vec<u8>]) {
+        let id = ParamId::find(name.as_bytes()).expect("the parameter has a row");
+        let mut values = self.values.lock();
+        let value = id
+            .param()
+            .kind
+            .parse(words, values.get(id))
+            .unwrap_or_else(|reason| panic!("{name} refused: {reason}"));
+        values.set(id, value);
+        self.settings
+            .store(Arc::new(Settings::new(&values, &self.renamed)));
+    }
+
     /// CONFIG REWRITE. Waits for the disk.
     pub fn rewrite(&self) -> Result<(), RewriteError> {
         let path = self.file.as_deref().ok_or(RewriteError::NoFile)?;

@@ -55,7 +55,9 @@ pub enum Topic {
     Slowlog,
     /// Latency tracking and monitoring.
     Latency,
-    /// The names of encodings.
+    /// Who follows whom, and how.
+    Replication,
+    /// How values are encoded, and the names of encodings.
     Encodings,
 }
 

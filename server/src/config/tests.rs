@@ -138,11 +138,11 @@ fn a_distributions_file_is_accepted_whole() {
 fn directives_without_effect_are_named_once() {
     let mut loader = Loader::new();
     loader
-        .read_text(b"appendonly yes\nport 1\nappendonly no\nuser a on\nhll-sparse-max-bytes 3\n")
+        .read_text(b"appendonly yes\nport 1\nappendonly no\nuser a on\nlua-time-limit 3\n")
         .expect("valid");
     assert_eq!(
         loader.without_effect,
-        ["appendonly", "user", "hll-sparse-max-bytes"]
+        ["appendonly", "user", "busy-reply-threshold"]
     );
 }
 

@@ -5,91 +5,11 @@
 
 use crate::glob;
 
-/// Splits a line into arguments by Redis' quoting rules.
+/// Splits a line into arguments by the quoting rules of inline commands, as Redis does.
 ///
-/// Blanks separate arguments. Double quotes understand `\n`, `\r`, `\t`, `\b`, `\a`, `\xHH` and a
-/// backslash before any other byte; single quotes understand only `\'`. A closing quote must be
-/// followed by a blank or the end. `None` means that the quotes are unbalanced.
+/// `None` means that the quotes are unbalanced.
 pub fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let mut words = Vec::new();
-    let mut rest = line.trim_ascii_start();
-    while !rest.is_empty() {
-        let (word, after) = split_one(rest)?;
-        words.push(word);
-        rest = after.trim_ascii_start();
-    }
-    Some(words)
-}
-
-fn split_one(mut rest: &[u8]) -> Option<(Vec<u8>, &[u8])> {
-    let mut word = Vec::new();
-    loop {
-        match rest {
-            [] => return Some((word, rest)),
-            [quote @ (b'"' | b'\''), inside @ ..] => {
-                let after = match quote {
-                    b'"' => double_quoted(inside, &mut word)?,
-                    _ => single_quoted(inside, &mut word)?,
-                };
-                let closed = after.first().is_none_or(u8::is_ascii_whitespace);
-                return closed.then_some((word, after));
-            }
-            [byte, after @ ..] if byte.is_ascii_whitespace() => return Some((word, after)),
-            [byte, after @ ..] => {
-                word.push(*byte);
-                rest = after;
-            }
-        }
-    }
-}
-
-fn double_quoted<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> Option<&'a [u8]> {
-    loop {
-        let (byte, after) = match rest {
-            [] => return None,
-            [b'"', after @ ..] => return Some(after),
-            [b'\\', b'x', high, low, after @ ..]
-                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-            {
-                (nibble(*high) << 4 | nibble(*low), after)
-            }
-            [b'\\', escaped, after @ ..] => (unescape(*escaped), after),
-            [byte, after @ ..] => (*byte, after),
-        };
-        word.push(byte);
-        rest = after;
-    }
-}
-
-fn single_quoted<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> Option<&'a [u8]> {
-    loop {
-        let (byte, after) = match rest {
-            [] => return None,
-            [b'\'', after @ ..] => return Some(after),
-            [b'\\', b'\'', after @ ..] => (b'\'', after),
-            [byte, after @ ..] => (*byte, after),
-        };
-        word.push(byte);
-        rest = after;
-    }
-}
-
-fn unescape(byte: u8) -> u8 {
-    match byte {
-        b'n' => b'\n',
-        b'r' => b'\r',
-        b't' => b'\t',
-        b'b' => 0x08,
-        b'a' => 0x07,
-        other => other,
-    }
-}
-
-fn nibble(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        _ => (digit | 0x20) - b'a' + 10,
-    }
+    basalt_resp::split_words(line)
 }
 
 /// Appends `word` to `line`, in double quotes if it would not survive [`split`] bare.

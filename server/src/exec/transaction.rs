@@ -23,6 +23,7 @@ use crate::blocking::Place;
 use crate::clients::flag;
 use crate::commands::keyspace::KeyspaceCtx;
 use crate::commands::{Handler, Stop};
+use crate::data::Data;
 use crate::dispatch::Row;
 use crate::errors::Error;
 use crate::server::Server;
@@ -59,41 +60,45 @@ pub fn way(multi: &Multi) -> Way {
 
 /// The keys of all queued commands, each in the database that will be selected then.
 #[must_use]
-pub fn keys_of<'a>(server: &Server, multi: &'a Multi, mut db: u32) -> Vec<Key<'a>> {
+pub fn keys_of<'a>(data: &Data, multi: &'a Multi, mut db: u32) -> Vec<Key<'a>> {
     let mut keys = Vec::new();
     for queued in &multi.queue {
         let args = queued.args.as_args();
         if queued.row.command.name == "select" {
-            db = selected(server, &args).unwrap_or(db);
+            db = selected(data, &args).unwrap_or(db);
         }
-        keys.extend_from_slice(KeyList::wanted(server, queued.row, &args, db).as_slice());
+        if let Ok(list) = KeyList::wanted(data, queued.row, &args, db) {
+            keys.extend_from_slice(list.as_slice());
+        }
     }
     keys
 }
 
 /// Of the keys of all queued commands those that may be written.
-fn written_keys<'a>(server: &Server, multi: &'a Multi, mut db: u32) -> Vec<Key<'a>> {
+fn written_keys<'a>(data: &Data, multi: &'a Multi, mut db: u32) -> Vec<Key<'a>> {
     let mut keys = Vec::new();
     for queued in &multi.queue {
         let args = queued.args.as_args();
         if queued.row.command.name == "select" {
-            db = selected(server, &args).unwrap_or(db);
+            db = selected(data, &args).unwrap_or(db);
         }
-        if queued.row.command.is_write() {
-            keys.extend_from_slice(KeyList::wanted(server, queued.row, &args, db).as_slice());
+        if queued.row.command.is_write()
+            && let Ok(list) = KeyList::wanted(data, queued.row, &args, db)
+        {
+            keys.extend_from_slice(list.as_slice());
         }
     }
     keys
 }
 
 /// The keys under WATCH. EXEC looks at them too: their time may be over.
-pub fn watched_keys<'a>(server: &'a Server, watch: &'a Watch) -> impl Iterator<Item = Key<'a>> {
-    let key = |watched: &'a WatchedKey| server.store.key(watched.db, &watched.key);
+pub fn watched_keys<'a>(data: &'a Data, watch: &'a Watch) -> impl Iterator<Item = Key<'a>> {
+    let key = |watched: &'a WatchedKey| data.store.key(watched.db, &watched.key);
     watch.keys.iter().map(key)
 }
 
-fn selected(server: &Server, args: &Args<'_>) -> Option<u32> {
-    crate::args::database(args.get(1)?, server.config.peek().databases).ok()
+fn selected(data: &Data, args: &Args<'_>) -> Option<u32> {
+    crate::args::database(args.get(1)?, data.databases).ok()
 }
 
 /// Runs a queue under the locks of its keys. After a fault the session still has its queue.
@@ -104,13 +109,14 @@ pub fn run_locked(
     out: &mut Vec<u8>,
 ) -> Ran {
     env.effects.clear();
-    let mut keys = keys_of(server, multi, env.session.db);
+    let data = env.data;
+    let mut keys = keys_of(data, multi, env.session.db);
     let slot = common_slot(&keys);
     let watched = env.session.watch.keys.clone();
     keys.extend(
         watched
             .iter()
-            .map(|watched| server.store.key(watched.db, &watched.key)),
+            .map(|watched| data.store.key(watched.db, &watched.key)),
     );
     let pins = std::mem::take(&mut env.session.pins);
     let ran = in_locked_slots(env, server, multi, &keys, &pins, watched.len(), slot, out);
@@ -135,16 +141,17 @@ fn in_locked_slots(
     out: &mut Vec<u8>,
 ) -> Ran {
     let start = out.len();
+    let data = env.data;
     let own = &keys[..keys.len() - watched];
     let first_db = env.session.db;
-    let (mut tx, _, reach) = serve::begin_within_reach(server, keys, env.now, pins);
-    let slot = serve::slot_with(server, slot, &reach);
+    let (mut tx, _, reach) = serve::begin_within_reach(server, data, keys, env.now, pins);
+    let slot = serve::slot_with(data, slot, &reach);
     for key in &keys[keys.len() - watched..] {
         // A look at a watched key that has expired deletes it, which trips the flag.
         let _ = tx.peek(key);
     }
     if env.session.watch.flag.load(Ordering::Acquire) {
-        let committed = commit(server, &tx, slot, env.effects, env.now);
+        let committed = commit(&data.log, &tx, slot, env.effects, env.now);
         drop(tx);
         match note_committed(env, committed) {
             Ok(()) => Encoder::new(out, env.session.proto).null_array(),
@@ -152,7 +159,7 @@ fn in_locked_slots(
         }
         return Ran::Done;
     }
-    let reached: Vec<Key<'_>> = reach.iter().map(|place| key_at(server, place)).collect();
+    let reached: Vec<Key<'_>> = reach.iter().map(|place| key_at(data, place)).collect();
     let all = || keys.iter().chain(&reached);
     if !all().all(|key| tx.is_resident(key)) {
         env.session.also_wanted = reach;
@@ -168,7 +175,7 @@ fn in_locked_slots(
         let args = queued.args.as_args();
         match queued.row.command.handler {
             Handler::Data(handler) => {
-                data_locked(env, server, &mut tx, queued.row, handler, &args, out);
+                data_locked(env, &mut tx, queued.row, handler, &args, out);
             }
             _ => other(env, server, queued, &args, out),
         }
@@ -177,11 +184,19 @@ fn in_locked_slots(
     env.session.in_exec = false;
     let mut served = Vec::new();
     if server.waiters.concern(own) && !env.effects.is_empty() {
-        let written = written_keys(server, multi, first_db);
-        served = serve::serve(server, &mut tx, &written, env.effects, env.now, usize::MAX)
-            .expect("nothing that is in memory as a whole faults");
+        let written = written_keys(data, multi, first_db);
+        served = serve::serve(
+            server,
+            data,
+            &mut tx,
+            &written,
+            env.effects,
+            env.now,
+            usize::MAX,
+        )
+        .expect("nothing that is in memory as a whole faults");
     }
-    let committed = commit(server, &tx, slot, env.effects, env.now);
+    let committed = commit(&data.log, &tx, slot, env.effects, env.now);
     drop(tx);
     serve::deliver(served, &committed);
     if let Err(error) = note_committed(env, committed) {
@@ -193,16 +208,19 @@ fn in_locked_slots(
 
 fn data_locked(
     env: &mut Env<'_>,
-    server: &Server,
     tx: &mut basalt_tiering::Tx<'_>,
     row: &Row,
     handler: super::DataHandler,
     args: &Args<'_>,
     out: &mut Vec<u8>,
 ) {
-    let list = KeyList::of(server, row, args, env.session.db);
-    if step(env, tx, row, handler, args, list.as_slice(), out) == Ran::Fault {
-        refuse(env, out, &LATE_FAULT);
+    match KeyList::of(env.data, row, args, env.session.db) {
+        Ok(list) => {
+            if step(env, tx, row, handler, args, list.as_slice(), out) == Ran::Fault {
+                refuse(env, out, &LATE_FAULT);
+            }
+        }
+        Err(error) => refuse(env, out, &error),
     }
 }
 
@@ -229,8 +247,9 @@ fn common_slot(keys: &[Key<'_>]) -> u16 {
 pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &mut Vec<u8>) {
     let first_db = env.session.db;
     env.effects.clear();
-    let watched: Vec<_> = watched_keys(server, &env.session.watch).collect();
-    if let Err(error) = server.store.pin_blocking(&watched, &mut env.session.pins) {
+    let data = env.data;
+    let watched: Vec<_> = watched_keys(data, &env.session.watch).collect();
+    if let Err(error) = data.store.pin_blocking(&watched, &mut env.session.pins) {
         return refuse(env, out, &crate::errors::store_failed(&error));
     }
     for key in watched {
@@ -238,7 +257,7 @@ pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &m
             // Its expiry, if it has passed, trips the flag; what it holds is of no interest.
             let _ = tx.peek(&key);
         };
-        let ((), _) = super::change(server, &[key], env.now, &env.session.pins, look);
+        let ((), _) = super::change(data, &[key], env.now, &env.session.pins, look);
     }
     if env.session.watch.flag.load(Ordering::Acquire) {
         Encoder::new(out, env.session.proto).null_array();
@@ -246,7 +265,7 @@ pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &m
     }
     // From here to the append of the common frame nothing may reach the cold tier: it would be ahead of the
     // log (rule 1).
-    let frozen = match server.store.freeze() {
+    let frozen = match data.store.freeze() {
         Ok(frozen) => frozen,
         Err(error) => return refuse(env, out, &Error::text(format!("ERR {error}"))),
     };
@@ -260,7 +279,7 @@ pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &m
         // The commands behind it meet the databases as they are now; where in the log that was is known once all
         // effects are logged together.
         if let Some(change) = env.effects.take_map_change() {
-            change.apply(&server.store, Offset::MAX);
+            change.apply(&env.data.store, Offset::MAX);
         }
         count(env, queued, &out[reply..]);
     }
@@ -274,7 +293,7 @@ pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &m
     if server.waiters.is_empty() {
         return;
     }
-    let mut places: Vec<Place> = written_keys(server, multi, first_db)
+    let mut places: Vec<Place> = written_keys(data, multi, first_db)
         .iter()
         .map(|key| Place {
             db: key.db,
@@ -284,7 +303,7 @@ pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &m
     if has_exclusive(multi) {
         places.extend(server.waiters.places());
     }
-    serve::serve_still(server, &places, env.now);
+    serve::serve_still(server, env.data, &places, env.now);
 }
 
 /// One of them may change the map of databases.
@@ -296,7 +315,7 @@ fn has_exclusive(multi: &Multi) -> bool {
 /// Appends what has gathered under the exclusive gate.
 fn commit_still(env: &mut Env<'_>) -> Result<(), Error> {
     count_dirty(env);
-    let committed = commit_exclusive(env.server, env.effects, env.now);
+    let committed = commit_exclusive(env.data, env.effects, env.now);
     env.effects.clear();
     note_committed(env, committed)
 }
@@ -310,7 +329,7 @@ fn other(
     out: &mut Vec<u8>,
 ) {
     match queued.row.command.handler {
-        Handler::Data(handler) => data_still(env, server, queued, handler, args, out),
+        Handler::Data(handler) => data_still(env, queued, handler, args, out),
         Handler::Keyspace(handler) | Handler::Exclusive(handler) => {
             keyspace(env, server, handler, args, out);
         }
@@ -329,7 +348,9 @@ fn other(
                 Next::Close => env.session.info.set_flag(flag::CLOSE_AFTER_REPLY, true),
                 Next::Error(error) => refuse(env, out, &error),
                 Next::Work(work) => work(&mut Encoder::new(out, env.session.proto)),
-                Next::Exec | Next::Wait(_) => refuse(env, out, &NOT_HERE),
+                Next::Exec | Next::Wait(_) | Next::Again(_) | Next::Replicate(_) => {
+                    refuse(env, out, &NOT_HERE);
+                }
             }
         }
     }
@@ -337,20 +358,23 @@ fn other(
 
 fn data_still(
     env: &mut Env<'_>,
-    server: &Arc<Server>,
     queued: &Queued,
     handler: super::DataHandler,
     args: &Args<'_>,
     out: &mut Vec<u8>,
 ) {
-    let (row, db) = (queued.row, env.session.db);
-    let list = KeyList::of(server, row, args, db);
-    let wanted = KeyList::wanted(server, row, args, db);
+    let (data, row, db) = (env.data, queued.row, env.session.db);
+    let lists = KeyList::of(data, row, args, db)
+        .and_then(|list| Ok((list, KeyList::wanted(data, row, args, db)?)));
+    let (list, wanted) = match lists {
+        Ok(lists) => lists,
+        Err(error) => return refuse(env, out, &error),
+    };
     // Pinned before anything else, so that even a blind overwrite knows whether there is a cold copy: inside
     // a transaction DBSIZE could not wait for the spiller to find out.
     let mut pins = std::mem::take(&mut env.session.pins);
     loop {
-        if let Err(error) = server.store.pin_blocking(wanted.as_slice(), &mut pins) {
+        if let Err(error) = data.store.pin_blocking(wanted.as_slice(), &mut pins) {
             refuse(
                 env,
                 out,
@@ -358,7 +382,7 @@ fn data_still(
             );
             break;
         }
-        let (mut tx, _) = begin(server, list.as_slice(), env.now, &pins);
+        let (mut tx, _) = begin(data, list.as_slice(), env.now, &pins);
         let before = std::mem::take(env.effects);
         let ran = step(env, &mut tx, row, handler, args, list.as_slice(), out);
         let own = std::mem::replace(env.effects, before);
@@ -422,5 +446,5 @@ pub fn run_exclusive(
         refuse(env, out, &error);
     }
     // SWAPDB may have brought what somebody waits for.
-    serve::serve_still(server, &server.waiters.places(), env.now);
+    serve::serve_still(server, env.data, &server.waiters.places(), env.now);
 }

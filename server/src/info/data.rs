@@ -3,7 +3,7 @@
 use super::{Lines, Source};
 
 pub(super) fn keyspace(source: &Source<'_>, lines: &mut Lines) {
-    let store = &source.server.store;
+    let store = &source.data.store;
     for db in 0..source.settings.databases {
         let ns = store.namespace(db);
         let keys = match store.dbsize(ns) {

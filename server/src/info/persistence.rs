@@ -29,11 +29,9 @@ pub(super) fn persistence(source: &Source<'_>, lines: &mut Lines) {
     lines.field("rdb_last_cow_size", 0);
     lines.field("rdb_last_load_keys_expired", 0);
     lines.field("rdb_last_load_keys_loaded", 0);
-    let log_ok = server
-        .binlog
-        .as_ref()
-        .is_none_or(|binlog| binlog.state() == LogState::Ok);
-    lines.field("aof_enabled", u8::from(server.binlog.is_some()));
+    let binlog = source.data.binlog();
+    let log_ok = binlog.is_none_or(|binlog| binlog.state() == LogState::Ok);
+    lines.field("aof_enabled", u8::from(binlog.is_some()));
     lines.field("aof_rewrite_in_progress", 0);
     lines.field("aof_rewrite_scheduled", 0);
     lines.field("aof_last_rewrite_time_sec", -1);
@@ -45,7 +43,7 @@ pub(super) fn persistence(source: &Source<'_>, lines: &mut Lines) {
     lines.field("aof_last_cow_size", 0);
     lines.field("module_fork_in_progress", 0);
     lines.field("module_fork_last_cow_size", 0);
-    if let Some(binlog) = &server.binlog {
+    if let Some(binlog) = binlog {
         let info = binlog.info();
         lines.field("aof_current_size", info.disk_bytes);
         lines.field("aof_base_size", 0);
@@ -57,28 +55,15 @@ pub(super) fn persistence(source: &Source<'_>, lines: &mut Lines) {
 }
 
 pub(super) fn replication(source: &Source<'_>, lines: &mut Lines) {
-    let info = source
-        .server
-        .binlog
-        .as_ref()
-        .map(basalt_binlog::Binlog::info);
-    let id = info.as_ref().map_or_else(
-        || source.server.run_id.clone(),
-        |info| String::from_utf8_lossy(&info.replication_id).into_owned(),
-    );
-    let (first, end) = info
-        .as_ref()
-        .map_or((0, 0), |info| (info.first.0, info.end.0));
-    lines.field("role", "master");
-    lines.field("connected_slaves", 0);
-    lines.field("master_failover_state", "no-failover");
-    lines.field("master_replid", id);
-    lines.field("master_replid2", "0".repeat(40));
-    lines.field("master_repl_offset", end);
-    lines.field("second_repl_offset", -1);
-    // The log is the backlog.
-    lines.field("repl_backlog_active", u8::from(info.is_some()));
-    lines.field("repl_backlog_size", source.settings.binlog_retention_bytes);
-    lines.field("repl_backlog_first_byte_offset", first);
-    lines.field("repl_backlog_histlen", end - first);
+    let followed = crate::replication::replica::info::fields(source.server, &source.settings);
+    let role = if followed.is_empty() {
+        "master"
+    } else {
+        "slave"
+    };
+    lines.field("role", role);
+    for (name, value) in followed {
+        lines.field(name, value);
+    }
+    crate::replication::info::replicas(source.server, lines);
 }

@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Lines, Source};
-use crate::clients::ClientInfo;
+use crate::clients::{ClientInfo, flag};
+use crate::dispatch::{self, CommandId};
 use crate::server::REDIS_VERSION;
 
 pub(super) fn server(source: &Source<'_>, lines: &mut Lines) {
@@ -76,10 +77,21 @@ pub(super) fn clients(source: &Source<'_>, lines: &mut Lines) {
     );
     lines.field(
         "blocked_clients",
-        source.server.waiters.len(),
+        source.server.waiters.len()
+            + clients
+                .iter()
+                .filter(|client| awaits_offset(client))
+                .count(),
     );
     lines.field("tracking_clients", 0);
     lines.field("clients_in_timeout_table", 0);
+}
+
+/// Waits for replicas or the log.
+fn awaits_offset(client: &ClientInfo) -> bool {
+    let command = dispatch::name_of(CommandId(client.command.load(Ordering::Relaxed)));
+    matches!(command, "wait" | "waitaof")
+        && client.flags.load(Ordering::Relaxed) & flag::BLOCKED != 0
 }
 
 /// User and system time of `who`, in seconds.

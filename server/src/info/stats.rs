@@ -1,5 +1,7 @@
 //! Stats.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::{Lines, Source};
 
 pub(super) fn stats(source: &Source<'_>, lines: &mut Lines) {
@@ -11,9 +13,12 @@ pub(super) fn stats(source: &Source<'_>, lines: &mut Lines) {
     lines.field("instantaneous_ops_per_sec", rates.ops_per_second);
     lines.field("total_net_input_bytes", totals.input_bytes);
     lines.field("total_net_output_bytes", totals.output_bytes);
-    zero(
-        lines,
-        &["total_net_repl_input_bytes", "total_net_repl_output_bytes"],
+    let replicas = &source.server.replication.master.counters;
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    lines.field("total_net_repl_input_bytes", 0);
+    lines.field(
+        "total_net_repl_output_bytes",
+        count(&replicas.stream_bytes) + count(&replicas.snapshot_bytes),
     );
     lines.field(
         "instantaneous_input_kbps",
@@ -26,7 +31,9 @@ pub(super) fn stats(source: &Source<'_>, lines: &mut Lines) {
     lines.field("instantaneous_input_repl_kbps", "0.00");
     lines.field("instantaneous_output_repl_kbps", "0.00");
     lines.field("rejected_connections", totals.rejected_connections);
-    zero(lines, &["sync_full", "sync_partial_ok", "sync_partial_err"]);
+    lines.field("sync_full", count(&replicas.full));
+    lines.field("sync_partial_ok", count(&replicas.partial_ok));
+    lines.field("sync_partial_err", count(&replicas.partial_err));
     lines.field("expired_keys", source.store.expired_keys);
     lines.field("expired_stale_perc", "0.00");
     zero(

@@ -47,6 +47,8 @@ fn every_field_of_redis_is_there() {
         include_str!("persistence.rs"),
         include_str!("stats.rs"),
         include_str!("commands.rs"),
+        include_str!("../replication/info.rs"),
+        include_str!("../replication/replica/info.rs"),
     ]
     .concat();
     for name in REDIS.lines().filter(|line| !line.starts_with('#')) {

@@ -103,7 +103,7 @@ pub(crate) fn log_figures(info: &basalt_binlog::Info) -> Vec<(&'static str, u64)
 }
 
 pub(super) fn binlog(source: &Source<'_>, lines: &mut Lines) {
-    let Some(binlog) = &source.server.binlog else {
+    let Some(binlog) = source.data.binlog() else {
         return lines.field("binlog", 0);
     };
     let info = binlog.info();

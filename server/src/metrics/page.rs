@@ -20,7 +20,7 @@ pub(super) fn text(server: &Server) -> String {
         // The store's figures are on the move, and its locks in demand.
         return page.finish();
     }
-    let store = server.store.stats();
+    let store = server.data().store.stats();
     commands(server, &mut page);
     traffic(server, &mut page);
     keys(server, &store, &mut page);
@@ -180,8 +180,9 @@ fn keys(server: &Server, store: &StoreStats, page: &mut Page) {
         Gauge,
         "Keys by database; one without keys is left out.",
     );
-    for db in 0..server.config.peek().databases {
-        let keys = server.store.dbsize(server.store.namespace(db));
+    let data = server.data();
+    for db in 0..data.store.databases() {
+        let keys = data.store.dbsize(data.store.namespace(db));
         if let Some(keys) = keys.ok().filter(|keys| *keys > 0) {
             page.sample(&[("db", &db.to_string())], keys);
         }
@@ -404,7 +405,8 @@ fn binlog(server: &Server, store: &StoreStats, page: &mut Page) {
         help,
         seconds(at, 1e3),
     );
-    let Some(binlog) = &server.binlog else { return };
+    let data = server.data();
+    let Some(binlog) = data.binlog() else { return };
     let info = binlog.info();
     let gauges = [
         (

@@ -3,7 +3,7 @@
 //! A command that must wait stays at the front of the buffer, decoded, as the connection's `current`; the
 //! loop does what it waits for and runs the next batch, which starts with it.
 
-use std::cell::RefMut;
+use std::cell::{Ref, RefMut};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,10 +19,12 @@ use super::{Next, ReplyMode, SessionCtx};
 use crate::clients::flag;
 use crate::commands::keyspace::KeyspaceCtx;
 use crate::commands::{Flags, Handler, Outcome, Stop};
+use crate::data::Data;
 use crate::dispatch::{self, Request, Row, Verdict};
 use crate::effects::Effects;
 use crate::errors::Error;
 use crate::exec::{self, Env, Ran, transaction};
+use crate::replication::master::Attach;
 use crate::worker::Worker;
 
 /// Commands in one batch, so that a long pipeline does not starve the other clients of the worker.
@@ -55,6 +57,10 @@ pub enum Step {
     Blocked(&'static Row),
     /// The current command needs the exclusive gate.
     Still(&'static Row),
+    /// The current command runs again after this.
+    Again(Pin<Box<dyn Future<Output = ()>>>),
+    /// The connection is a replica's from now on, once its replies are written.
+    Replicate(Attach),
 }
 
 /// One reading of the clock at the end of each command serves its duration and the next one's time.
@@ -100,12 +106,15 @@ enum Flow {
     Finished,
     Close,
     Stopped(Step),
+    /// It finished, and the connection is a replica's now.
+    Replicate(Attach),
 }
 
 /// See the module's text.
 pub struct Batch<'a> {
     conn: &'a mut Connection,
     worker: &'a Worker,
+    data: Ref<'a, Arc<Data>>,
     effects: RefMut<'a, Effects>,
     window: RefMut<'a, Window>,
     /// Of the current command's first argument, if known.
@@ -131,9 +140,14 @@ impl<'a> Batch<'a> {
         };
         drop(settings);
         conn.output.take(&worker.buffers);
+        let data = worker.data();
+        if conn.data_number != data.number {
+            take_over(conn, &data);
+        }
         Batch {
             conn,
             worker,
+            data,
             effects: worker.effects.borrow_mut(),
             window: worker.window.borrow_mut(),
             coords: None,
@@ -166,6 +180,10 @@ impl<'a> Batch<'a> {
                 }
                 Flow::Stopped(stopped) => {
                     step = stopped;
+                    break;
+                }
+                Flow::Replicate(attach) => {
+                    step = Step::Replicate(attach);
                     break;
                 }
             }
@@ -202,7 +220,7 @@ impl<'a> Batch<'a> {
                     conn.current = Some(len);
                     return conn.current;
                 }
-                None => match self.window.fill(conn) {
+                None => match self.window.fill(conn, &self.data.store) {
                     Ok(true) => {}
                     Ok(false) => {
                         self.check_query_limit();
@@ -244,6 +262,7 @@ impl<'a> Batch<'a> {
         let args = Args::new(&conn.input.bytes()[..len], &conn.ranges);
         let request = Request {
             server: &conn.server,
+            data: &self.data,
             session: &conn.session,
             args: &args,
             now,
@@ -254,7 +273,7 @@ impl<'a> Batch<'a> {
                 let flow = self.run_row(row, len, now);
                 match flow {
                     Flow::Stopped(step) => Flow::Stopped(step),
-                    Flow::Finished | Flow::Close => {
+                    Flow::Finished | Flow::Close | Flow::Replicate(_) => {
                         self.finish(row, start);
                         flow
                     }
@@ -283,6 +302,7 @@ impl<'a> Batch<'a> {
                 let args = Args::new(&conn.input.bytes()[..len], &conn.ranges);
                 let mut env = Env {
                     server: &conn.server,
+                    data: &self.data,
                     session: &mut conn.session,
                     effects: &mut self.effects,
                     now,
@@ -335,6 +355,8 @@ impl<'a> Batch<'a> {
             }
             Next::Exec => self.exec(row, now),
             Next::Wait(reply) => Flow::Stopped(Step::Later(row, reply)),
+            Next::Again(work) => Flow::Stopped(Step::Again(work)),
+            Next::Replicate(attach) => Flow::Replicate(attach),
             Next::Work(work) => {
                 let proto = self.conn.session.proto;
                 let work = move || {
@@ -357,10 +379,11 @@ impl<'a> Batch<'a> {
     ) -> Flow {
         let conn = &mut *self.conn;
         let args = Args::new(&conn.input.bytes()[..len], &conn.ranges);
-        if conn.server.store.all_resident() {
+        if self.data.store.all_resident() {
             self.effects.clear();
             let mut env = Env {
                 server: &conn.server,
+                data: &self.data,
                 session: &mut conn.session,
                 effects: &mut self.effects,
                 now,
@@ -424,6 +447,7 @@ impl<'a> Batch<'a> {
         }
         let mut env = Env {
             server: &conn.server,
+            data: &self.data,
             session: &mut conn.session,
             effects: &mut self.effects,
             now,
@@ -458,6 +482,7 @@ impl<'a> Batch<'a> {
         let server = Arc::clone(&conn.server);
         let mut env = Env {
             server: &server,
+            data: &self.data,
             session: &mut conn.session,
             effects: &mut self.effects,
             now,
@@ -637,6 +662,17 @@ impl<'a> Batch<'a> {
         let len = conn.current.take().expect("a command is being ended");
         conn.input.consume(len);
         conn.limits.authenticated = conn.session.authenticated;
+    }
+}
+
+/// The store and the log have been exchanged since the connection's last batch: what it has pinned is of no use,
+/// and every watched key counts as changed.
+#[cold]
+fn take_over(conn: &mut Connection, data: &Data) {
+    conn.data_number = data.number;
+    conn.session.pins.clear();
+    if !conn.session.watch.keys.is_empty() {
+        conn.session.watch.flag.store(true, Ordering::Release);
     }
 }
 

@@ -12,10 +12,10 @@ use crate::args::database;
 use crate::blocking::Place;
 use crate::commands::Intent;
 use crate::commands::keys::second_database;
+use crate::data::Data;
 use crate::dispatch::{self, Row};
 use crate::errors::Error;
 use crate::exec::{self, KeyList, transaction};
-use crate::server::Server;
 
 /// How far ahead of a fault keys are prefetched.
 const AHEAD_COMMANDS: usize = 128;
@@ -25,8 +25,9 @@ const AHEAD_KEYS: usize = 1024;
 pub(super) async fn load(conn: &mut Connection, row: &'static Row) {
     let len = conn.current.expect("a command faulted");
     let wait = {
+        let data = conn.worker.data();
         let (command, behind) = conn.input.bytes().split_at(len);
-        prefetch_behind(&conn.server, &mut conn.session, &conn.limits, behind);
+        prefetch_behind(&data, &mut conn.session, &conn.limits, behind);
         let args = Args::new(command, &conn.ranges);
         let Session {
             multi,
@@ -37,21 +38,21 @@ pub(super) async fn load(conn: &mut Connection, row: &'static Row) {
             ..
         } = &mut conn.session;
         let also: Vec<Place> = std::mem::take(also_wanted);
-        let also = also.iter().map(|place| exec::key_at(&conn.server, place));
+        let also = also.iter().map(|place| exec::key_at(&data, place));
         match multi {
             Some(multi) => {
-                let mut keys = transaction::keys_of(&conn.server, multi, *db);
-                keys.extend(transaction::watched_keys(&conn.server, watch));
+                let mut keys = transaction::keys_of(&data, multi, *db);
+                keys.extend(transaction::watched_keys(&data, watch));
                 keys.extend(also);
-                conn.server.store.pin(&keys, pins)
+                data.store.pin(&keys, pins)
             }
             None => {
-                let own = KeyList::wanted(&conn.server, row, &args, *db);
+                let own = KeyList::wanted(&data, row, &args, *db).unwrap_or(KeyList::EMPTY);
                 if also.len() == 0 {
-                    conn.server.store.pin(own.as_slice(), pins)
+                    data.store.pin(own.as_slice(), pins)
                 } else {
                     let keys: Vec<_> = own.as_slice().iter().copied().chain(also).collect();
-                    conn.server.store.pin(&keys, pins)
+                    data.store.pin(&keys, pins)
                 }
             }
         }
@@ -72,7 +73,7 @@ pub(super) async fn load(conn: &mut Connection, row: &'static Row) {
 
 /// Starts loading what the complete commands behind the current one will ask for.
 fn prefetch_behind(
-    server: &Server,
+    data: &Data,
     session: &mut Session,
     limits: &basalt_resp::Limits,
     behind: &[u8],
@@ -86,18 +87,18 @@ fn prefetch_behind(
         };
         let (command, next) = rest.split_at(len);
         rest = next;
-        collect(server, command, &ranges, &mut db, &mut keys);
+        collect(data, command, &ranges, &mut db, &mut keys);
         if keys.len() >= AHEAD_KEYS {
             break;
         }
     }
     if !keys.is_empty() {
-        server.store.prefetch(&keys, &mut session.pins);
+        data.store.prefetch(&keys, &mut session.pins);
     }
 }
 
 fn collect<'a>(
-    server: &Server,
+    data: &Data,
     command: &'a [u8],
     ranges: &ArgRanges,
     db: &mut u32,
@@ -114,7 +115,7 @@ fn collect<'a>(
     if !row.command.fits(args.len()) {
         return;
     }
-    let databases = server.config.peek().databases;
+    let databases = data.databases;
     if row.command.name == "select"
         && let Some(Ok(selected)) = args.get(1).map(|db| database(db, databases))
     {
@@ -129,9 +130,9 @@ fn collect<'a>(
             let at = arg.as_ptr() as usize - base;
             let bytes = &command[at..at + arg.len()];
             if intent != Intent::Overwrite {
-                keys.push(server.store.key(*db, bytes));
+                keys.push(data.store.key(*db, bytes));
             }
-            keys.extend(other.map(|db| server.store.key(db, bytes)));
+            keys.extend(other.map(|db| data.store.key(db, bytes)));
         }
     });
 }

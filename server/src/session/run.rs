@@ -29,11 +29,14 @@ use super::{Session, load};
 use crate::clients::flag;
 use crate::config::FsyncPolicy;
 use crate::dispatch::Row;
+use crate::replication::master::{Attach, feed};
 use crate::server::Server;
 use crate::worker::Worker;
 
 /// Unwritten replies beyond which no more commands are read.
 const OUTPUT_PAUSE_BYTES: usize = 8 << 20;
+/// What a client may send ahead while it waits for a reply.
+const INPUT_WHILE_WAITING_BYTES: usize = 64 * 1024;
 /// How often a paused client looks whether the pause is over.
 const PAUSE_POLL: Duration = Duration::from_millis(5);
 
@@ -53,6 +56,8 @@ pub struct Connection {
     pub(super) current: Option<usize>,
     /// Nothing more is read; the connection closes once the output is written.
     pub(super) closing: bool,
+    /// The pair of store and log that the pins belong to.
+    pub(super) data_number: u64,
 }
 
 /// What the loop needs of the socket before it goes on.
@@ -82,25 +87,45 @@ impl Connection {
             limits: Limits::default(),
             current: None,
             closing: false,
+            data_number: 0,
         }
     }
 
     /// Serves the client until it leaves or is closed.
     pub async fn serve(mut self) {
         // An error of the socket is the client's leaving; there is nobody to tell.
-        let _ = self.serve_until_error().await;
-        self.session.unwatch(&self.server);
-        self.session.info.release_socket();
-        self.server.clients.remove(self.session.info.id);
+        let ended = self.serve_until_error().await;
+        let (server, info) = (Arc::clone(&self.server), Arc::clone(&self.session.info));
+        self.session.unwatch(&server);
+        if let Ok(Some(attach)) = ended {
+            let input = self.input.bytes().to_vec();
+            let fed = feed::serve(
+                Arc::clone(&server),
+                Arc::clone(&info),
+                self.stream,
+                input,
+                attach,
+            );
+            if let Err(error) = fed.await {
+                tracing::warn!(%error, "a replica cannot be fed");
+            }
+        }
+        info.release_socket();
+        server.clients.remove(info.id);
     }
 
-    async fn serve_until_error(&mut self) -> io::Result<()> {
+    /// Ends with the replica that the client turned out to be, or when the client leaves.
+    async fn serve_until_error(&mut self) -> io::Result<Option<Attach>> {
         self.exchange(Want::Input).await?;
         loop {
             let want = match self.batch() {
                 Step::Drained => Want::Input,
                 Step::Full => Want::Room,
                 Step::Close => Want::Drained,
+                Step::Replicate(attach) => {
+                    self.exchange(Want::Drained).await?;
+                    return Ok(Some(attach));
+                }
                 stopped => {
                     self.resolve(stopped).await?;
                     continue;
@@ -115,7 +140,7 @@ impl Connection {
             self.exchange(if leaving { Want::Drained } else { want })
                 .await?;
             if leaving {
-                return Ok(());
+                return Ok(None);
             }
             if want == Want::Room {
                 tokio::task::yield_now().await;
@@ -135,11 +160,14 @@ impl Connection {
     /// Does what a stopped command waits for. Afterwards the command has finished or can be run (again).
     async fn resolve(&mut self, step: Step) -> io::Result<()> {
         match step {
-            Step::Drained | Step::Full | Step::Close => unreachable!("not stopped"),
+            Step::Drained | Step::Full | Step::Close | Step::Replicate(_) => {
+                unreachable!("not stopped")
+            }
             Step::Fault(row) => load::load(self, row).await,
             Step::Room => {
                 self.flush().await?;
-                self.server.store.room().await;
+                let room = self.server.data().store.room();
+                room.await;
             }
             Step::Held => {
                 self.flush().await?;
@@ -149,11 +177,15 @@ impl Connection {
             }
             Step::Work(row, reply) => {
                 self.flush().await?;
-                self.later(row, reply, Some(Instant::now())).await;
+                self.later(row, reply, Some(Instant::now())).await?;
             }
             Step::Later(row, reply) => {
                 self.flush().await?;
-                self.later(row, reply, None).await;
+                self.later(row, reply, None).await?;
+            }
+            Step::Again(work) => {
+                self.flush().await?;
+                work.await;
             }
             Step::Blocked(row) => self.wait_blocked(row).await?,
             Step::Still(row) => {
@@ -171,12 +203,37 @@ impl Connection {
     }
 
     /// Waits for a reply and ends its command.
-    async fn later(&mut self, row: &'static Row, reply: Later, begun: Option<Instant>) {
+    async fn later(
+        &mut self,
+        row: &'static Row,
+        reply: Later,
+        begun: Option<Instant>,
+    ) -> io::Result<()> {
         self.session.info.set_flag(flag::BLOCKED, true);
-        let reply = reply.await;
+        let reply = self.unless_gone(reply).await;
         self.session.info.set_flag(flag::BLOCKED, false);
         let worker = Rc::clone(&self.worker);
-        Batch::new(self, &worker).finish_later(row, &reply, begun);
+        Batch::new(self, &worker).finish_later(row, &reply?, begun);
+        Ok(())
+    }
+
+    /// Waits for a reply as long as the client is there: a wait may have no limit of its own.
+    async fn unless_gone(&mut self, mut reply: Later) -> io::Result<Vec<u8>> {
+        poll_fn(|cx| {
+            if let Poll::Ready(reply) = reply.as_mut().poll(cx) {
+                return Poll::Ready(Ok(reply));
+            }
+            // What it sends meanwhile is kept, up to a limit: only its end is of interest.
+            while self.input.len() < INPUT_WHILE_WAITING_BYTES {
+                match self.poll_input(cx) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => break,
+                }
+            }
+            Poll::Pending
+        })
+        .await
     }
 
     /// Writes the replies so far, before a wait that may be long.
@@ -190,16 +247,18 @@ impl Connection {
         let Some(offset) = self.session.written_to.take() else {
             return Ok(());
         };
-        let Some(binlog) = &self.server.binlog else {
+        // Asked anew: a pair that was swapped out since owes nobody anything.
+        let log = Arc::clone(&self.server.data().log);
+        let Some(binlog) = &log.binlog else {
             return Ok(());
         };
         if self.server.config.peek().appendfsync != FsyncPolicy::Always || binlog.synced() >= offset
         {
             return Ok(());
         }
-        let mut synced = self.server.synced.subscribe();
+        let mut synced = log.synced.subscribe();
         binlog.request_sync(offset);
-        // The sender lives as long as the server.
+        // The sender lives as long as the log.
         let _ = synced.wait_for(|upto| *upto >= offset).await;
         if binlog.state() == LogState::Poisoned && binlog.synced() < offset {
             // The client must not take its writes for durable, and nothing true can be said of them.

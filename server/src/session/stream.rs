@@ -5,7 +5,10 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use std::net::TcpStream as StdTcpStream;
+use std::os::unix::net::UnixStream as StdUnixStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
 use tokio::net::{TcpStream, UnixStream};
 
 /// See the module's text.
@@ -17,7 +20,40 @@ pub enum Stream {
     Unix(UnixStream),
 }
 
+/// A socket between two runtimes.
+#[derive(Debug)]
+pub enum Detached {
+    /// TCP.
+    Tcp(StdTcpStream),
+    /// Unix domain.
+    Unix(StdUnixStream),
+}
+
 impl Stream {
+    /// Takes the socket out of this thread's runtime.
+    pub fn into_std(self) -> io::Result<Detached> {
+        match self {
+            Stream::Tcp(stream) => stream.into_std().map(Detached::Tcp),
+            Stream::Unix(stream) => stream.into_std().map(Detached::Unix),
+        }
+    }
+
+    /// Puts a socket into this thread's runtime.
+    pub fn from_std(socket: Detached) -> io::Result<Self> {
+        match socket {
+            Detached::Tcp(stream) => TcpStream::from_std(stream).map(Stream::Tcp),
+            Detached::Unix(stream) => UnixStream::from_std(stream).map(Stream::Unix),
+        }
+    }
+
+    /// TCP: whether small writes go out at once.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        match self {
+            Stream::Tcp(stream) => stream.set_nodelay(nodelay),
+            Stream::Unix(_) => Ok(()),
+        }
+    }
+
     /// Reads what is there. A short read tells the runtime that the socket is empty, so that the next call
     /// waits without asking the kernel again.
     #[inline]

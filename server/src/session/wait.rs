@@ -24,7 +24,11 @@ const LONG: Duration = Duration::from_secs(365 * 86_400);
 impl Connection {
     /// Waits for the end of the current command, which blocks, and ends it.
     pub(super) async fn wait_blocked(&mut self, row: &'static Row) -> io::Result<()> {
-        let mut blocked = self.session.blocked.take().expect("the command was registered");
+        let mut blocked = self
+            .session
+            .blocked
+            .take()
+            .expect("the command was registered");
         self.session.info.set_flag(flag::BLOCKED, true);
         self.await_durability().await?;
         let delivery = self.until_served(&mut blocked).await;
@@ -70,8 +74,15 @@ impl Connection {
                 Poll::Pending => return Poll::Pending,
             }
         }
-        tracing::warn!(client = self.session.info.id.0, "closed: query buffer limit reached");
-        self.server.stats.worker(self.worker.id).query_limit_closed.add(1);
+        tracing::warn!(
+            client = self.session.info.id.0,
+            "closed: query buffer limit reached"
+        );
+        self.server
+            .stats
+            .worker(self.worker.id)
+            .query_limit_closed
+            .add(1);
         Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
     }
 }

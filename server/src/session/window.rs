@@ -5,7 +5,7 @@
 //! decoded again. It never changes what a command does; at worst a hint is for nothing.
 
 use basalt_resp::{ArgRanges, Args, Decoder, ProtocolError};
-use basalt_tiering::{Key, KeyHash, NamespaceId, Slot};
+use basalt_tiering::{Key, KeyHash, NamespaceId, Slot, Store};
 
 use super::run::Connection;
 
@@ -55,7 +55,7 @@ impl Window {
     ///
     /// # Errors
     /// The input is malformed, from its first byte on. A fault further behind is met again when it is at the front.
-    pub fn fill(&mut self, conn: &mut Connection) -> Result<bool, ProtocolError> {
+    pub fn fill(&mut self, conn: &mut Connection, store: &Store) -> Result<bool, ProtocolError> {
         debug_assert_eq!(self.next, self.end, "only an empty window is filled");
         (self.next, self.end) = (0, 0);
         // A client that is not known yet has other limits behind its AUTH.
@@ -84,7 +84,7 @@ impl Window {
             rest = &rest[len..];
         }
         if self.end > 1 {
-            self.prefetch(conn);
+            self.prefetch(conn, store);
         }
         Ok(true)
     }
@@ -97,7 +97,7 @@ impl Window {
     }
 
     /// Takes the first argument of each command for a key, as it is for nearly all.
-    fn prefetch(&mut self, conn: &Connection) {
+    fn prefetch(&mut self, conn: &Connection, store: &Store) {
         const NO_KEY: Key<'static> = Key {
             db: 0,
             ns: NamespaceId(0),
@@ -111,7 +111,7 @@ impl Window {
             let (command, behind) = rest.split_at(ahead.len);
             rest = behind;
             if let Some(bytes) = Args::new(command, &ahead.ranges).get(1) {
-                let key = conn.server.store.key(conn.session.db, bytes);
+                let key = store.key(conn.session.db, bytes);
                 ahead.coords = Some(Coords {
                     slot: key.slot,
                     hash: key.hash,
@@ -120,7 +120,7 @@ impl Window {
                 count += 1;
             }
         }
-        conn.server.store.prefetch_hot(&keys[..count]);
+        store.prefetch_hot(&keys[..count]);
     }
 
     /// Empties the window. The decoder stands at the start of a command whenever something is in it.

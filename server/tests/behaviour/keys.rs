@@ -357,4 +357,61 @@ behaviour! {
         OBJECT IDLETIME none -> (nil)
         @redis OBJECT FREQ k -> -ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.
     "#
+
+}
+
+behaviour! {
+    dump_and_restore_copy_strings r#"
+        SET k "hello" -> +OK
+        @7.0 DUMP k -> "\x00\x05hello\n\x00cr\xdfve4 \n"
+        DUMP missing -> (nil)
+        RESTORE l 0 "\x00\x05hello\n\x00cr\xdfve4 \n" -> +OK
+        GET l -> "hello"
+        TTL l -> -1
+        RESTORE l 0 "\x00\xc190\x0a\x00\x9d\x94\xea'\x93\xfc\x08\xb9" REPLACE -> +OK
+        GET l -> "12345"
+        RESTORE l 0 "\x00\xc3\t@d\x01aa\xe0W\x00\x01aa\n\x00\xe8\xa3\xb5\x07\xb0m\xf2q" replace -> +OK
+        STRLEN l -> 100
+        @8.2 RESTORE l 0 "\x00\x05hello\x0c\x00\xa8\x04\xeb\xb6\x9f\x1e\xbeC" REPLACE -> +OK
+        @8.2 GET l -> "hello"
+        SET long "abc"*30000 -> +OK
+        DUMP long -> $payload
+        RESTORE copy 0 $payload -> +OK
+        GET copy -> "abc"*30000
+    "#
+
+    restore_sets_the_time_to_live r#"
+        RESTORE k 100000 "\x00\x05hello\n\x00cr\xdfve4 \n" -> +OK
+        PTTL k -> 90000..100000
+        RESTORE k $ms+100000 "\x00\x05hello\n\x00cr\xdfve4 \n" ABSTTL REPLACE -> +OK
+        PTTL k -> 90000..100000
+        RESTORE k 0 "\x00\x05hello\n\x00cr\xdfve4 \n" REPLACE -> +OK
+        TTL k -> -1
+        RESTORE k 1 "\x00\x05hello\n\x00cr\xdfve4 \n" REPLACE ABSTTL -> +OK
+        EXISTS k -> 0
+        RESTORE k 1 "\x00\x05hello\n\x00cr\xdfve4 \n" ABSTTL -> +OK
+        EXISTS k -> 0
+        RESTORE k 9223372036854775807 "\x00\x05hello\n\x00cr\xdfve4 \n" -> +OK
+        EXISTS k -> 0
+    "#
+
+    restore_errors r#"
+        SET s v -> +OK
+        RESTORE k 0 abc -> -ERR DUMP payload version or checksum are wrong
+        RESTORE k 0 "" -> -ERR DUMP payload version or checksum are wrong
+        RESTORE k 0 "\x00\x05hellO\n\x00cr\xdfve4 \n" -> -ERR DUMP payload version or checksum are wrong
+        RESTORE k -1 "\x00\x05hello\n\x00cr\xdfve4 \n" -> -"ERR Invalid TTL value, must be >= 0"
+        RESTORE k x abc -> -ERR value is not an integer or out of range
+        RESTORE s 0 abc -> -BUSYKEY Target key name already exists.
+        RESTORE s x abc -> -BUSYKEY Target key name already exists.
+        RESTORE k 0 abc FOO -> -ERR syntax error
+        RESTORE k 0 abc IDLETIME -1 -> -"ERR Invalid IDLETIME value, must be >= 0"
+        RESTORE k 0 abc FREQ 256 -> -"ERR Invalid FREQ value, must be >= 0 and <= 255"
+        RESTORE k 0 abc FREQ -> -ERR syntax error
+        RESTORE k 0 abc FREQ 5 IDLETIME 4 -> -ERR syntax error
+        RESTORE k 0 abc IDLETIME x -> -ERR value is not an integer or out of range
+        RESTORE k 0 -> -ERR wrong number of arguments for 'restore' command
+        EXISTS k -> 0
+        GET s -> "v"
+    "#
 }

@@ -3,15 +3,20 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bitmaps;
 mod blocking;
 mod config;
 mod connection;
 mod expire;
 mod hashes;
+mod hyperloglog;
 mod keys;
 mod lists;
 mod protocol;
+mod replicas;
 mod server;
+mod sets;
+mod sorted_sets;
 mod strings;
 mod tier;
 mod transactions;

@@ -20,6 +20,10 @@ pub(crate) enum Rule {
     /// appended to is `raw`) until a restart; here it may be forgotten when the key leaves memory.
     /// Only presence counts.
     Presence,
+    /// Zero has no sign here, where Redis may answer -0.
+    Scores,
+    /// A scan of one collection, run to its end at once: elements (of a sorted set, with scores) in any order.
+    Scan,
     /// Each server picks what it likes; the caller checks that it exists.
     Random,
 }
@@ -28,7 +32,12 @@ pub(crate) enum Rule {
 pub(crate) fn rule(command: &Command) -> Rule {
     let name = command.first().map(|n| n.to_ascii_uppercase());
     match name.as_deref() {
-        Some(b"KEYS" | b"HKEYS" | b"HVALS") => Rule::AnyOrder,
+        Some(
+            b"KEYS" | b"HKEYS" | b"HVALS" | b"SMEMBERS" | b"SINTER" | b"SUNION" | b"SDIFF"
+            | b"SPOP" | b"SRANDMEMBER",
+        ) => Rule::AnyOrder,
+        Some(b"SSCAN" | b"ZSCAN") => Rule::Scan,
+        Some([b'Z', ..]) => Rule::Scores,
         Some(b"HRANDFIELD") if command.len() == 3 => Rule::AnyOrder,
         Some(b"HGETALL" | b"HRANDFIELD") => Rule::Pairs,
         Some(b"TTL" | b"EXPIRETIME") => Rule::Time(1000),
@@ -48,6 +57,8 @@ pub(crate) fn same(rule: Rule, ours: &Reply, theirs: &Reply) -> bool {
             b.sort();
             a == b
         }
+        (Rule::Scores, a, b) => unsigned_zero(a) == unsigned_zero(b),
+        (Rule::Scan, Reply::Array(a), Reply::Array(b)) => scanned(a) == scanned(b),
         (Rule::Pairs, Reply::Array(a), Reply::Array(b)) => pairs(a) == pairs(b),
         (Rule::Time(scale), Reply::Int(a), Reply::Int(b)) if *a > 0 && *b > 0 => {
             (a.abs_diff(*b)).saturating_mul(scale.unsigned_abs())
@@ -84,4 +95,25 @@ pub(crate) fn is_scan(command: &Command) -> bool {
     command
         .first()
         .is_some_and(|n| n.eq_ignore_ascii_case(b"SCAN") || n.eq_ignore_ascii_case(b"HSCAN"))
+}
+
+/// Every reply of a scan, sorted: the cursor, and the elements.
+fn scanned(reply: &[Reply]) -> Vec<Reply> {
+    let mut all = Vec::new();
+    for part in reply {
+        match part {
+            Reply::Array(elements) => all.extend(elements.iter().map(unsigned_zero)),
+            cursor => all.push(cursor.clone()),
+        }
+    }
+    all.sort();
+    all
+}
+
+fn unsigned_zero(reply: &Reply) -> Reply {
+    match reply {
+        Reply::Array(items) => Reply::Array(items.iter().map(unsigned_zero).collect()),
+        Reply::Bulk(text) if text == b"-0" => Reply::Bulk(b"0".to_vec()),
+        other => other.clone(),
+    }
 }

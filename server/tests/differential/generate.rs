@@ -6,6 +6,11 @@
 //! (GT, LT) are given absolute ones. SET gets no past time: redis-server keeps such a key, expired,
 //! until something meets it, and DBSIZE counts it until then.
 
+mod bits;
+mod hyperloglog;
+mod sets;
+mod sorted_sets;
+
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -77,6 +82,35 @@ const KINDS: &[(u32, Make)] = &[
     (3, |g| g.range("GETRANGE")),
     (1, |g| g.range("SUBSTR")),
     (1, Generator::lcs),
+    (4, bits::setbit),
+    (2, bits::getbit),
+    (3, bits::bitcount),
+    (3, bits::bitpos),
+    (4, bits::bitop),
+    (4, bits::bitfield),
+    (1, bits::bitfield_ro),
+    (6, hyperloglog::pfadd),
+    (3, hyperloglog::pfcount),
+    (2, hyperloglog::pfmerge),
+    (2, hyperloglog::pfdebug),
+    (1, Generator::restore),
+    (6, sets::sadd),
+    (3, sets::srem),
+    (4, sets::ask),
+    (2, sets::smove),
+    (1, sets::pick),
+    (4, sets::combine),
+    (7, sorted_sets::zadd),
+    (3, sorted_sets::zadd_lex),
+    (2, sorted_sets::zincrby),
+    (2, sorted_sets::zrem),
+    (4, sorted_sets::ask),
+    (3, sorted_sets::by_rank),
+    (4, sorted_sets::by_score),
+    (4, sorted_sets::by_word),
+    (1, sorted_sets::zrangestore),
+    (2, sorted_sets::pop),
+    (4, sorted_sets::combine),
     (4, |g| g.many("DEL", false)),
     (2, |g| g.many("UNLINK", false)),
     (2, |g| g.many("EXISTS", false)),
@@ -152,11 +186,29 @@ const KINDS: &[(u32, Make)] = &[
 ];
 
 fn is_blocking(command: &Command) -> bool {
-    [b"BL", b"BR"].iter().any(|start| command[0].starts_with(*start))
+    [b"BL", b"BR"]
+        .iter()
+        .any(|start| command[0].starts_with(*start))
 }
 
 fn words(line: &str) -> Command {
     line.split_whitespace().map(|w| w.into()).collect()
+}
+
+/// Not where Redis 7.0 differs from 8.2, which we follow (it looks for the key before it reads other arguments, or
+/// knows fewer of them), nor where the answer would become random.
+fn may_be_spoilt(command: &Command) -> bool {
+    !matches!(
+        command[0].as_slice(),
+        b"BITCOUNT"
+            | b"BITPOS"
+            | b"ZRANK"
+            | b"ZREVRANK"
+            | b"SRANDMEMBER"
+            | b"SPOP"
+            | b"SSCAN"
+            | b"ZSCAN"
+    )
 }
 
 impl Generator {
@@ -185,7 +237,7 @@ impl Generator {
             1 if self.rng.random_ratio(1, 4) => words("FLUSHALL"),
             _ => self.pick(),
         };
-        let command = match self.rng.random_ratio(1, 40) {
+        let command = match self.rng.random_ratio(1, 40) && may_be_spoilt(&command) {
             true => self.spoil(command),
             false => command,
         };
@@ -352,12 +404,23 @@ impl Generator {
     }
 
     fn with_position_and_element(&mut self, name: &str) -> Command {
-        vec![name.into(), self.list(true), self.position(), self.element()]
+        vec![
+            name.into(),
+            self.list(true),
+            self.position(),
+            self.element(),
+        ]
     }
 
     fn linsert(&mut self) -> Command {
         let side = if self.rng.random() { "BEFORE" } else { "after" };
-        vec!["LINSERT".into(), self.list(true), side.into(), self.element(), self.element()]
+        vec![
+            "LINSERT".into(),
+            self.list(true),
+            side.into(),
+            self.element(),
+            self.element(),
+        ]
     }
 
     fn lpos(&mut self) -> Command {
@@ -384,7 +447,11 @@ impl Generator {
     }
 
     fn multi_pop(&mut self, blocks: bool) -> Command {
-        let mut command: Command = if blocks { vec!["BLMPOP".into(), SHORT_WAIT.into()] } else { words("LMPOP") };
+        let mut command: Command = if blocks {
+            vec!["BLMPOP".into(), SHORT_WAIT.into()]
+        } else {
+            words("LMPOP")
+        };
         let keys = self.rng.random_range(1..4);
         command.push(keys.to_string().into());
         for _ in 0..keys {
@@ -392,7 +459,10 @@ impl Generator {
         }
         command.push(self.end());
         if self.rng.random() {
-            command.extend(["COUNT".into(), self.rng.random_range(1..6).to_string().into()]);
+            command.extend([
+                "COUNT".into(),
+                self.rng.random_range(1..6).to_string().into(),
+            ]);
         }
         command
     }
@@ -556,6 +626,25 @@ impl Generator {
         // Long inputs take quadratic time and memory: the length alone is asked for.
         let mut command = self.two_keys("LCS");
         command.push("LEN".into());
+        command
+    }
+
+    /// Payloads that a redis-server 7.0 dumped: two strings, and one that is damaged.
+    fn restore(&mut self) -> Command {
+        const PAYLOADS: [&[u8]; 3] = [
+            b"\x00\x05hello\n\x00cr\xdfve4 \n",
+            b"\x00\xc190\n\x00\x9d\x94\xea'\x93\xfc\x08\xb9",
+            b"\x00\xc191\n\x00\x9d\x94\xea'\x93\xfc\x08\xb9",
+        ];
+        let ttl = match self.rng.random_ratio(1, 3) {
+            true => self.near(true),
+            false => b"0".to_vec(),
+        };
+        let payload = *PAYLOADS.choose(&mut self.rng).expect("not empty");
+        let mut command = vec!["RESTORE".into(), self.key(), ttl, payload.to_vec()];
+        if self.rng.random() {
+            command.push("REPLACE".into());
+        }
         command
     }
 

@@ -156,6 +156,8 @@ impl Pair {
                     "TYPE _",
                     "GET _",
                     "HGETALL _",
+                    "SMEMBERS _",
+                    "ZRANGE _ 0 -1 WITHSCORES",
                     "LRANGE _ 0 -1",
                     "PEXPIRETIME _",
                     "OBJECT ENCODING _",

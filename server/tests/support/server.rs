@@ -29,6 +29,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 pub(crate) struct Binary {
     path: PathBuf,
     is_basalt: bool,
+    env: Vec<(&'static str, PathBuf)>,
 }
 
 impl Binary {
@@ -38,10 +39,12 @@ impl Binary {
             Some(path) => Self {
                 path: path.into(),
                 is_basalt: false,
+                env: Vec::new(),
             },
             None => Self {
                 path: env!("CARGO_BIN_EXE_basalt-server").into(),
                 is_basalt: true,
+                env: Vec::new(),
             },
         }
     }
@@ -57,11 +60,18 @@ impl Binary {
         Some(Self {
             path: path.into(),
             is_basalt: false,
+            env: Vec::new(),
         })
     }
 
     pub(crate) fn is_basalt(&self) -> bool {
         self.is_basalt
+    }
+
+    /// The same with a variable in its environment.
+    pub(crate) fn with_env(mut self, name: &'static str, value: &Path) -> Self {
+        self.env.push((name, value.to_owned()));
+        self
     }
 
     /// The directives that make `world` on this server, if it has that world.
@@ -314,6 +324,7 @@ fn spawn(binary: &Binary, port: u16, dir: &Path, args: &[String]) -> Child {
         .args(["--enable-debug-command", "yes"])
         .args(more_args(binary))
         .args(args)
+        .envs(binary.env.iter().map(|(name, value)| (name, value)))
         .current_dir(dir)
         .stdin(Stdio::null())
         .stdout(out)

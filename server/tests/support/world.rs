@@ -7,9 +7,7 @@
 //! | `tiny` | 1 MB | – | spill and promotion by pressure |
 //! | `restart` | plenty | now and then `kill -9` and start | recovery |
 //! | `memory` | plenty, no tiers, no log | – | the pure cache |
-//!
-//! A `replica` world (same script on a master, the replica's digest compared at the end) joins
-//! here when replication exists.
+//! | `replica` | plenty | – | that a replica holds the same in the end |
 
 /// A world. Its name is part of each test's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,16 +17,18 @@ pub(crate) enum World {
     Tiny,
     Restart,
     Memory,
+    Replica,
 }
 
 impl World {
     /// All worlds.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Hot,
         Self::Cold,
         Self::Tiny,
         Self::Restart,
         Self::Memory,
+        Self::Replica,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -38,6 +38,7 @@ impl World {
             Self::Tiny => "tiny",
             Self::Restart => "restart",
             Self::Memory => "memory",
+            Self::Replica => "replica",
         }
     }
 
@@ -52,7 +53,9 @@ impl World {
     /// Directives that make this world on Basalt.
     pub(crate) fn basalt_args(self) -> &'static [&'static str] {
         match self {
-            Self::Hot | Self::Cold | Self::Restart => &["--tiering", "yes", "--binlog", "yes"],
+            Self::Hot | Self::Cold | Self::Restart | Self::Replica => {
+                &["--tiering", "yes", "--binlog", "yes"]
+            }
             Self::Tiny => &["--tiering", "yes", "--binlog", "yes", "--maxmemory", "1mb"],
             Self::Memory => &["--tiering", "no", "--binlog", "no"],
         }
@@ -72,7 +75,7 @@ impl World {
                 "--appendfsync",
                 "always",
             ]),
-            Self::Cold | Self::Tiny | Self::Memory => None,
+            Self::Cold | Self::Tiny | Self::Memory | Self::Replica => None,
         }
     }
 }

@@ -13,8 +13,9 @@ use std::path::Path;
 
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
-    Cache, ColumnFamily, DBPinnableSlice, DBWithThreadMode, ErrorKind, FlushOptions, Options,
-    ReadOptions, ReadTier, SingleThreaded, WriteBatch, WriteBufferManager, WriteOptions,
+    Cache, ColumnFamily, ColumnFamilyDescriptor, DBPinnableSlice, DBWithThreadMode, ErrorKind,
+    FlushOptions, Options, ReadOptions, ReadTier, SingleThreaded, WriteBatch, WriteBufferManager,
+    WriteOptions,
 };
 
 use self::tuning::Tuning;
@@ -48,14 +49,32 @@ pub struct ColdTier {
 impl ColdTier {
     /// Opens the store at `options.path`, making it if there is none.
     pub fn open(options: ColdOptions) -> Result<Self, ColdError> {
+        Self::open_by(&options, |db_options, families| {
+            Db::open_cf_descriptors(db_options, &options.path, families)
+        })
+    }
+
+    /// Opens the store at `path` to look at it: it must exist, and another process may have it open. What that
+    /// one has not flushed is not seen.
+    pub fn open_read_only(path: &Path) -> Result<Self, ColdError> {
+        const MEMORY_BYTES: usize = 64 << 20;
+        let options = ColdOptions::new(path, MEMORY_BYTES);
+        Self::open_by(&options, |db_options, families| {
+            Db::open_cf_descriptors_read_only(db_options, path, families, false)
+        })
+    }
+
+    fn open_by(
+        options: &ColdOptions,
+        open: impl FnOnce(&Options, Vec<ColumnFamilyDescriptor>) -> Result<Db, rocksdb::Error>,
+    ) -> Result<Self, ColdError> {
         let Tuning {
             db_options,
             families,
             cache,
             memtables,
-        } = Tuning::new(&options)?;
-        let db =
-            Db::open_cf_descriptors(&db_options, &options.path, families).map_err(store("open"))?;
+        } = Tuning::new(options)?;
+        let db = open(&db_options, families).map_err(store("open"))?;
         let mut read_cached = ReadOptions::default();
         read_cached.set_read_tier(ReadTier::BlockCache);
         let mut write = WriteOptions::default();

@@ -288,7 +288,7 @@ impl Driver {
             let mut tx =
                 self.store
                     .begin_replay(&[key.slot], UnixMs::now(), &pins, frame.start, frame.end);
-            if work(&mut tx, &key).is_ok() || tx.skipped() {
+            if work(&mut tx, &key).is_ok() || tx.take_skipped() {
                 return;
             }
             assert!(tx.take_failure().is_none(), "a cold read failed");

@@ -154,7 +154,7 @@ fn a_spill_inside_a_replayed_frame_splits_it_exactly() {
                 let mut tx = driver
                     .store
                     .begin_replay(&[key.slot], now, &pins, Offset(1000), end);
-                if tx.append(&key, tail).is_ok() || tx.skipped() {
+                if tx.append(&key, tail).is_ok() || tx.take_skipped() {
                     break;
                 }
                 drop(tx);
@@ -267,4 +267,32 @@ fn a_pin_is_void_once_its_key_was_written() {
         .append(Effect::Set(0, b"k".to_vec(), b"newest".to_vec(), None));
     drop(tx);
     check(&driver);
+}
+
+/// A copy for a replica holds what was written before it, says where the log goes on, and shares nothing that
+/// changes later.
+#[test]
+fn a_snapshot_is_the_store_as_of_its_replay_offset() {
+    let dir = dir();
+    let driver = fresh(&dir);
+    for n in 0..500u32 {
+        driver.set(0, &n.to_be_bytes(), b"v", None);
+    }
+    let copy = dir.path().join("copies").join("one");
+    std::fs::create_dir(dir.path().join("copies")).expect("a directory");
+    let replay = driver.store.snapshot(&copy).expect("a snapshot");
+    assert_eq!(replay, driver.store.persisted());
+    for n in 0..500u32 {
+        driver.set(0, &n.to_be_bytes(), b"other", None);
+    }
+    driver.store.checkpoint().expect("a checkpoint");
+    driver.store.compact();
+    assert!(driver.store.snapshot(&copy).is_err(), "it is there already");
+    let (store, opened) = basalt_tiering::Store::open(basalt_tiering::StoreOptions {
+        cold_dir: copy,
+        ..options(dir.path())
+    })
+    .expect("the copy is a store");
+    assert_eq!((opened.replay_from, opened.keys), (Some(replay), 500));
+    drop(store);
 }

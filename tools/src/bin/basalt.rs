@@ -1,12 +1,7 @@
 //! `basalt`, the admin tool.
 
-use clap::Parser;
+use std::process::ExitCode;
 
-/// Administration of Basalt servers.
-#[derive(Parser)]
-#[command(name = "basalt", version)]
-struct Cli {}
-
-fn main() {
-    Cli::parse();
+fn main() -> ExitCode {
+    basalt_tools::admin::main()
 }

@@ -263,8 +263,15 @@ pub(super) fn unblock(ctx: &mut SessionCtx<'_>) -> Next {
     let Some(id) = parse_i64(&ctx.args[2]) else {
         return errors::NOT_AN_INTEGER.into();
     };
-    let id = u64::try_from(id).map(ClientId).ok();
-    let ended = id.is_some_and(|id| ctx.server.waiters.unblock(id, how));
+    // Who waits for a key is known there; who waits for replicas listens himself.
+    let ended = u64::try_from(id).map(ClientId).is_ok_and(|id| {
+        ctx.server.waiters.unblock(id, how)
+            || ctx
+                .server
+                .clients
+                .get(id)
+                .is_some_and(|client| client.unblock(how == Unblock::Error))
+    });
     ctx.out.integer(i64::from(ended));
     Next::Done
 }

@@ -2,8 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use basalt_binlog::Binlog;
-
+use crate::replication::info::role_of_master;
+use crate::replication::replica::commands::role_of_replica;
+use crate::replication::role::Role;
 use crate::session::{Next, SessionCtx};
 
 pub(super) fn time(ctx: &mut SessionCtx<'_>) -> Next {
@@ -24,14 +25,9 @@ pub(super) fn lastsave(ctx: &mut SessionCtx<'_>) -> Next {
 }
 
 pub(super) fn role(ctx: &mut SessionCtx<'_>) -> Next {
-    ctx.out.array(3);
-    ctx.out.bulk("master");
-    ctx.out.integer(
-        ctx.server
-            .binlog
-            .as_ref()
-            .map_or(0, |binlog: &Binlog| binlog.end().0 as i64),
-    );
-    ctx.out.array(0);
+    match ctx.server.replication.role() {
+        Role::Master => role_of_master(ctx.server, &mut ctx.out),
+        Role::Replica { host, port } => role_of_replica(ctx, &host, port),
+    }
     Next::Done
 }

@@ -30,13 +30,14 @@ pub(super) fn usage(ctx: &mut SessionCtx<'_>) -> Next {
     }
     let (server, db) = (Arc::clone(ctx.server), ctx.session.db);
     let key = ctx.args.get(2).unwrap_or_default().to_vec();
-    Next::work(
-        move |out| match server.store.memory_usage(&server.store.key(db, &key)) {
+    Next::work(move |out| {
+        let data = server.data();
+        match data.store.memory_usage(&data.store.key(db, &key)) {
             Ok(Some(bytes)) => out.integer(bytes as i64),
             Ok(None) => out.null(),
             Err(error) => out.error(errors::store_failed(&error).as_bytes()),
-        },
-    )
+        }
+    })
 }
 
 pub(super) fn purge(_: &mut SessionCtx<'_>) -> Next {
@@ -58,7 +59,7 @@ pub(super) fn doctor(ctx: &mut SessionCtx<'_>) -> Next {
 fn diagnosis(server: &Server) -> String {
     /// Below this the ratios say nothing.
     const SMALL_BYTES: u64 = 5 << 20;
-    let stats = server.store.stats();
+    let stats = server.data().store.stats();
     let mut text = String::new();
     if stats.used_memory_bytes < SMALL_BYTES {
         return "Little memory is in use: nothing can be said about it yet.\n".to_owned();
@@ -93,7 +94,7 @@ enum Figure {
 
 fn write_stats(out: &mut Encoder<'_>, server: &Server) {
     use Figure::{Bytes, Ratio};
-    let stats = server.store.stats();
+    let stats = server.data().store.stats();
     let allocator = allocator::figures();
     let (used, resident) = (stats.used_memory_bytes, stats.resident_memory_bytes);
     let overhead =

@@ -88,7 +88,7 @@ fn write(ctx: &mut Ctx<'_, '_>, from: Option<&Key<'_>>, to: &Key<'_>, value: Sna
         staged.delete(to.db, to.bytes);
     }
     staged.copy_of(to.db, to.bytes, &value, deadline);
-    ctx.server.log_admits(staged.payload().len())?;
+    ctx.server.data().log.admits(staged.payload().len())?;
     if let Some(from) = from {
         ctx.tx.remove(from)?;
     }
@@ -106,7 +106,7 @@ fn databases(ctx: &Ctx<'_, '_>) -> u32 {
 fn in_database<'k>(ctx: &Ctx<'_, '_>, key: Key<'k>, db: u32) -> Key<'k> {
     Key {
         db,
-        ns: ctx.server.store.namespace(db),
+        ns: ctx.server.data().store.namespace(db),
         ..key
     }
 }

@@ -47,10 +47,11 @@ fn failed(error: &StoreError) -> Stop {
 
 pub(super) fn keys(ctx: &mut KeyspaceCtx<'_>) -> Outcome {
     let pattern = pattern(ctx.args.get(1).unwrap_or_default());
-    let (ns, mark) = (ctx.server.store.namespace(ctx.db), ctx.out.begin_deferred());
+    let data = ctx.server.data();
+    let (ns, mark) = (data.store.namespace(ctx.db), ctx.out.begin_deferred());
     let mut found = 0;
     let out = &mut ctx.out;
-    let walked = for_each_key(&ctx.server.store, ns, &mut |key, _| {
+    let walked = for_each_key(&data.store, ns, &mut |key, _| {
         if passes(pattern, key) {
             out.bulk(key);
             found += 1;
@@ -97,19 +98,17 @@ impl<'a> Options<'a> {
 pub(super) fn scan(ctx: &mut KeyspaceCtx<'_>) -> Outcome {
     let from = scan_cursor(ctx.args.get(1).unwrap_or_default())?;
     let options = Options::parse(Cursor::at(ctx.args, 2))?;
-    let ns = ctx.server.store.namespace(ctx.db);
+    let data = ctx.server.data();
+    let ns = data.store.namespace(ctx.db);
     let mut found: Vec<Vec<u8>> = Vec::new();
-    let next = ctx
-        .server
-        .store
-        .scan(ns, from, options.count, &mut |key, kind| {
-            let of_kind = options
-                .kind
-                .is_none_or(|name| args::is(name, type_name(kind)));
-            if of_kind && passes(options.pattern, key) {
-                found.push(key.to_vec());
-            }
-        });
+    let next = data.store.scan(ns, from, options.count, &mut |key, kind| {
+        let of_kind = options
+            .kind
+            .is_none_or(|name| args::is(name, type_name(kind)));
+        if of_kind && passes(options.pattern, key) {
+            found.push(key.to_vec());
+        }
+    });
     let next = next.map_err(|error| failed(&error))?;
     ctx.out.array(2);
     ctx.out.bulk(next.to_string());
@@ -121,7 +120,8 @@ pub(super) fn scan(ctx: &mut KeyspaceCtx<'_>) -> Outcome {
 }
 
 pub(super) fn randomkey(ctx: &mut KeyspaceCtx<'_>) -> Outcome {
-    let store = &ctx.server.store;
+    let data = ctx.server.data();
+    let store = &data.store;
     let key = store
         .random_key(store.namespace(ctx.db))
         .map_err(|error| failed(&error))?;
@@ -130,7 +130,8 @@ pub(super) fn randomkey(ctx: &mut KeyspaceCtx<'_>) -> Outcome {
 }
 
 pub(super) fn dbsize(ctx: &mut KeyspaceCtx<'_>) -> Outcome {
-    let store = &ctx.server.store;
+    let data = ctx.server.data();
+    let store = &data.store;
     let size = store
         .dbsize(store.namespace(ctx.db))
         .map_err(|error| failed(&error))?;

@@ -64,7 +64,11 @@ pub(super) fn lrem(ctx: &mut Ctx<'_, '_>) -> Outcome {
             add_to_runs(&mut runs, rank);
             found += 1;
         }
-        if found == most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if found == most {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     })?;
     // From behind, so that what is still to be removed keeps its place.
     runs.sort_unstable_by_key(|run| std::cmp::Reverse(run.start));

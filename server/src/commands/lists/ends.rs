@@ -106,7 +106,9 @@ fn pop(ctx: &mut Ctx<'_, '_>, end: End, name: &str) -> Outcome {
     let count = match ctx.args.len() {
         2 => None,
         3 => {
-            let count = integer(&ctx.args[2]).ok().and_then(|count| u64::try_from(count).ok());
+            let count = integer(&ctx.args[2])
+                .ok()
+                .and_then(|count| u64::try_from(count).ok());
             Some(count.ok_or(errors::NOT_POSITIVE)?)
         }
         _ => return Err(errors::wrong_arity(name).into()),

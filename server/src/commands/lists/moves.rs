@@ -42,9 +42,11 @@ pub(super) fn move_one(ctx: &mut Ctx<'_, '_>, from: End, to: End) -> Result<Opti
     if is_empty {
         ctx.effects.delete(source.db, source.bytes);
     } else {
-        ctx.effects.command(source.db, &[from.pop_name(), source.bytes]);
+        ctx.effects
+            .command(source.db, &[from.pop_name(), source.bytes]);
     }
-    ctx.effects.command(target.db, &[to.push_name(), target.bytes, &element]);
+    ctx.effects
+        .command(target.db, &[to.push_name(), target.bytes, &element]);
     Ok(Some(element))
 }
 
@@ -56,7 +58,9 @@ fn look(ctx: &mut Ctx<'_, '_>, key: &Key<'_>, end: End) -> Result<Option<Vec<u8>
     if ranks.is_empty() {
         return Ok(None);
     }
-    Ok(list.at(MAIN, ranks.start)?.map(|(_, element)| element.to_vec()))
+    Ok(list
+        .at(MAIN, ranks.start)?
+        .map(|(_, element)| element.to_vec()))
 }
 
 /// Makes sure that the second key is a list, or nothing, and that a push there does not fault.
@@ -67,7 +71,13 @@ pub(super) fn prepare(ctx: &mut Ctx<'_, '_>, to: End) -> Outcome {
 }
 
 /// Within one list, which is never empty on the way, so that it keeps its time to live.
-fn rotate(ctx: &mut Ctx<'_, '_>, key: &Key<'_>, from: End, to: End, element: &[u8]) -> Result<(), Fault> {
+fn rotate(
+    ctx: &mut Ctx<'_, '_>,
+    key: &Key<'_>,
+    from: End,
+    to: End,
+    element: &[u8],
+) -> Result<(), Fault> {
     let opened = ctx.tx.collection(key, Kind::List);
     let mut list = opened.map_err(|_| Fault)?;
     let len = list.len(MAIN);
@@ -77,7 +87,8 @@ fn rotate(ctx: &mut Ctx<'_, '_>, key: &Key<'_>, from: End, to: End, element: &[u
         list.replace_at(MAIN, at, element)?;
         drop(list);
         let at: &[u8] = if from == End::Left { b"0" } else { b"-1" };
-        ctx.effects.command(key.db, &[b"LSET", key.bytes, at, element]);
+        ctx.effects
+            .command(key.db, &[b"LSET", key.bytes, at, element]);
         return Ok(());
     }
     list.prefault_ranks(MAIN, to.ranks(len, 1))?;
@@ -85,6 +96,7 @@ fn rotate(ctx: &mut Ctx<'_, '_>, key: &Key<'_>, from: End, to: End, element: &[u
     to.push(&mut list, element)?;
     drop(list);
     ctx.effects.command(key.db, &[from.pop_name(), key.bytes]);
-    ctx.effects.command(key.db, &[to.push_name(), key.bytes, element]);
+    ctx.effects
+        .command(key.db, &[to.push_name(), key.bytes, element]);
     Ok(())
 }

@@ -24,7 +24,9 @@ impl Options {
     /// Reads them; the number of keys is argument `at`.
     pub(super) fn parse(args: &Args<'_>, at: usize) -> Result<Self, Error> {
         let keys = positive(&args[at], errors::NUMKEYS_NOT_POSITIVE)?;
-        let behind = usize::try_from(keys).ok().and_then(|keys| keys.checked_add(at + 1));
+        let behind = usize::try_from(keys)
+            .ok()
+            .and_then(|keys| keys.checked_add(at + 1));
         let mut words = Cursor::at(args, behind.ok_or(errors::SYNTAX)?);
         let end = End::parse(words.value()?)?;
         let mut count = None;
@@ -34,7 +36,10 @@ impl Options {
             }
             count = Some(positive(words.value()?, errors::COUNT_NOT_POSITIVE)?);
         }
-        Ok(Options { end, count: count.unwrap_or(1) })
+        Ok(Options {
+            end,
+            count: count.unwrap_or(1),
+        })
     }
 }
 

@@ -32,7 +32,12 @@ struct Options {
 
 impl Options {
     fn parse(mut words: Cursor<'_>) -> Result<Self, Error> {
-        let mut options = Options { skip: 0, from_end: false, count: None, max_len: u64::MAX };
+        let mut options = Options {
+            skip: 0,
+            from_end: false,
+            count: None,
+            max_len: u64::MAX,
+        };
         let unlimited = |n: u64| if n == 0 { u64::MAX } else { n };
         while let Some(word) = words.next() {
             if is(word, "RANK") {
@@ -58,7 +63,9 @@ impl Options {
 }
 
 fn natural(text: &[u8], otherwise: Error) -> Result<u64, Error> {
-    parse_i64(text).and_then(|n| u64::try_from(n).ok()).ok_or(otherwise)
+    parse_i64(text)
+        .and_then(|n| u64::try_from(n).ok())
+        .ok_or(otherwise)
 }
 
 pub(super) fn lpos(ctx: &mut Ctx<'_, '_>) -> Outcome {
@@ -67,7 +74,11 @@ pub(super) fn lpos(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let list = collection(ctx.tx, &ctx.keys[0], Kind::List)?;
     let len = list.len(MAIN);
     let looked_at = options.max_len.min(len);
-    let ranks = if options.from_end { len - looked_at..len } else { 0..looked_at };
+    let ranks = if options.from_end {
+        len - looked_at..len
+    } else {
+        0..looked_at
+    };
     let (mut found, mut skip) = (Vec::new(), options.skip);
     let wanted = options.count.unwrap_or(1);
     walk(&list, ranks, options.from_end, |rank, element| {
@@ -78,7 +89,11 @@ pub(super) fn lpos(ctx: &mut Ctx<'_, '_>) -> Outcome {
                 found.push(rank as i64);
             }
         }
-        if found.len() as u64 == wanted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if found.len() as u64 == wanted {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     })?;
     match (options.count, found.first()) {
         (Some(_), _) => {

@@ -10,14 +10,22 @@ use crate::commands::{Ctx, Outcome};
 
 /// The rank of a position, which counts from the end if negative; `None` if there is none.
 pub(super) fn rank(position: i64, len: u64) -> Option<u64> {
-    let rank = if position < 0 { position.checked_add_unsigned(len)? } else { position };
+    let rank = if position < 0 {
+        position.checked_add_unsigned(len)?
+    } else {
+        position
+    };
     u64::try_from(rank).ok().filter(|rank| *rank < len)
 }
 
 /// The ranks between two positions, both included.
 pub(super) fn ranks(start: i64, stop: i64, len: u64) -> Range<u64> {
     let from_end = |position: i64| {
-        if position < 0 { position.saturating_add_unsigned(len) } else { position }
+        if position < 0 {
+            position.saturating_add_unsigned(len)
+        } else {
+            position
+        }
     };
     let start = from_end(start).max(0).unsigned_abs();
     let stop = from_end(stop);
@@ -47,7 +55,11 @@ pub(super) fn walk(
         };
         let (mut step, mut stopped) = (0, false);
         list.each(MAIN, now.clone(), reverse, |_, element| {
-            let rank = if reverse { now.end - 1 - step } else { now.start + step };
+            let rank = if reverse {
+                now.end - 1 - step
+            } else {
+                now.start + step
+            };
             step += 1;
             let flow = visit(rank, &element);
             stopped = flow.is_break();
@@ -89,7 +101,9 @@ pub(super) fn lindex(ctx: &mut Ctx<'_, '_>) -> Outcome {
     }
     match rank(integer(&ctx.args[2])?, list.len(MAIN)) {
         None => ctx.out.null(),
-        Some(rank) => ctx.out.bulk_or_null(list.at(MAIN, rank)?.map(|(_, element)| element)),
+        Some(rank) => ctx
+            .out
+            .bulk_or_null(list.at(MAIN, rank)?.map(|(_, element)| element)),
     }
     Ok(())
 }

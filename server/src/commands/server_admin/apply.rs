@@ -1,11 +1,12 @@
 //! From settings to what acts on them: what CONFIG SET does beyond remembering.
 
 use basalt_binlog::Retention;
+use basalt_tiering::UnixMs;
 
 use crate::config::{Settings, Topic};
 use crate::host::store_limits;
 use crate::server::Server;
-use crate::startup::log_fsync;
+use crate::startup::open::log_fsync;
 
 /// What the log keeps though nobody needs it.
 #[must_use]
@@ -26,19 +27,22 @@ pub(super) fn apply(server: &Server, settings: &Settings, topics: &[Topic]) {
         Topic::Disk,
         Topic::Warmup,
     ];
+    let data = server.data();
     if topics.iter().any(|topic| store_topics.contains(topic)) {
-        let active_expire = server.store.limits().active_expire;
-        server
-            .store
+        let active_expire = data.store.limits().active_expire;
+        data.store
             .reconfigure(store_limits(settings, active_expire));
     }
-    if let Some(binlog) = &server.binlog {
+    if let Some(binlog) = data.binlog() {
         if topics.contains(&Topic::Fsync) {
             binlog.set_fsync_policy(log_fsync(settings.appendfsync));
         }
         if topics.contains(&Topic::Retention) {
             binlog.set_retention(retention(settings));
         }
+    }
+    if topics.contains(&Topic::Replication) {
+        server.replication.master.recount(server, UnixMs::now());
     }
     if topics.contains(&Topic::Log)
         && let Some(level) = &server.log_level

@@ -13,6 +13,7 @@ use super::config::origin;
 use super::digest;
 use crate::args;
 use crate::commands::help;
+use crate::data::Data;
 use crate::errors::{self, Error};
 use crate::exec;
 use crate::glob::{self, Case};
@@ -84,26 +85,25 @@ impl Reach {
         key: &[u8],
         mut look: impl FnMut(&mut Tx<'_>, &Key<'_>) -> Result<R, Fault>,
     ) -> Result<R, Error> {
-        let store = &self.server.store;
         let mut pins = PinSet::default();
         loop {
             let shared = (!self.still).then(|| self.server.gate.enter_background());
-            let key = store.key(db, key);
-            let (seen, _) = exec::change(&self.server, &[key], UnixMs::now(), &pins, |tx, _| {
+            let data = self.server.data();
+            let key = data.store.key(db, key);
+            let (seen, _) = exec::change(&data, &[key], UnixMs::now(), &pins, |tx, _| {
                 look(tx, &key)
             });
             drop(shared);
             match seen {
                 Ok(seen) => return Ok(seen),
-                Err(_) => pin(&self.server, &key, &mut pins)?,
+                Err(_) => pin(&data, &key, &mut pins)?,
             }
         }
     }
 }
 
-fn pin(server: &Server, key: &basalt_tiering::Key<'_>, pins: &mut PinSet) -> Result<(), Error> {
-    server
-        .store
+fn pin(data: &Data, key: &basalt_tiering::Key<'_>, pins: &mut PinSet) -> Result<(), Error> {
+    data.store
         .pin_blocking(&[*key], pins)
         .map_err(|error| errors::store_failed(&error))
 }
@@ -132,9 +132,10 @@ pub(super) fn debug(ctx: &mut SessionCtx<'_>) -> Next {
         (b"RELOAD", 2..) => return reload(ctx),
         (b"POPULATE", 3..=5) => return populate(ctx),
         (b"SET-ACTIVE-EXPIRE", 3) => {
-            let mut limits = (*ctx.server.store.limits()).clone();
+            let data = ctx.server.data();
+            let mut limits = (*data.store.limits()).clone();
             limits.active_expire = at(2) != b"0";
-            ctx.server.store.reconfigure(limits);
+            data.store.reconfigure(limits);
             ctx.out.ok();
         }
         (b"ERROR", 3) => {
@@ -245,10 +246,11 @@ fn reload(ctx: &SessionCtx<'_>) -> Next {
     }
     let server = Arc::clone(ctx.server);
     Next::work(move |out| {
-        let spilled = server.store.checkpoint().and_then(|()| {
+        let data = server.data();
+        let spilled = data.store.checkpoint().and_then(|()| {
             // Without tiering what is in memory has to stay there.
             if server.config.peek().tiering {
-                server.store.spill_all().map(drop)
+                data.store.spill_all().map(drop)
             } else {
                 Ok(())
             }
@@ -294,13 +296,17 @@ fn populate(ctx: &SessionCtx<'_>) -> Next {
 
 fn set_if_absent(reach: &Reach, db: u32, key: &[u8], value: &[u8]) -> Result<(), Error> {
     let server = &reach.server;
-    server.log_admits(key.len() + value.len())?;
+    if !server.replication.is_master() {
+        return Err(errors::READ_ONLY_REPLICA);
+    }
+    server.data().log.admits(key.len() + value.len())?;
     await_room(server)?;
     let mut pins = PinSet::default();
     loop {
         let shared = (!reach.still).then(|| server.gate.enter_background());
-        let key = server.store.key(db, key);
-        let (set, _) = exec::change(server, &[key], UnixMs::now(), &pins, |tx, effects| {
+        let data = server.data();
+        let key = data.store.key(db, key);
+        let (set, _) = exec::change(&data, &[key], UnixMs::now(), &pins, |tx, effects| {
             let absent = !tx.exists(&key)?;
             if absent {
                 tx.set(&key, Kind::String, value, Expiry::Never);
@@ -311,7 +317,7 @@ fn set_if_absent(reach: &Reach, db: u32, key: &[u8], value: &[u8]) -> Result<(),
         drop(shared);
         match set {
             Ok(()) => return Ok(()),
-            Err(_) => pin(server, &key, &mut pins)?,
+            Err(_) => pin(&data, &key, &mut pins)?,
         }
     }
 }
@@ -321,7 +327,7 @@ fn await_room(server: &Server) -> Result<(), Error> {
     const PATIENCE: Duration = Duration::from_secs(10);
     let begun = Instant::now();
     loop {
-        match server.store.admit_write() {
+        match server.data().store.admit_write() {
             Admission::Go => return Ok(()),
             Admission::Wait if begun.elapsed() < PATIENCE => {
                 std::thread::sleep(Duration::from_millis(1))

@@ -96,7 +96,8 @@ fn type_code(kind: Kind) -> u32 {
 
 /// The digest of all databases. The caller keeps everybody else out.
 pub(super) fn dataset(reach: &Reach) -> Result<Digest, Error> {
-    let store = &reach.server.store;
+    let data = reach.server.data();
+    let store = &data.store;
     let mut total = Digest::default();
     for db in 0..reach.server.config.peek().databases {
         let mut keys: Vec<Vec<u8>> = Vec::new();

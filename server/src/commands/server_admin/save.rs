@@ -48,8 +48,8 @@ pub(super) fn bgrewriteaof(ctx: &mut SessionCtx<'_>) -> Next {
     let server = Arc::clone(ctx.server);
     Next::work(move |out| {
         match server
-            .binlog
-            .as_ref()
+            .data()
+            .binlog()
             .map_or(Ok(()), |binlog| binlog.rotate())
         {
             Ok(()) => out.simple("Background append only file rewriting started"),

@@ -17,12 +17,13 @@ fn with_log(
     ctx: &SessionCtx<'_>,
     work: impl FnOnce(&Binlog, &mut Encoder<'_>) -> basalt_binlog::Result<()> + Send + 'static,
 ) -> Next {
-    if ctx.server.binlog.is_none() {
+    if ctx.server.data().binlog().is_none() {
         return NO_BINLOG.into();
     }
     let server = Arc::clone(ctx.server);
     Next::work(move |out| {
-        let Some(binlog) = &server.binlog else { return };
+        let data = server.data();
+        let Some(binlog) = data.binlog() else { return };
         if let Err(error) = work(binlog, out) {
             out.error(errors::store_failed(&error).as_bytes());
         }

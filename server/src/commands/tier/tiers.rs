@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use basalt_resp::OwnedArgs;
-use basalt_tiering::{Key, StoreError};
+use basalt_tiering::{Key, Store, StoreError};
 
 use crate::args;
 use crate::errors::{self, Error};
 use crate::info;
-use crate::server::Server;
 use crate::session::{Next, SessionCtx};
 
 const NO_TIERING: Error = Error::new("ERR tiering is off: nothing leaves memory");
@@ -16,7 +15,7 @@ const NO_TIERING: Error = Error::new("ERR tiering is off: nothing leaves memory"
 pub(super) fn stats(ctx: &mut SessionCtx<'_>) -> Next {
     let server = Arc::clone(ctx.server);
     Next::work(move |out| {
-        let figures = info::tier_figures(&server.store.stats());
+        let figures = info::tier_figures(&server.data().store.stats());
         out.map(figures.len());
         for (name, value) in figures {
             out.bulk(name);
@@ -29,8 +28,9 @@ pub(super) fn object(ctx: &mut SessionCtx<'_>) -> Next {
     let (server, db) = (Arc::clone(ctx.server), ctx.session.db);
     let key = ctx.args.get(2).unwrap_or_default().to_vec();
     Next::work(move |out| {
-        let key = server.store.key(db, &key);
-        let object = match server.store.locate(&key) {
+        let data = server.data();
+        let key = data.store.key(db, &key);
+        let object = match data.store.locate(&key) {
             Ok(object) => object,
             Err(error) => return out.error(errors::store_failed(&error).as_bytes()),
         };
@@ -56,18 +56,18 @@ pub(super) fn object(ctx: &mut SessionCtx<'_>) -> Next {
 /// Calls `work` with the keys of the command, on a thread that may block; its number is the reply.
 fn with_keys(
     ctx: &SessionCtx<'_>,
-    work: impl FnOnce(&Server, &[Key<'_>]) -> Result<usize, StoreError> + Send + 'static,
+    work: impl FnOnce(&Store, &[Key<'_>]) -> Result<usize, StoreError> + Send + 'static,
 ) -> Next {
     let (server, db) = (Arc::clone(ctx.server), ctx.session.db);
     let owned: OwnedArgs = ctx.args.to_owned_args();
     Next::work(move |out| {
-        let args = owned.as_args();
+        let (data, args) = (server.data(), owned.as_args());
         let keys: Vec<Key<'_>> = args
             .iter()
             .skip(2)
-            .map(|key| server.store.key(db, key))
+            .map(|key| data.store.key(db, key))
             .collect();
-        match work(&server, &keys) {
+        match work(&data.store, &keys) {
             Ok(count) => out.integer(count as i64),
             Err(error) => out.error(errors::store_failed(&error).as_bytes()),
         }
@@ -80,21 +80,21 @@ pub(super) fn spill(ctx: &mut SessionCtx<'_>) -> Next {
     }
     let all = ctx.args.len() == 3 && ctx.args.get(2).is_some_and(|word| args::is(word, "ALL"));
     if all {
-        return with_keys(ctx, |server, _| {
-            server.store.spill_all().map(|count| count as usize)
+        return with_keys(ctx, |store, _| {
+            store.spill_all().map(|count| count as usize)
         });
     }
-    with_keys(ctx, |server, keys| server.store.spill(keys))
+    with_keys(ctx, |store, keys| store.spill(keys))
 }
 
 pub(super) fn warm(ctx: &mut SessionCtx<'_>) -> Next {
-    with_keys(ctx, |server, keys| server.store.warm(keys))
+    with_keys(ctx, |store, keys| store.warm(keys))
 }
 
 pub(super) fn compact(ctx: &mut SessionCtx<'_>) -> Next {
     let server = Arc::clone(ctx.server);
     Next::work(move |out| {
-        server.store.compact();
+        server.data().store.compact();
         out.ok();
     })
 }

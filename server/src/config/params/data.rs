@@ -25,7 +25,13 @@ pub(super) const PARAMS: &[Param] = &[
     live("zset-max-listpack-value", SIZE, "64", Topic::Encodings, NAMES_ONLY).or(&["zset-max-ziplist-value"]),
     kept("stream-node-max-bytes", SIZE, "4096", NOT_YET),
     kept("stream-node-max-entries", LONG_COUNT, "100", NOT_YET),
-    kept("hll-sparse-max-bytes", SIZE, "3000", NOT_YET),
+    live(
+        "hll-sparse-max-bytes",
+        SIZE,
+        "3000",
+        Topic::Encodings,
+        "How long a HyperLogLog with sparse registers may get before they become dense.",
+    ),
     kept(
         "vset-force-single-threaded-execution",
         Kind::Bool,

@@ -56,25 +56,14 @@ impl ColdTier {
         pages: &[u32],
         options: &ReadOptions,
     ) -> Result<Vec<Option<Vec<u8>>>, ColdError> {
+        // One by one: asking for many at once is no cheaper (docs/decisions/0004-rocksdb-settings.md).
         let family = self.family(Family::Pages);
-        let mut sorted: Vec<u32> = pages.to_vec();
-        sorted.sort_unstable();
-        let keys: Vec<_> = sorted
-            .iter()
-            .map(|page| page_key(ns, object, *page))
-            .collect();
-        let read = self
-            .db
-            .batched_multi_get_cf_opt(family, &keys, true, options);
-        let mut found = vec![None; pages.len()];
-        for (id, bytes) in sorted.iter().zip(read) {
-            let bytes = bytes.map_err(store("read pages"))?;
-            let at = pages
-                .iter()
-                .position(|page| page == id)
-                .expect("it was asked for");
-            found[at] = bytes.map(|bytes| bytes.to_vec());
-        }
-        Ok(found)
+        let read = |page: &u32| {
+            let key = page_key(ns, object, *page);
+            let bytes = self.db.get_pinned_cf_opt(family, key, options);
+            bytes.map(|bytes| bytes.map(|bytes| bytes.to_vec()))
+        };
+        let found: Result<Vec<_>, _> = pages.iter().map(read).collect();
+        found.map_err(store("read pages"))
     }
 }
