@@ -48,6 +48,20 @@ pub fn echoed(word: &[u8], limit: usize) -> &[u8] {
 /// A value of another type than the command works on.
 pub const WRONG_TYPE: Error =
     Error::new("WRONGTYPE Operation against a key holding the wrong kind of value");
+/// A command whose wait CLIENT UNBLOCK ended.
+pub const UNBLOCKED: Error = Error::new("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+/// A command whose wait ended since this node follows another one now.
+pub const UNBLOCKED_BY_ROLE: Error = Error::new(
+    "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
+);
+/// A timeout that is no number.
+pub const TIMEOUT_NOT_A_FLOAT: Error = Error::new("ERR timeout is not a float or out of range");
+/// A timeout below zero.
+pub const TIMEOUT_NEGATIVE: Error = Error::new("ERR timeout is negative");
+/// A timeout beyond all times.
+pub const TIMEOUT_OUT_OF_RANGE: Error = Error::new("ERR timeout is out of range");
+/// A position that a list has not.
+pub const INDEX_OUT_OF_RANGE: Error = Error::new("ERR index out of range");
 /// A cursor that no scan gives.
 pub const INVALID_CURSOR: Error = Error::new("ERR invalid cursor");
 /// Arguments in a form the command does not know.

@@ -12,6 +12,8 @@
 //! 3. A handler that stops has recorded no effect that is kept.
 //! 4. If the append fails although the log was asked before, the client is told so, and the server refuses
 //!    writes from then on: what is in memory is ahead of the log (`Server::unlogged`).
+//! 5. Who waits for a key that a command has written is served before its frame is appended, in the same frame
+//!    (see `serve`).
 //!
 //! Callers: the session loop ([`data`], [`transaction::run_locked`]), `startup` (replay), and background roles that
 //! change keys ([`change`]).
@@ -32,7 +34,10 @@ use crate::server::Server;
 use crate::session::Session;
 use crate::session::window::Coords;
 
+mod serve;
 pub mod transaction;
+
+pub(crate) use serve::key_at;
 
 /// A handler of the data kind.
 pub type DataHandler = fn(&mut Ctx<'_, '_>) -> Outcome;
@@ -47,6 +52,8 @@ pub enum Ran {
     /// A transaction works on large values that are not in memory as a whole, so that one of its commands may fault
     /// after another has written: it has to run while nobody else does. Nothing was written.
     Still,
+    /// It waits: the session has the wait's end to come.
+    Blocked,
 }
 
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
@@ -69,6 +76,13 @@ impl<'a> KeyList<'a> {
         slot: Slot(0),
         hash: KeyHash(0),
         bytes: &[],
+    };
+
+    /// No keys.
+    pub const EMPTY: KeyList<'static> = KeyList {
+        near: [Self::NONE; NEAR],
+        len: 0,
+        far: Vec::new(),
     };
 
     /// The keys of a command; none if a count among its arguments is wrong, which the command will say itself.
@@ -224,7 +238,15 @@ fn on_keys(
     let pins = std::mem::take(&mut env.session.pins);
     let data = env.data;
     let (mut tx, slot) = begin(data, keys, env.now, &pins);
+    if row.command.is_write() && env.server.waiters.concern(keys) {
+        drop(tx);
+        env.session.pins = pins;
+        return on_awaited_keys(env, row, handler, args, keys, out);
+    }
     let ran = step(env, &mut tx, row, handler, args, keys, out);
+    if ran == Ran::Blocked {
+        begin_to_wait(env, keys, args);
+    }
     let committed = commit(&data.log, &tx, slot, env.effects, env.now);
     drop(tx);
     env.session.pins = pins;
@@ -235,6 +257,62 @@ fn on_keys(
         return Ran::Done;
     }
     ran
+}
+
+/// As [`on_keys`], when somebody waits for one of the keys.
+#[cold]
+fn on_awaited_keys(
+    env: &mut Env<'_>,
+    row: &Row,
+    handler: DataHandler,
+    args: &Args<'_>,
+    keys: &[Key<'_>],
+    out: &mut Vec<u8>,
+) -> Ran {
+    let (start, server, data) = (out.len(), env.server, env.data);
+    let written = KeyList::wanted(data, row, args, env.session.db).unwrap_or(KeyList::EMPTY);
+    let written = written.as_slice();
+    let pins = std::mem::take(&mut env.session.pins);
+    let (mut tx, slot, reach) = serve::begin_within_reach(server, data, written, env.now, &pins);
+    let (mut ran, mut served) = (Ran::Fault, Vec::new());
+    if serve::prepare(server, data, &mut tx, written, &reach, env.now).is_ok() {
+        ran = step(env, &mut tx, row, handler, args, keys, out);
+        if ran == Ran::Blocked {
+            begin_to_wait(env, keys, args);
+        }
+        if ran == Ran::Done && !env.effects.is_empty() {
+            served = serve::serve(
+                server,
+                data,
+                &mut tx,
+                written,
+                env.effects,
+                env.now,
+                usize::MAX,
+            )
+            .expect("what serving needs was prepared");
+        }
+    }
+    let committed = commit(&data.log, &tx, slot, env.effects, env.now);
+    drop(tx);
+    env.session.pins = pins;
+    env.session.also_wanted = if ran == Ran::Fault { reach } else { Vec::new() };
+    serve::deliver(served, &committed);
+    count_dirty(env);
+    if let Err(error) = note_committed(env, committed) {
+        out.truncate(start);
+        Encoder::new(out, env.session.proto).error(error.as_bytes());
+        return Ran::Done;
+    }
+    ran
+}
+
+/// Registers a command that has to wait, while its slots are locked.
+#[cold]
+fn begin_to_wait(env: &mut Env<'_>, keys: &[Key<'_>], args: &Args<'_>) {
+    let wait = env.session.wait.take().expect("its handler said so");
+    let blocked = env.server.waiters.register(env.session, *wait, keys, args);
+    env.session.blocked = Some(blocked);
 }
 
 /// Remembers up to where the log has to be on disk before the reply may leave under `appendfsync always`.
@@ -288,6 +366,14 @@ fn step(
         Stop::Error(error) => {
             Encoder::new(out, proto).error(error.as_bytes());
             Ran::Done
+        }
+        Stop::Block(wait) if env.session.in_exec => {
+            wait.otherwise.write(&mut Encoder::new(out, proto));
+            Ran::Done
+        }
+        Stop::Block(wait) => {
+            env.session.wait = Some(wait);
+            Ran::Blocked
         }
     }
 }

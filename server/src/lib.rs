@@ -6,6 +6,7 @@
 pub mod acceptor;
 pub mod apply;
 pub mod args;
+pub mod blocking;
 pub mod clients;
 pub mod commands;
 pub mod config;

@@ -10,6 +10,7 @@ use std::time::Instant;
 use arc_swap::{ArcSwap, Guard};
 use basalt_tiering::UnixMs;
 
+use crate::blocking::Waiters;
 use crate::clients::Clients;
 use crate::config::Config;
 use crate::data::Data;
@@ -138,6 +139,8 @@ pub struct Server {
     pub current: Current,
     /// Who is connected.
     pub clients: Clients,
+    /// Who waits for a key. Sessions keep it beyond a borrow of the server.
+    pub waiters: Arc<Waiters>,
     /// Counters.
     pub stats: Stats,
     /// Slow commands.

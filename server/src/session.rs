@@ -5,6 +5,7 @@
 pub mod batch;
 pub mod buffers;
 mod load;
+mod wait;
 pub mod run;
 pub mod stream;
 pub mod window;
@@ -18,6 +19,7 @@ use basalt_binlog::Offset;
 use basalt_resp::{Args, Encoder, OwnedArgs, Proto};
 use basalt_tiering::{PinSet, Slot, UnixMs};
 
+use crate::blocking::{Blocked, Place, Wait};
 use crate::clients::{ClientInfo, flag};
 use crate::commands::{Command, Flags};
 use crate::dispatch::Row;
@@ -206,6 +208,12 @@ pub struct Session {
     pub no_touch: bool,
     /// Values loaded for the commands of this batch.
     pub pins: PinSet,
+    /// Keys besides its own that a command which faulted needs: those of who waits for its keys.
+    pub also_wanted: Vec<Place>,
+    /// What a handler that has to wait said, until exec registers it.
+    pub wait: Option<Box<Wait>>,
+    /// The wait of the current command.
+    pub blocked: Option<Blocked>,
     /// End of the last frame this session appended: what `appendfsync always` waits for.
     pub written_to: Option<Offset>,
     /// End of the last frame this session appended, ever: what WAIT waits for.
@@ -230,6 +238,9 @@ impl Session {
             reply: ReplyMode::On,
             no_touch: false,
             pins: PinSet::default(),
+            also_wanted: Vec::new(),
+            wait: None,
+            blocked: None,
             written_to: None,
             last_write: Offset(0),
             link: None,

@@ -163,6 +163,7 @@ fn build(
         config,
         current: Current::new(data),
         clients: Clients::default(),
+        waiters: Arc::default(),
         stats: Stats::new(workers),
         slowlog: Slowlog::default(),
         latency: Latency::default(),

@@ -234,7 +234,14 @@ impl FrameApplier {
                     place.start,
                     place.end,
                 );
-                let needed = if keys.needed.iter().all(|key| tx.is_resident(key)) {
+                let resident = keys.needed.iter().all(|key| tx.is_resident(key));
+                if resident && several && !keys.keys.iter().all(|key| tx.is_whole(key)) {
+                    drop(tx);
+                    drop(gate);
+                    self.pins = pins;
+                    return self.one_by_one(payload, place, commands, stop);
+                }
+                let needed = if resident {
                     self.run(&mut tx, payload, place, commands, &keys)?
                 } else {
                     Some(keys.needed.clone())
@@ -253,6 +260,24 @@ impl FrameApplier {
             self.pins = pins;
             loaded?;
         }
+    }
+
+    /// Effects on large values of which pages are absent: any of them may meet one, also behind a change. Nobody sees
+    /// the state in between, and if it gets to disk, its guard says which effects it holds.
+    fn one_by_one(
+        &mut self,
+        payload: &[u8],
+        place: Place,
+        commands: &mut [Parsed],
+        stop: &AtomicBool,
+    ) -> Result<(), ApplyError> {
+        let server = Arc::clone(&self.server);
+        let everybody = server.gate.exclusive();
+        for one in commands {
+            self.on_keys(payload, place, std::slice::from_mut(one), stop, false)?;
+        }
+        drop(everybody);
+        Ok(())
     }
 
     /// Runs the commands; keys come back that have to be loaded first, nothing was done then.

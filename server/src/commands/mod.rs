@@ -13,6 +13,7 @@ use basalt_resp::{Args, Encoder};
 use basalt_tiering::{Fault, Key, Tx, UnixMs};
 use hashbrown::HashMap;
 
+use crate::blocking::Wait;
 use crate::effects::Effects;
 use crate::errors::Error;
 use crate::server::Server;
@@ -29,6 +30,7 @@ pub mod hyperloglog;
 pub mod introspection;
 pub mod keys;
 pub mod keyspace;
+pub mod lists;
 pub mod replicas;
 pub mod replication;
 pub mod server_admin;
@@ -46,6 +48,8 @@ pub enum Stop {
     Fault,
     /// The error is the reply.
     Error(Error),
+    /// There is nothing yet: the command waits, or inside MULTI replies so. Nothing was written.
+    Block(Box<Wait>),
 }
 
 impl From<Fault> for Stop {
@@ -226,7 +230,8 @@ pub enum Find {
         /// Distance between keys.
         step: usize,
     },
-    /// The argument at `first` is a count; that many keys follow.
+    /// The argument at `first` is a count; that many keys follow. If it is none, or exceeds the arguments, the handler is
+    /// called without these keys, and refuses it in the words of the command.
     Count,
 }
 
@@ -388,6 +393,7 @@ static FAMILIES: &[&[Command]] = &[
     bitmaps::FAMILY,
     hyperloglog::FAMILY,
     hashes::FAMILY,
+    lists::FAMILY,
     sets::FAMILY,
     sorted_sets::FAMILY,
     keys::FAMILY,

@@ -16,8 +16,10 @@ use basalt_resp::{Args, Encoder};
 use basalt_tiering::{Key, PinSet};
 
 use super::{
-    Env, KeyList, Ran, begin, commit, commit_exclusive, count_dirty, note_committed, step,
+    Env, KeyList, Ran, begin, commit, commit_exclusive, count_dirty, key_at, note_committed, serve,
+    step,
 };
+use crate::blocking::Place;
 use crate::clients::flag;
 use crate::commands::keyspace::KeyspaceCtx;
 use crate::commands::{Handler, Stop};
@@ -66,6 +68,23 @@ pub fn keys_of<'a>(data: &Data, multi: &'a Multi, mut db: u32) -> Vec<Key<'a>> {
             db = selected(data, &args).unwrap_or(db);
         }
         if let Ok(list) = KeyList::wanted(data, queued.row, &args, db) {
+            keys.extend_from_slice(list.as_slice());
+        }
+    }
+    keys
+}
+
+/// Of the keys of all queued commands those that may be written.
+fn written_keys<'a>(data: &Data, multi: &'a Multi, mut db: u32) -> Vec<Key<'a>> {
+    let mut keys = Vec::new();
+    for queued in &multi.queue {
+        let args = queued.args.as_args();
+        if queued.row.command.name == "select" {
+            db = selected(data, &args).unwrap_or(db);
+        }
+        if queued.row.command.is_write()
+            && let Ok(list) = KeyList::wanted(data, queued.row, &args, db)
+        {
             keys.extend_from_slice(list.as_slice());
         }
     }
@@ -123,7 +142,10 @@ fn in_locked_slots(
 ) -> Ran {
     let start = out.len();
     let data = env.data;
-    let (mut tx, _) = begin(data, keys, env.now, pins);
+    let own = &keys[..keys.len() - watched];
+    let first_db = env.session.db;
+    let (mut tx, _, reach) = serve::begin_within_reach(server, data, keys, env.now, pins);
+    let slot = serve::slot_with(data, slot, &reach);
     for key in &keys[keys.len() - watched..] {
         // A look at a watched key that has expired deletes it, which trips the flag.
         let _ = tx.peek(key);
@@ -137,10 +159,13 @@ fn in_locked_slots(
         }
         return Ran::Done;
     }
-    if !keys.iter().all(|key| tx.is_resident(key)) {
+    let reached: Vec<Key<'_>> = reach.iter().map(|place| key_at(data, place)).collect();
+    let all = || keys.iter().chain(&reached);
+    if !all().all(|key| tx.is_resident(key)) {
+        env.session.also_wanted = reach;
         return Ran::Fault;
     }
-    if !keys.iter().all(|key| tx.is_whole(key)) {
+    if !all().all(|key| tx.is_whole(key)) {
         return Ran::Still;
     }
     Encoder::new(out, env.session.proto).array(multi.queue.len());
@@ -157,7 +182,23 @@ fn in_locked_slots(
         count(env, queued, &out[reply..]);
     }
     env.session.in_exec = false;
+    let mut served = Vec::new();
+    if server.waiters.concern(own) && !env.effects.is_empty() {
+        let written = written_keys(data, multi, first_db);
+        served = serve::serve(
+            server,
+            data,
+            &mut tx,
+            &written,
+            env.effects,
+            env.now,
+            usize::MAX,
+        )
+        .expect("nothing that is in memory as a whole faults");
+    }
     let committed = commit(&data.log, &tx, slot, env.effects, env.now);
+    drop(tx);
+    serve::deliver(served, &committed);
     if let Err(error) = note_committed(env, committed) {
         out.truncate(start);
         refuse(env, out, &error);
@@ -204,6 +245,7 @@ fn common_slot(keys: &[Key<'_>]) -> u16 {
 
 /// Runs a queue while nobody else runs anything. The caller holds the exclusive gate.
 pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &mut Vec<u8>) {
+    let first_db = env.session.db;
     env.effects.clear();
     let data = env.data;
     let watched: Vec<_> = watched_keys(data, &env.session.watch).collect();
@@ -248,6 +290,26 @@ pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &m
         out.truncate(start);
         refuse(env, out, &error);
     }
+    if server.waiters.is_empty() {
+        return;
+    }
+    let mut places: Vec<Place> = written_keys(data, multi, first_db)
+        .iter()
+        .map(|key| Place {
+            db: key.db,
+            key: key.bytes.into(),
+        })
+        .collect();
+    if has_exclusive(multi) {
+        places.extend(server.waiters.places());
+    }
+    serve::serve_still(server, env.data, &places, env.now);
+}
+
+/// One of them may change the map of databases.
+fn has_exclusive(multi: &Multi) -> bool {
+    let exclusive = |queued: &Queued| matches!(queued.row.command.handler, Handler::Exclusive(_));
+    multi.queue.iter().any(exclusive)
 }
 
 /// Appends what has gathered under the exclusive gate.
@@ -358,7 +420,9 @@ pub fn keyspace(
     out.truncate(start);
     match stop {
         Stop::Error(error) => refuse(env, out, &error),
-        Stop::Fault => unreachable!("a handler on the whole keyspace loads what it needs"),
+        Stop::Fault | Stop::Block(_) => {
+            unreachable!("a handler on the whole keyspace loads what it needs, and never waits")
+        }
     }
 }
 
@@ -381,4 +445,6 @@ pub fn run_exclusive(
         out.truncate(start);
         refuse(env, out, &error);
     }
+    // SWAPDB may have brought what somebody waits for.
+    serve::serve_still(server, env.data, &server.waiters.places(), env.now);
 }

@@ -5,7 +5,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Lines, Source};
 use crate::clients::{ClientInfo, flag};
-use crate::commands::{self, Flags};
 use crate::dispatch::{self, CommandId};
 use crate::server::REDIS_VERSION;
 
@@ -78,19 +77,21 @@ pub(super) fn clients(source: &Source<'_>, lines: &mut Lines) {
     );
     lines.field(
         "blocked_clients",
-        clients.iter().filter(|client| is_blocked(client)).count(),
+        source.server.waiters.len()
+            + clients
+                .iter()
+                .filter(|client| awaits_offset(client))
+                .count(),
     );
     lines.field("tracking_clients", 0);
     lines.field("clients_in_timeout_table", 0);
 }
 
-/// Waits for data in a blocking command. (A client that waits for the disk, or for this very text, does not.)
-fn is_blocked(client: &ClientInfo) -> bool {
+/// Waits for replicas or the log.
+fn awaits_offset(client: &ClientInfo) -> bool {
     let command = dispatch::name_of(CommandId(client.command.load(Ordering::Relaxed)));
-    let blocks = matches!(command, "wait" | "waitaof")
-        || commands::lookup(command.as_bytes())
-            .is_some_and(|command| command.flags.has(Flags::BLOCKING));
-    blocks && client.flags.load(Ordering::Relaxed) & flag::BLOCKED != 0
+    matches!(command, "wait" | "waitaof")
+        && client.flags.load(Ordering::Relaxed) & flag::BLOCKED != 0
 }
 
 /// User and system time of `who`, in seconds.

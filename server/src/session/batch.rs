@@ -53,6 +53,8 @@ pub enum Step {
     Work(&'static Row, Later),
     /// The current command's reply comes later, when what it waits for has happened.
     Later(&'static Row, Later),
+    /// The current command waits for somebody to write one of its keys.
+    Blocked(&'static Row),
     /// The current command needs the exclusive gate.
     Still(&'static Row),
     /// The current command runs again after this.
@@ -316,6 +318,7 @@ impl<'a> Batch<'a> {
                 ) {
                     Ran::Done => Flow::Finished,
                     Ran::Fault | Ran::Still => Flow::Stopped(Step::Fault(row)),
+                    Ran::Blocked => Flow::Stopped(Step::Blocked(row)),
                 }
             }
             Handler::Keyspace(handler) => self.keyspace(row, handler, len, now),
@@ -420,7 +423,7 @@ impl<'a> Batch<'a> {
             );
             if let Err(stop) = outcome {
                 let Stop::Error(error) = stop else {
-                    unreachable!("a keyspace command loads what it needs")
+                    unreachable!("a keyspace command loads what it needs, and never waits")
                 };
                 out.clear();
                 Encoder::new(&mut out, proto).error(error.as_bytes());
@@ -451,7 +454,7 @@ impl<'a> Batch<'a> {
         };
         let ran = transaction::run_locked(&mut env, &conn.server, &multi, &mut conn.output.bytes);
         match ran {
-            Ran::Done => {}
+            Ran::Done | Ran::Blocked => {}
             Ran::Fault => {
                 conn.session.multi = Some(multi);
                 return Flow::Stopped(Step::Fault(row));

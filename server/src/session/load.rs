@@ -3,19 +3,19 @@
 use std::rc::Rc;
 
 use basalt_resp::{ArgRanges, Args, Decoder};
-use basalt_tiering::{Key, PinSet};
+use basalt_tiering::Key;
 
 use super::Session;
 use super::batch::Batch;
 use super::run::Connection;
 use crate::args::database;
+use crate::blocking::Place;
 use crate::commands::Intent;
 use crate::commands::keys::second_database;
 use crate::data::Data;
 use crate::dispatch::{self, Row};
 use crate::errors::Error;
-use crate::exec::KeyList;
-use crate::exec::transaction;
+use crate::exec::{self, KeyList, transaction};
 
 /// How far ahead of a fault keys are prefetched.
 const AHEAD_COMMANDS: usize = 128;
@@ -34,15 +34,27 @@ pub(super) async fn load(conn: &mut Connection, row: &'static Row) {
             watch,
             pins,
             db,
+            also_wanted,
             ..
         } = &mut conn.session;
+        let also: Vec<Place> = std::mem::take(also_wanted);
+        let also = also.iter().map(|place| exec::key_at(&data, place));
         match multi {
             Some(multi) => {
                 let mut keys = transaction::keys_of(&data, multi, *db);
                 keys.extend(transaction::watched_keys(&data, watch));
+                keys.extend(also);
                 data.store.pin(&keys, pins)
             }
-            None => pin(&data, row, &args, *db, pins),
+            None => {
+                let own = KeyList::wanted(&data, row, &args, *db).unwrap_or(KeyList::EMPTY);
+                if also.len() == 0 {
+                    data.store.pin(own.as_slice(), pins)
+                } else {
+                    let keys: Vec<_> = own.as_slice().iter().copied().chain(also).collect();
+                    data.store.pin(&keys, pins)
+                }
+            }
         }
     };
     let Some(wait) = wait else { return };
@@ -57,17 +69,6 @@ pub(super) async fn load(conn: &mut Connection, row: &'static Row) {
             &Error::text(format!("ERR cannot read the key from disk: {error}")),
         );
     }
-}
-
-fn pin(
-    data: &Data,
-    row: &Row,
-    args: &Args<'_>,
-    db: u32,
-    pins: &mut PinSet,
-) -> Option<basalt_tiering::PinWait> {
-    let keys = KeyList::wanted(data, row, args, db).ok()?;
-    data.store.pin(keys.as_slice(), pins)
 }
 
 /// Starts loading what the complete commands behind the current one will ask for.

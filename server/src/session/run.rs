@@ -187,6 +187,7 @@ impl Connection {
                 self.flush().await?;
                 work.await;
             }
+            Step::Blocked(row) => self.wait_blocked(row).await?,
             Step::Still(row) => {
                 let (server, worker) = (Arc::clone(&self.server), Rc::clone(&self.worker));
                 let gate = server.gate.exclusive();
@@ -243,7 +244,7 @@ impl Connection {
     }
 
     /// Under `appendfsync always`, waits until what this batch wrote is on disk: one wait for all of it.
-    async fn await_durability(&mut self) -> io::Result<()> {
+    pub(super) async fn await_durability(&mut self) -> io::Result<()> {
         let Some(offset) = self.session.written_to.take() else {
             return Ok(());
         };
@@ -270,22 +271,10 @@ impl Connection {
     /// Writes what there is and reads what is wanted, each as soon as the socket is ready for it.
     async fn exchange(&mut self, want: Want) -> io::Result<()> {
         poll_fn(|cx| {
-            while !self.output.pending().is_empty() {
-                match self.stream.poll_write(cx, self.output.pending()) {
-                    Poll::Ready(Ok(n)) => {
-                        let stats = self.server.stats.worker(self.worker.id);
-                        stats.writes.add(1);
-                        stats.output_bytes.add(n as u64);
-                        self.output.wrote(n);
-                    }
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    Poll::Pending => break,
-                }
+            if let Err(error) = self.write_some(cx) {
+                return Poll::Ready(Err(error));
             }
             let pending = self.output.pending().len();
-            if pending == 0 {
-                self.output.release(&self.worker.buffers);
-            }
             match want {
                 Want::Drained if pending == 0 => Poll::Ready(Ok(())),
                 Want::Room if pending < OUTPUT_PAUSE_BYTES => Poll::Ready(Ok(())),
@@ -299,7 +288,27 @@ impl Connection {
         .await
     }
 
-    fn poll_input(&mut self, cx: &mut std::task::Context<'_>) -> Poll<io::Result<()>> {
+    /// Writes as much as the socket takes now.
+    pub(super) fn write_some(&mut self, cx: &mut std::task::Context<'_>) -> io::Result<()> {
+        while !self.output.pending().is_empty() {
+            match self.stream.poll_write(cx, self.output.pending()) {
+                Poll::Ready(written) => {
+                    let n = written?;
+                    let stats = self.server.stats.worker(self.worker.id);
+                    stats.writes.add(1);
+                    stats.output_bytes.add(n as u64);
+                    self.output.wrote(n);
+                }
+                Poll::Pending => break,
+            }
+        }
+        if self.output.pending().is_empty() {
+            self.output.release(&self.worker.buffers);
+        }
+        Ok(())
+    }
+
+    pub(super) fn poll_input(&mut self, cx: &mut std::task::Context<'_>) -> Poll<io::Result<()>> {
         let needed = if self.decoder.is_mid_command() {
             self.decoder.needed()
         } else {

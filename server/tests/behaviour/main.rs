@@ -4,12 +4,14 @@
 mod support;
 
 mod bitmaps;
+mod blocking;
 mod config;
 mod connection;
 mod expire;
 mod hashes;
 mod hyperloglog;
 mod keys;
+mod lists;
 mod protocol;
 mod replicas;
 mod server;

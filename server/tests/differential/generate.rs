@@ -15,6 +15,8 @@ use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
+/// The timeout of commands that block, in seconds.
+const SHORT_WAIT: &str = "0.001";
 /// The shortest time to live, far longer than any run.
 const NEAR_SECONDS: u64 = 100_000;
 /// Absolute times begin here (the year 3021), beyond all relative ones.
@@ -154,12 +156,40 @@ const KINDS: &[(u32, Make)] = &[
     (1, |g| g.with_hash_and("HRANDFIELD", "0")),
     (2, |g| g.with_hash_and("HSCAN", "0")),
     (1, |g| g.with_hash_and("HSCAN", "0 MATCH f*1* COUNT 50")),
+    (9, |g| g.push("LPUSH")),
+    (9, |g| g.push("RPUSH")),
+    (2, |g| g.push("LPUSHX")),
+    (2, |g| g.push("RPUSHX")),
+    (5, |g| g.pop("LPOP")),
+    (5, |g| g.pop("RPOP")),
+    (2, |g| g.with_list("LLEN", 0)),
+    (4, |g| g.with_list("LRANGE", 2)),
+    (3, |g| g.with_list("LINDEX", 1)),
+    (3, |g| g.with_list("LTRIM", 2)),
+    (3, |g| g.with_position_and_element("LSET")),
+    (3, |g| g.with_position_and_element("LREM")),
+    (3, Generator::linsert),
+    (3, Generator::lpos),
+    (4, |g| g.list_move("LMOVE")),
+    (2, |g| g.list_move("RPOPLPUSH")),
+    (2, |g| g.list_move("BLMOVE")),
+    (1, |g| g.list_move("BRPOPLPUSH")),
+    (3, |g| g.multi_pop(false)),
+    (2, |g| g.multi_pop(true)),
+    (2, |g| g.blocking_pop("BLPOP")),
+    (2, |g| g.blocking_pop("BRPOP")),
     (4, |_| words("MULTI")),
     (5, |_| words("EXEC")),
     (1, |_| words("DISCARD")),
     (2, |g| g.many("WATCH", false)),
     (1, |_| words("UNWATCH")),
 ];
+
+fn is_blocking(command: &Command) -> bool {
+    [b"BL", b"BR"]
+        .iter()
+        .any(|start| command[0].starts_with(*start))
+}
 
 fn words(line: &str) -> Command {
     line.split_whitespace().map(|w| w.into()).collect()
@@ -241,6 +271,10 @@ impl Generator {
             b"-9223372036854775808",
             b"100000000000000000000",
         ];
+        // A timeout of 0 would never end.
+        if is_blocking(&command) {
+            return command;
+        }
         let odd = ODD.choose(&mut self.rng).expect("not empty").to_vec();
         let at = self.rng.random_range(0..command.len());
         // An empty or a negative cursor means something else since Redis 7.4 (an error, which is what we say)
@@ -252,6 +286,8 @@ impl Generator {
             return command;
         }
         match self.rng.random_range(0..3) {
+            // Redis 7.0 knows no limit of RANK.
+            0 if command[0] == b"LPOS" && odd == b"-9223372036854775808" => {}
             0 if is_cursor && matches!(odd.first(), None | Some(b'-')) => {}
             0 if at > 0 => command[at] = odd,
             1 if at > 0 => _ = command.remove(at),
@@ -312,6 +348,132 @@ impl Generator {
     fn with_hash_number(&mut self, name: &str) -> Command {
         let number = self.with_number(name).pop().expect("the number");
         vec![name.into(), self.hash(), self.field(), number]
+    }
+
+    /// A key that is mostly a list; one of them is seldom popped from, and so becomes large.
+    fn list(&mut self, grows: bool) -> Vec<u8> {
+        match self.rng.random_range(0..20) {
+            0 => self.key(),
+            1..9 if grows || self.rng.random_ratio(1, 4) => b"list:large".to_vec(),
+            n => format!("list:{}", n % 4).into_bytes(),
+        }
+    }
+
+    /// One of few, so that they are found again; sometimes a long one.
+    fn element(&mut self) -> Vec<u8> {
+        match self.rng.random_range(0..10) {
+            0 => self.value(),
+            1 => b"long".repeat(self.rng.random_range(50..700)),
+            _ => format!("element:{}", self.rng.random_range(0..30)).into_bytes(),
+        }
+    }
+
+    fn position(&mut self) -> Vec<u8> {
+        let most = [5, 5, 300][self.rng.random_range(0..3)];
+        self.rng.random_range(-most..most).to_string().into_bytes()
+    }
+
+    fn end(&mut self) -> Vec<u8> {
+        let ends: [&[u8]; 3] = [b"LEFT", b"RIGHT", b"left"];
+        ends.choose(&mut self.rng).expect("not empty").to_vec()
+    }
+
+    fn push(&mut self, name: &str) -> Command {
+        let mut command = vec![name.into(), self.list(true)];
+        let most = [2, 5, 60][self.rng.random_range(0..3)];
+        for _ in 0..self.rng.random_range(1..=most) {
+            command.push(self.element());
+        }
+        command
+    }
+
+    fn pop(&mut self, name: &str) -> Command {
+        let mut command = vec![name.into(), self.list(false)];
+        if self.rng.random() {
+            command.push(self.rng.random_range(0..8).to_string().into());
+        }
+        command
+    }
+
+    fn with_list(&mut self, name: &str, positions: usize) -> Command {
+        let mut command = vec![name.into(), self.list(name != "LTRIM")];
+        for _ in 0..positions {
+            command.push(self.position());
+        }
+        command
+    }
+
+    fn with_position_and_element(&mut self, name: &str) -> Command {
+        vec![
+            name.into(),
+            self.list(true),
+            self.position(),
+            self.element(),
+        ]
+    }
+
+    fn linsert(&mut self) -> Command {
+        let side = if self.rng.random() { "BEFORE" } else { "after" };
+        vec![
+            "LINSERT".into(),
+            self.list(true),
+            side.into(),
+            self.element(),
+            self.element(),
+        ]
+    }
+
+    fn lpos(&mut self) -> Command {
+        let mut command = vec!["LPOS".into(), self.list(true), self.element()];
+        for option in ["RANK", "COUNT", "MAXLEN"] {
+            if self.rng.random_ratio(1, 3) {
+                let least = if option == "RANK" { -4 } else { 0 };
+                let number = self.rng.random_range(least..9).to_string();
+                command.extend([option.into(), number.into()]);
+            }
+        }
+        command
+    }
+
+    fn list_move(&mut self, name: &str) -> Command {
+        let mut command = vec![name.into(), self.list(false), self.list(true)];
+        if name.ends_with("MOVE") {
+            command.extend([self.end(), self.end()]);
+        }
+        if name.starts_with('B') {
+            command.push(SHORT_WAIT.into());
+        }
+        command
+    }
+
+    fn multi_pop(&mut self, blocks: bool) -> Command {
+        let mut command: Command = if blocks {
+            vec!["BLMPOP".into(), SHORT_WAIT.into()]
+        } else {
+            words("LMPOP")
+        };
+        let keys = self.rng.random_range(1..4);
+        command.push(keys.to_string().into());
+        for _ in 0..keys {
+            command.push(self.list(false));
+        }
+        command.push(self.end());
+        if self.rng.random() {
+            command.extend([
+                "COUNT".into(),
+                self.rng.random_range(1..6).to_string().into(),
+            ]);
+        }
+        command
+    }
+
+    fn blocking_pop(&mut self, name: &str) -> Command {
+        let mut command = vec![name.into()];
+        for _ in 0..self.rng.random_range(1..4) {
+            command.push(self.list(false));
+        }
+        command.push(SHORT_WAIT.into());
+        command
     }
 
     fn database(&mut self) -> Vec<u8> {

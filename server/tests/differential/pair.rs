@@ -153,19 +153,17 @@ impl Pair {
             for key in keys.items().unwrap_or_default() {
                 let key = key.bytes().expect("a key is a bulk string").to_vec();
                 for words in [
-                    "TYPE",
-                    "GET",
-                    "HGETALL",
-                    "SMEMBERS",
-                    "ZRANGE",
-                    "PEXPIRETIME",
-                    "OBJECT ENCODING",
+                    "TYPE _",
+                    "GET _",
+                    "HGETALL _",
+                    "SMEMBERS _",
+                    "ZRANGE _ 0 -1 WITHSCORES",
+                    "LRANGE _ 0 -1",
+                    "PEXPIRETIME _",
+                    "OBJECT ENCODING _",
                 ] {
-                    let mut command: Command = words.split_whitespace().map(|w| w.into()).collect();
-                    command.push(key.clone());
-                    if words == "ZRANGE" {
-                        command.extend(["0".into(), "-1".into(), "WITHSCORES".into()]);
-                    }
+                    let word = |w: &str| if w == "_" { key.clone() } else { w.into() };
+                    let command: Command = words.split_whitespace().map(word).collect();
                     self.step(0, &command).map_err(|mut difference| {
                         difference.what = format!("at the end, db {db}: {}", difference.what);
                         difference

@@ -153,6 +153,18 @@ impl Collection<'_, '_> {
         self.done(removed)
     }
 
+    /// Makes sure that removing these ranks does not fault, for a command that removes several ranges.
+    ///
+    /// # Errors
+    /// [`Fault`] if pages have to be read.
+    pub fn prefault_removal(&mut self, tree: usize, ranks: Range<u64>) -> Result<(), Fault> {
+        let mut absent = Vec::new();
+        if let Form::Large(object) = &mut self.form {
+            object.editor(tree).absent_for_removal(&ranks, &mut absent);
+        }
+        self.fault_if(absent)
+    }
+
     /// Copies a small value, so that it can be changed.
     fn own(&mut self) {
         if let Form::Lent(small) = &self.form {

@@ -4,6 +4,7 @@ use basalt_resp::parse_i64;
 use basalt_tiering::UnixMs;
 
 use crate::args;
+use crate::blocking::Unblock;
 use crate::clients::{ClientId, ClientInfo, ClientKind, flag};
 use crate::errors::{self, Error};
 use crate::server::PauseMode;
@@ -251,24 +252,27 @@ pub(super) fn caching(ctx: &mut SessionCtx<'_>) -> Next {
 }
 
 pub(super) fn unblock(ctx: &mut SessionCtx<'_>) -> Next {
-    if let Some(reason) = ctx.args.get(3)
-        && !args::is(reason, "TIMEOUT")
-        && !args::is(reason, "ERROR")
-    {
-        return Error::new("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR").into();
-    }
+    let how = match ctx.args.get(3) {
+        None => Unblock::Timeout,
+        Some(reason) if args::is(reason, "TIMEOUT") => Unblock::Timeout,
+        Some(reason) if args::is(reason, "ERROR") => Unblock::Error,
+        Some(_) => {
+            return Error::new("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR").into();
+        }
+    };
     let Some(id) = parse_i64(&ctx.args[2]) else {
         return errors::NOT_AN_INTEGER.into();
     };
-    let with_error = ctx
-        .args
-        .get(3)
-        .is_some_and(|reason| args::is(reason, "ERROR"));
-    let client = u64::try_from(id)
-        .ok()
-        .and_then(|id| ctx.server.clients.get(ClientId(id)));
-    let unblocked = client.is_some_and(|client| client.unblock(with_error));
-    ctx.out.integer(i64::from(unblocked));
+    // Who waits for a key is known there; who waits for replicas listens himself.
+    let ended = u64::try_from(id).map(ClientId).is_ok_and(|id| {
+        ctx.server.waiters.unblock(id, how)
+            || ctx
+                .server
+                .clients
+                .get(id)
+                .is_some_and(|client| client.unblock(how == Unblock::Error))
+    });
+    ctx.out.integer(i64::from(ended));
     Next::Done
 }
 

@@ -22,6 +22,7 @@ use super::feed::{Feed, FeedError};
 use super::sync::{Staged, Staging, retire};
 use super::{Ask, LinkState, Request};
 use crate::data::Data;
+use crate::errors;
 use crate::replication::role::Role;
 use crate::server::Server;
 
@@ -209,6 +210,7 @@ impl Task {
                 data.log.progress.follow(binlog.end());
             }
             server.replication.role.set(role);
+            server.waiters.unblock_all(&errors::UNBLOCKED_BY_ROLE);
             drop(everybody);
             anyhow::Ok(())
         })
