@@ -271,7 +271,7 @@ fn sorted_set(count: usize) -> RdbValue {
 fn stream(count: u64) -> RdbValue {
     let id = |ms, seq| StreamId { ms, seq };
     let entry = |n: u64| {
-        let name = if n % 7 == 0 { "other" } else { "name" };
+        let name = if n.is_multiple_of(7) { "other" } else { "name" };
         StreamEntry {
             id: id(1_700_000_000_000 + n / 3, n % 3 + 1),
             fields: vec![
@@ -352,7 +352,7 @@ fn values_go_to_redis_and_come_back() {
         let far = 33_177_117_420_000;
         let expiring = |count| {
             let all = texts(count, |n| format!("field {n}"));
-            let expiry = |n: usize| (n % 3 != 0).then_some(far + n as u64);
+            let expiry = |n: usize| (!n.is_multiple_of(3)).then_some(far + n as u64);
             let fields = all.iter().enumerate();
             RdbValue::Hash(
                 fields

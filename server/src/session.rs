@@ -5,9 +5,9 @@
 pub mod batch;
 pub mod buffers;
 mod load;
-mod wait;
 pub mod run;
 pub mod stream;
+mod wait;
 pub mod window;
 
 use std::future::Future;

@@ -19,8 +19,8 @@
 mod allocator;
 mod budget;
 mod checkpoint;
-mod collection;
 pub mod cold;
+mod collection;
 mod entry;
 mod evict;
 mod expire;
@@ -48,10 +48,8 @@ mod warm;
 mod watches;
 
 pub use basalt_binlog::Offset;
-pub use collection::{
-    BY_MEMBER, Collection, MAIN, OpenError, Snapshot, bytes_score, score_bytes,
-};
 pub use budget::{Admission, Policy, RoomWait};
+pub use collection::{BY_MEMBER, Collection, MAIN, OpenError, Snapshot, bytes_score, score_bytes};
 pub use ids::{KeyHash, NamespaceId, SLOTS, Slot, UnixMs};
 pub use inspect::{ColdFacts, ColdInspector};
 pub use promote::{PinSet, PinWait};

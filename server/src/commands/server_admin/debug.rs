@@ -90,9 +90,8 @@ impl Reach {
             let shared = (!self.still).then(|| self.server.gate.enter_background());
             let data = self.server.data();
             let key = data.store.key(db, key);
-            let (seen, _) = exec::change(&data, &[key], UnixMs::now(), &pins, |tx, _| {
-                look(tx, &key)
-            });
+            let (seen, _) =
+                exec::change(&data, &[key], UnixMs::now(), &pins, |tx, _| look(tx, &key));
             drop(shared);
             match seen {
                 Ok(seen) => return Ok(seen),

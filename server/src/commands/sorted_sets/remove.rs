@@ -25,11 +25,11 @@ pub(super) fn zrem(ctx: &mut Ctx<'_, '_>) -> Outcome {
 }
 
 pub(super) fn zremrangebyrank(ctx: &mut Ctx<'_, '_>) -> Outcome {
-    remove_range(ctx, |start, stop| Selection::ranks(start, stop))
+    remove_range(ctx, Selection::ranks)
 }
 
 pub(super) fn zremrangebyscore(ctx: &mut Ctx<'_, '_>) -> Outcome {
-    remove_range(ctx, |min, max| Selection::scores(min, max))
+    remove_range(ctx, Selection::scores)
 }
 
 pub(super) fn zremrangebylex(ctx: &mut Ctx<'_, '_>) -> Outcome {

@@ -3,12 +3,25 @@
 use super::*;
 
 const NOT_YET: &str = "Kept; not used so far.";
-const NAMES_ONLY: &str =
-    "Up to here OBJECT ENCODING names the compact encoding that Redis would use. How values are kept does not depend on it.";
+const NAMES_ONLY: &str = "Up to here OBJECT ENCODING names the compact encoding that Redis would use. How values are kept does not depend on it.";
 
 pub(super) const PARAMS: &[Param] = &[
-    live("hash-max-listpack-entries", LONG_COUNT, "512", Topic::Encodings, NAMES_ONLY).or(&["hash-max-ziplist-entries"]),
-    live("hash-max-listpack-value", SIZE, "64", Topic::Encodings, NAMES_ONLY).or(&["hash-max-ziplist-value"]),
+    live(
+        "hash-max-listpack-entries",
+        LONG_COUNT,
+        "512",
+        Topic::Encodings,
+        NAMES_ONLY,
+    )
+    .or(&["hash-max-ziplist-entries"]),
+    live(
+        "hash-max-listpack-value",
+        SIZE,
+        "64",
+        Topic::Encodings,
+        NAMES_ONLY,
+    )
+    .or(&["hash-max-ziplist-value"]),
     live(
         "list-max-listpack-size",
         int(i32::MIN as i64, I32_MAX),
@@ -18,11 +31,43 @@ pub(super) const PARAMS: &[Param] = &[
     )
     .or(&["list-max-ziplist-size"]),
     kept("list-compress-depth", COUNT, "0", NOT_YET),
-    live("set-max-intset-entries", LONG_COUNT, "512", Topic::Encodings, NAMES_ONLY),
-    live("set-max-listpack-entries", LONG_COUNT, "128", Topic::Encodings, NAMES_ONLY),
-    live("set-max-listpack-value", SIZE, "64", Topic::Encodings, NAMES_ONLY),
-    live("zset-max-listpack-entries", LONG_COUNT, "128", Topic::Encodings, NAMES_ONLY).or(&["zset-max-ziplist-entries"]),
-    live("zset-max-listpack-value", SIZE, "64", Topic::Encodings, NAMES_ONLY).or(&["zset-max-ziplist-value"]),
+    live(
+        "set-max-intset-entries",
+        LONG_COUNT,
+        "512",
+        Topic::Encodings,
+        NAMES_ONLY,
+    ),
+    live(
+        "set-max-listpack-entries",
+        LONG_COUNT,
+        "128",
+        Topic::Encodings,
+        NAMES_ONLY,
+    ),
+    live(
+        "set-max-listpack-value",
+        SIZE,
+        "64",
+        Topic::Encodings,
+        NAMES_ONLY,
+    ),
+    live(
+        "zset-max-listpack-entries",
+        LONG_COUNT,
+        "128",
+        Topic::Encodings,
+        NAMES_ONLY,
+    )
+    .or(&["zset-max-ziplist-entries"]),
+    live(
+        "zset-max-listpack-value",
+        SIZE,
+        "64",
+        Topic::Encodings,
+        NAMES_ONLY,
+    )
+    .or(&["zset-max-ziplist-value"]),
     kept("stream-node-max-bytes", SIZE, "4096", NOT_YET),
     kept("stream-node-max-entries", LONG_COUNT, "100", NOT_YET),
     live(
