@@ -524,6 +524,7 @@ fn commit_exclusive(data: &Data, effects: &mut Effects, now: UnixMs) -> Committe
         make_changes(data, change, &vec![Offset(0); effects.map_ends().len()]);
         return Ok(None);
     };
+    let _changing = data.store.begin_map_change();
     match append(binlog, MANY_SLOTS, effects, now) {
         Ok(end) => {
             make_changes(data, change, &map_offsets(effects, end));

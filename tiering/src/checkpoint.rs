@@ -175,7 +175,9 @@ impl Inner {
     /// The caller has the spiller's turn, so that no batch is in flight.
     fn replay_offset(&self, _turn: &Batch) -> Offset {
         // Read before looking at the slots: what becomes dirty meanwhile does so at this end or later.
+        let changing = self.keyspace.changing();
         let end = self.host().applied();
+        drop(changing);
         let oldest = |slot: &crate::store::SlotCell| {
             slot.lock()
                 .spaces()
@@ -281,6 +283,10 @@ impl Inner {
         Ok(())
     }
 }
+
+/// See [`Store::begin_map_change`].
+#[derive(Debug)]
+pub struct MapChanging<'a>(#[allow(dead_code, reason = "held for its drop")] MutexGuard<'a, ()>);
 
 /// What the housekeeper remembers from round to round.
 #[derive(Debug, Default)]
@@ -476,6 +482,13 @@ impl Store {
         if watched {
             self.inner.move_watches(&[(was_a, was_b), (was_b, was_a)]);
         }
+    }
+
+    /// To be held from before a flush or swap is logged until it is made ([`Store::flush`], [`Store::swap`]), so that no
+    /// checkpoint takes the log for done with that far in between.
+    #[must_use]
+    pub fn begin_map_change(&self) -> MapChanging<'_> {
+        MapChanging(self.inner.keyspace.changing())
     }
 
     /// Tells where in the log the latest flushes and swaps ended, which were made at `Offset::MAX` while the cold tier was

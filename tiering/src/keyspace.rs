@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering::Relaxed};
 
 use basalt_binlog::Offset;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::NamespaceId;
 
@@ -78,6 +78,8 @@ pub(crate) struct Keyspace {
     dbs: Box<[AtomicU32]>,
     tracked: bool,
     shared: Mutex<Shared>,
+    /// Held from the logging of a change of the map until it is made; see [`Keyspace::changing`].
+    changing: Mutex<()>,
 }
 
 /// What of the map is stored in the cold tier.
@@ -134,6 +136,7 @@ impl Keyspace {
             dbs,
             tracked,
             shared: Mutex::new(shared),
+            changing: Mutex::new(()),
         }
     }
 
@@ -211,6 +214,12 @@ impl Keyspace {
             .collect();
         shared.history.push(Epoch { from, map });
         shared.changed = true;
+    }
+
+    /// The turn to log and make a change of the map. Who reads the log's end as "everything before is known here" takes
+    /// it, too: else the end could lie behind a FLUSHDB that the map does not show yet.
+    pub(crate) fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock()
     }
 
     /// The newest changes, made at no offset yet (`Offset::MAX`), happened at these.

@@ -173,12 +173,14 @@ impl Driver {
 
     pub(crate) fn flush(&self, dbs: &[u32]) {
         let _alone = self.host.gate.write();
+        let _changing = self.store.begin_map_change();
         let end = self.host.log.append(Effect::Flush(dbs.to_vec()));
         self.store.flush(dbs, end);
     }
 
     pub(crate) fn swap(&self, a: u32, b: u32) {
         let _alone = self.host.gate.write();
+        let _changing = self.store.begin_map_change();
         let end = self.host.log.append(Effect::Swap(a, b));
         self.store.swap(a, b, end);
     }
