@@ -7,11 +7,24 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+/// A port nobody listens on, below the range the kernel gives to outgoing connections, another one for each test.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed) as u32;
+        let port = 8_000 + (std::process::id().wrapping_mul(61).wrapping_add(step) % 2_000) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
 
 /// A redis-server that ends with the test.
 struct Redis {
@@ -23,11 +36,7 @@ struct Redis {
 impl Redis {
     fn start() -> Option<Redis> {
         let dir = TempDir::new().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = free_port();
         let spawned = Command::new("redis-server")
             .args([
                 "--port",
@@ -47,13 +56,15 @@ impl Redis {
             eprintln!("skipped: redis-server is not installed");
             return None;
         };
-        let redis = Redis {
+        let mut redis = Redis {
             child,
             port,
             _dir: dir,
         };
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            let ended = redis.child.try_wait().unwrap();
+            assert!(ended.is_none(), "redis-server ended: {ended:?}");
             assert!(
                 start.elapsed() < Duration::from_secs(20),
                 "redis-server does not start"

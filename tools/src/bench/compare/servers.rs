@@ -11,6 +11,7 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -278,8 +279,21 @@ fn die_with_parent() -> io::Result<()> {
     }
 }
 
+/// A port nobody listens on, below the range the kernel gives to outgoing connections: one of those could take it
+/// before the server does.
 fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    const FIRST: u16 = 10_000;
+    const COUNT: u32 = 6_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let from = std::process::id().wrapping_mul(61);
+    for _ in 0..COUNT {
+        let step = from.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT;
+        let port = FIRST + step as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(io::Error::other("no free port between 10000 and 15999"))
 }
 
 fn split(line: &str) -> anyhow::Result<Vec<String>> {
