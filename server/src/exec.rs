@@ -37,7 +37,7 @@ use crate::session::window::Coords;
 mod serve;
 pub mod transaction;
 
-pub(crate) use serve::key_at;
+pub(crate) use serve::{key_at, serve_all, serve_applied};
 
 /// A handler of the data kind.
 pub type DataHandler = fn(&mut Ctx<'_, '_>) -> Outcome;

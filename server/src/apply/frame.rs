@@ -22,7 +22,7 @@ use crate::commands::{Command, Ctx, Handler, Outcome, REPLAY_CLOCK, Stop};
 use crate::data::Data;
 use crate::dispatch;
 use crate::effects::Effects;
-use crate::exec::DataHandler;
+use crate::exec::{DataHandler, serve_all, serve_applied};
 use crate::gate::Shared as InGate;
 use crate::server::Server;
 
@@ -247,6 +247,9 @@ impl FrameApplier {
                     Some(keys.needed.clone())
                 };
                 drop(tx);
+                if needed.is_none() && self.purpose == Purpose::Replica {
+                    serve_applied(&server, &data, &keys.keys);
+                }
                 drop(gate);
                 needed
             };
@@ -407,6 +410,9 @@ impl FrameApplier {
                 Some(Handler::Exclusive(handler)) => self.change_map(payload, one, handler)?,
                 _ => return Err(ApplyError::Refused(place.end, "no effect".to_owned())),
             }
+        }
+        if self.purpose == Purpose::Replica {
+            serve_all(&server, &self.data);
         }
         drop(everybody);
         Ok(())
