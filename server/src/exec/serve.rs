@@ -190,7 +190,9 @@ fn reply_to(
     match served {
         Ok(true) => Ok(Some(out)),
         Ok(false) => Ok(None),
-        Err(Stop::Block(_)) => unreachable!("a waiter waits already"),
+        Err(Stop::Block(_) | Stop::Beyond(_)) => {
+            unreachable!("a waiter waits already, for keys that it declared")
+        }
         Err(Stop::Fault) => Err(Fault),
         Err(Stop::Error(error)) => {
             out.clear();
