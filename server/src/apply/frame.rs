@@ -392,7 +392,7 @@ impl FrameApplier {
                 };
                 drop(tx);
                 if needed.is_none() && self.purpose == Purpose::Replica {
-                    serve_applied(&server, &data, &keys.keys);
+                    serve_applied(server, data, &keys.keys);
                 }
                 drop(gate);
                 needed
@@ -562,7 +562,7 @@ impl FrameApplier {
             }
         }
         if self.purpose == Purpose::Replica {
-            serve_all(&server, &self.data);
+            serve_all(&target.server, &target.data);
         }
         drop(everybody);
         Ok(())
