@@ -37,6 +37,7 @@ pub mod server_admin;
 pub mod sets;
 pub mod sorted_sets;
 mod spec;
+pub mod streams;
 pub mod strings;
 pub mod tier;
 pub mod transactions;
@@ -233,6 +234,9 @@ pub enum Find {
     /// The argument at `first` is a count; that many keys follow. If it is none, or exceeds the arguments, the handler is
     /// called without these keys, and refuses it in the words of the command.
     Count,
+    /// The first half of what stands behind the first such word at or behind `first`: keys, then as many other arguments. If
+    /// these are no halves, the handler is called without keys, and refuses them.
+    HalfBehind(&'static str),
 }
 
 /// An argument for COMMAND DOCS.
@@ -382,6 +386,20 @@ impl KeySpec {
                     each(index);
                 }
             }
+            Find::HalfBehind(word) => {
+                let mut words = args.iter().skip(self.first);
+                let Some(at) = words.position(|arg| crate::args::is(arg, word)) else {
+                    return false;
+                };
+                let start = self.first + at + 1;
+                let behind = args.len() - start;
+                if behind == 0 || !behind.is_multiple_of(2) {
+                    return false;
+                }
+                for index in start..start + behind / 2 {
+                    each(index);
+                }
+            }
         }
         true
     }
@@ -396,6 +414,7 @@ static FAMILIES: &[&[Command]] = &[
     lists::FAMILY,
     sets::FAMILY,
     sorted_sets::FAMILY,
+    streams::FAMILY,
     keys::FAMILY,
     keyspace::FAMILY,
     transactions::FAMILY,

@@ -17,6 +17,7 @@ mod replicas;
 mod server;
 mod sets;
 mod sorted_sets;
+mod streams;
 mod strings;
 mod tier;
 mod transactions;

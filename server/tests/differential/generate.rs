@@ -1,4 +1,4 @@
-//! Random commands from a seed: a weighted table over all string, key, expiry and transaction
+//! Random commands from a seed: a weighted table over all string, key, stream, expiry and transaction
 //! commands, on few keys so that they collide.
 //!
 //! Two servers never read the clock at the same moment, so no command here depends on it: a time
@@ -10,6 +10,7 @@ mod bits;
 mod hyperloglog;
 mod sets;
 mod sorted_sets;
+mod streams;
 
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
@@ -54,6 +55,8 @@ pub(crate) fn steps(seed: u64, count: usize, crash_every: Option<usize>) -> Vec<
 struct Generator {
     rng: SmallRng,
     keys: Vec<Vec<u8>>,
+    /// Streams have had ids up to about this one.
+    entries: u64,
 }
 
 type Make = fn(&mut Generator) -> Command;
@@ -111,6 +114,13 @@ const KINDS: &[(u32, Make)] = &[
     (1, sorted_sets::zrangestore),
     (2, sorted_sets::pop),
     (4, sorted_sets::combine),
+    (18, streams::xadd),
+    (2, streams::xtrim),
+    (3, streams::xdel),
+    (4, streams::xrange),
+    (3, streams::xread),
+    (1, streams::xsetid),
+    (3, streams::ask),
     (4, |g| g.many("DEL", false)),
     (2, |g| g.many("UNLINK", false)),
     (2, |g| g.many("EXISTS", false)),
@@ -208,6 +218,7 @@ fn may_be_spoilt(command: &Command) -> bool {
             | b"SPOP"
             | b"SSCAN"
             | b"ZSCAN"
+            | b"XREAD"
     )
 }
 
@@ -227,6 +238,7 @@ impl Generator {
         Self {
             rng: SmallRng::seed_from_u64(seed),
             keys,
+            entries: 1,
         }
     }
 
