@@ -333,6 +333,9 @@ impl Future for PinWait {
     }
 }
 
+/// Lookups that one pin makes on the spot: each costs its thread a few microseconds, and other clients wait for it.
+const AT_HAND_READS: usize = 64;
+
 /// Whether a key needed a load.
 enum Need {
     Nothing,
@@ -347,14 +350,15 @@ impl Inner {
         keys: &[Key<'_>],
         pins: &mut PinSet,
     ) -> Vec<Arc<Load>> {
-        let mut waiting = Vec::new();
+        let (mut waiting, mut tries) = (Vec::new(), 0);
         for key in keys {
             match self.register(key, pins) {
                 Need::Nothing => {}
                 Need::Wait(load) => waiting.push(load),
                 Need::Start(load) => {
                     self.stats.cold_lookups.add(1);
-                    if !self.answer_from_memory(&load) {
+                    tries += 1;
+                    if tries > AT_HAND_READS || !self.answer_at_hand(&load) {
                         self.readers.submit(Arc::clone(&load));
                     }
                     if let Need::Wait(load) = load.need() {
@@ -402,9 +406,10 @@ impl Inner {
         Need::Start(load)
     }
 
-    /// Answers a load without I/O if filters, memtables or the block cache can.
-    fn answer_from_memory(&self, load: &Load) -> bool {
-        match self.cold().get_cached(&load.cold_key()) {
+    /// Answers a load on the spot if that means no wait for the disk: an absent key, or a record in a memtable, in the
+    /// block cache or in the system's page cache.
+    fn answer_at_hand(&self, load: &Load) -> bool {
+        match self.cold().get_at_hand(&load.cold_key()) {
             Ok(CachedLookup::Hit(record)) => {
                 load.finish(Ok(Some(self.judge(load, record))));
                 true
@@ -459,7 +464,7 @@ impl Inner {
     fn read_cached_pages(&self, load: &Load) -> bool {
         let Some(want) = &load.want else { return false };
         let numbers: Vec<u32> = want.pages.iter().map(|page| page.0).collect();
-        let found = self.cold().pages_cached(want.ns, want.object.0, &numbers);
+        let found = self.cold().pages_at_hand(want.ns, want.object.0, &numbers);
         found.is_some_and(|found| {
             self.finish_pages(load, want, found);
             true
