@@ -333,7 +333,8 @@ impl Future for PinWait {
     }
 }
 
-/// Lookups that one pin makes on the spot: each costs its thread a few microseconds, and other clients wait for it.
+/// So many lookups of a pin may read files on the spot: each costs the worker several microseconds, while its other
+/// clients wait.
 const AT_HAND_READS: usize = 64;
 
 /// Whether a key needed a load.
@@ -350,15 +351,15 @@ impl Inner {
         keys: &[Key<'_>],
         pins: &mut PinSet,
     ) -> Vec<Arc<Load>> {
-        let (mut waiting, mut tries) = (Vec::new(), 0);
+        let (mut waiting, mut lookups) = (Vec::new(), 0);
         for key in keys {
             match self.register(key, pins) {
                 Need::Nothing => {}
                 Need::Wait(load) => waiting.push(load),
                 Need::Start(load) => {
                     self.stats.cold_lookups.add(1);
-                    tries += 1;
-                    if tries > AT_HAND_READS || !self.answer_at_hand(&load) {
+                    lookups += 1;
+                    if !self.answer_at_hand(&load, lookups <= AT_HAND_READS) {
                         self.readers.submit(Arc::clone(&load));
                     }
                     if let Need::Wait(load) = load.need() {
@@ -407,9 +408,14 @@ impl Inner {
     }
 
     /// Answers a load on the spot if that means no wait for the disk: an absent key, or a record in a memtable, in the
-    /// block cache or in the system's page cache.
-    fn answer_at_hand(&self, load: &Load) -> bool {
-        match self.cold().get_at_hand(&load.cold_key()) {
+    /// block cache or, with `from_files`, in the system's page cache.
+    fn answer_at_hand(&self, load: &Load, from_files: bool) -> bool {
+        let found = if from_files {
+            self.cold().get_at_hand(&load.cold_key())
+        } else {
+            self.cold().get_cached(&load.cold_key())
+        };
+        match found {
             Ok(CachedLookup::Hit(record)) => {
                 load.finish(Ok(Some(self.judge(load, record))));
                 true

@@ -388,13 +388,13 @@ fn what_the_system_has_in_memory_is_read_at_hand() {
     drop(tier);
     let tier = open(&dir.path().join("cold"));
     drop_cached_blocks(&tier);
+    if !nowait::is_known() {
+        return;
+    }
     let before = nowait::tests::SEEN.get();
     let found = tier.get_at_hand(&key(b"a")).unwrap();
-    assert_eq!(
-        nowait::tests::SEEN.get(),
-        before + 1,
-        "RocksDB reads by our pread"
-    );
+    let seen = nowait::tests::SEEN.get() - before;
+    assert_eq!(seen, 1, "RocksDB reads by our pread");
     if nowait::is_known() {
         let record = tier.get(&key(b"a")).unwrap();
         assert_eq!(found, CachedLookup::Hit(record.unwrap()));
@@ -423,7 +423,7 @@ fn what_is_only_on_disk_is_not_read_at_hand() {
         at_hand == CachedLookup::Unknown || at_hand == CachedLookup::Hit(record.clone()),
         "{at_hand:?}"
     );
-    // A read that was ended leaves nothing behind.
+    // A read that was ended leaves nothing behind: the block is in the cache now.
     assert_eq!(
         tier.get_at_hand(&key(b"a")).unwrap(),
         CachedLookup::Hit(record)
