@@ -161,7 +161,7 @@ pub fn categories(command: &Command) -> Vec<&'static str> {
 pub fn key_range(command: &Command) -> (usize, i64, usize) {
     let range = |spec: &KeySpec| match spec.find {
         Find::Range { last, step } => Some((spec.first, last, step)),
-        Find::Count => None,
+        Find::Count | Find::Behind(_) => None,
     };
     let ranges: Vec<_> = command.keys.iter().filter_map(range).collect();
     let Some(first) = ranges.iter().map(|(first, ..)| *first).min() else {

@@ -13,6 +13,7 @@ use basalt_resp::{Args, Encoder};
 use basalt_tiering::{Fault, Key, Tx, UnixMs};
 use hashbrown::HashMap;
 
+use crate::args::is;
 use crate::blocking::Wait;
 use crate::effects::Effects;
 use crate::errors::Error;
@@ -24,6 +25,7 @@ pub mod collection;
 pub mod connection;
 pub mod describe;
 pub mod docs;
+pub mod geo;
 pub mod hashes;
 pub mod help;
 pub mod hyperloglog;
@@ -233,6 +235,8 @@ pub enum Find {
     /// The argument at `first` is a count; that many keys follow. If it is none, or exceeds the arguments, the handler is
     /// called without these keys, and refuses it in the words of the command.
     Count,
+    /// The one argument behind each such word at or behind `first`.
+    Behind(&'static str),
 }
 
 /// An argument for COMMAND DOCS.
@@ -382,6 +386,10 @@ impl KeySpec {
                     each(index);
                 }
             }
+            Find::Behind(word) => {
+                let before = (self.first + 1..args.len()).filter(|at| is(&args[at - 1], word));
+                before.for_each(each);
+            }
         }
         true
     }
@@ -396,6 +404,7 @@ static FAMILIES: &[&[Command]] = &[
     lists::FAMILY,
     sets::FAMILY,
     sorted_sets::FAMILY,
+    geo::FAMILY,
     keys::FAMILY,
     keyspace::FAMILY,
     transactions::FAMILY,

@@ -7,6 +7,7 @@
 //! until something meets it, and DBSIZE counts it until then.
 
 mod bits;
+mod geo;
 mod hyperloglog;
 mod sets;
 mod sorted_sets;
@@ -111,6 +112,10 @@ const KINDS: &[(u32, Make)] = &[
     (1, sorted_sets::zrangestore),
     (2, sorted_sets::pop),
     (4, sorted_sets::combine),
+    (5, geo::geoadd),
+    (2, geo::ask),
+    (5, geo::search),
+    (3, geo::radius),
     (4, |g| g.many("DEL", false)),
     (2, |g| g.many("UNLINK", false)),
     (2, |g| g.many("EXISTS", false)),

@@ -102,7 +102,10 @@ fn key_spec(out: &mut Encoder<'_>, spec: &KeySpec) {
     out.set(spec.flags.len());
     spec.flags.iter().for_each(|flag| out.simple(flag));
     out.bulk("begin_search");
-    search(out, "index", &[("index", spec.first as i64)]);
+    match spec.find {
+        Find::Behind(word) => search_word(out, word, spec.first),
+        _ => search(out, "index", &[("index", spec.first as i64)]),
+    }
     out.bulk("find_keys");
     match spec.find {
         Find::Range { last, step } => {
@@ -121,7 +124,22 @@ fn key_spec(out: &mut Encoder<'_>, spec: &KeySpec) {
             "keynum",
             &[("keynumidx", 0), ("firstkey", 1), ("keystep", 1)],
         ),
+        Find::Behind(_) => search(
+            out,
+            "range",
+            &[("lastkey", 0), ("keystep", 1), ("limit", 0)],
+        ),
     }
+}
+
+fn search_word(out: &mut Encoder<'_>, word: &str, from: usize) {
+    out.map(2);
+    pair(out, "type", "keyword");
+    out.bulk("spec");
+    out.map(2);
+    pair(out, "keyword", word);
+    out.bulk("startfrom");
+    out.integer(from as i64);
 }
 
 fn search(out: &mut Encoder<'_>, kind: &str, numbers: &[(&str, i64)]) {
