@@ -8,6 +8,7 @@ mod blocking;
 mod config;
 mod connection;
 mod expire;
+mod hash_fields;
 mod hashes;
 mod hyperloglog;
 mod keys;
