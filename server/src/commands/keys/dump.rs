@@ -1,7 +1,7 @@
 //! DUMP and RESTORE: a value as the bytes that a redis-server takes and gives.
 //!
 //! RESTORE logs what it made of the payload, not the payload: a SET, or the commands that fill a collection, or a DEL
-//! if its time is over already. Streams are refused; so are lists while there are no commands on them. Fields of hashes keep their deadlines.
+//! if its time is over already. Streams are refused. Fields of hashes keep their deadlines.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -14,7 +14,7 @@ use basalt_tiering::{Collection, Expiry, Fault, Key, Kind, MAIN, UnixMs};
 use crate::args::{Cursor, integer, is};
 use crate::commands::collection::collection;
 use crate::commands::sorted_sets::{ZSet, store};
-use crate::commands::{Ctx, Outcome, Stop, lookup};
+use crate::commands::{Ctx, Outcome, Stop};
 use crate::effect_forms::log_in_portions;
 use crate::errors::{self, Error};
 
@@ -121,12 +121,9 @@ fn put(ctx: &mut Ctx<'_, '_>, value: RdbValue, deadline: Option<UnixMs>) -> Outc
         }
         RdbValue::SortedSet(members) => store(ctx, key, &members)?,
         RdbValue::Set(members) => fill(ctx, key, Kind::Set, members)?,
-        // The log says it with RPUSH, which a server without lists could not read again.
-        RdbValue::List(elements) if lookup(b"rpush").is_some() => {
-            fill(ctx, key, Kind::List, elements)?;
-        }
+        RdbValue::List(elements) => fill(ctx, key, Kind::List, elements)?,
         RdbValue::Hash(fields) => fill_hash(ctx, key, fields)?,
-        RdbValue::List(_) | RdbValue::Stream(_) => {
+        RdbValue::Stream(_) => {
             return Err(errors::BAD_DATA_FORMAT.into());
         }
     }
