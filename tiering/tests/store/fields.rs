@@ -94,7 +94,9 @@ fn deadlines_and_fields_stay_in_step() {
                 }
             }
             match rng.random_range(0..6) {
-                0 => drop(driver.store.spill_all().expect("spills")),
+                0 => {
+                    driver.store.spill_all().expect("spills");
+                }
                 1 => driver.store.checkpoint().expect("is written"),
                 2 => check(&driver, &model, &mut rng),
                 _ => {}
