@@ -66,6 +66,9 @@ pub const INDEX_OUT_OF_RANGE: Error = Error::new("ERR index out of range");
 pub const INVALID_CURSOR: Error = Error::new("ERR invalid cursor");
 /// Arguments in a form the command does not know.
 pub const SYNTAX: Error = Error::new("ERR syntax error");
+/// SORT without ALPHA of what are no numbers.
+pub const SORT_NOT_A_NUMBER: Error =
+    Error::new("ERR One or more scores can't be converted into double");
 /// Not a 64-bit signed integer.
 pub const NOT_AN_INTEGER: Error = Error::new("ERR value is not an integer or out of range");
 /// Not a number.
@@ -162,8 +165,6 @@ pub const HYPERLOGLOG_CORRUPT: Error = Error::new("INVALIDOBJ Corrupted HLL obje
 pub const HYPERLOGLOG_NOT_SPARSE: Error = Error::new("ERR HLL encoding is not sparse");
 /// PFDEBUG of an absent key.
 pub const SPECIFIED_KEY_ABSENT: Error = Error::new("ERR The specified key does not exist");
-/// DUMP of a type that it does not know.
-pub const NOT_DUMPED: Error = Error::new("ERR values of this type cannot be dumped");
 /// RESTORE of a payload that is damaged or of a newer version.
 pub const PAYLOAD_VERSION: Error = Error::new("ERR DUMP payload version or checksum are wrong");
 /// RESTORE of a payload that makes no value.

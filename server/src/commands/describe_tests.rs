@@ -22,7 +22,12 @@ fn key_specs(command: &Command) -> String {
                 spec.first
             )
         }
+        Find::Unknown | Find::SortStore => format!("{}/unknown/unknown", spec.flags.join(" ")),
         Find::Count => format!("{}/index {}/keynum 0 1 1", spec.flags.join(" "), spec.first),
+        Find::HalfBehind(word) => {
+            let flags = spec.flags.join(" ");
+            format!("{flags}/keyword {word} {}/range -1 1 2", spec.first)
+        }
         Find::Behind(word) => {
             let flags = spec.flags.join(" ");
             format!("{flags}/keyword {word} {}/range 0 1 0", spec.first)

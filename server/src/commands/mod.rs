@@ -39,6 +39,7 @@ pub mod server_admin;
 pub mod sets;
 pub mod sorted_sets;
 mod spec;
+pub mod streams;
 pub mod strings;
 pub mod tier;
 pub mod transactions;
@@ -52,6 +53,10 @@ pub enum Stop {
     Error(Error),
     /// There is nothing yet: the command waits, or inside MULTI replies so. Nothing was written.
     Block(Box<Wait>),
+    /// These keys of its database are needed, too: their slots locked, they themselves in memory, and in this order behind
+    /// the declared ones in [`Ctx::keys`]. Only for handlers that are called with more keys than they declare. Nothing was
+    /// written.
+    Beyond(Vec<Box<[u8]>>),
 }
 
 impl From<Fault> for Stop {
@@ -75,7 +80,7 @@ pub struct Ctx<'a, 's> {
     pub server: &'a Server,
     /// The arguments, the command's name first.
     pub args: &'a Args<'a>,
-    /// The declared keys, in the order of the command's key specs.
+    /// The declared keys, in the order of the command's key specs; behind them those of [`Stop::Beyond`].
     pub keys: &'a [Key<'a>],
     /// The locked slots.
     pub tx: &'a mut Tx<'s>,
@@ -235,6 +240,13 @@ pub enum Find {
     /// The argument at `first` is a count; that many keys follow. If it is none, or exceeds the arguments, the handler is
     /// called without these keys, and refuses it in the words of the command.
     Count,
+    /// What other keys hold says which these are ([`Stop::Beyond`]).
+    Unknown,
+    /// The argument behind SORT's last STORE.
+    SortStore,
+    /// The first half of what stands behind the first such word at or behind `first`: keys, then as many other arguments. If
+    /// these are no halves, the handler is called without keys, and refuses them.
+    HalfBehind(&'static str),
     /// The one argument behind each such word at or behind `first`.
     Behind(&'static str),
 }
@@ -386,6 +398,22 @@ impl KeySpec {
                     each(index);
                 }
             }
+            Find::Unknown => {}
+            Find::SortStore => sort_store(args).into_iter().for_each(each),
+            Find::HalfBehind(word) => {
+                let mut words = args.iter().skip(self.first);
+                let Some(at) = words.position(|arg| is(arg, word)) else {
+                    return false;
+                };
+                let start = self.first + at + 1;
+                let behind = args.len() - start;
+                if behind == 0 || !behind.is_multiple_of(2) {
+                    return false;
+                }
+                for index in start..start + behind / 2 {
+                    each(index);
+                }
+            }
             Find::Behind(word) => {
                 let before = (self.first + 1..args.len()).filter(|at| is(&args[at - 1], word));
                 before.for_each(each);
@@ -393,6 +421,23 @@ impl KeySpec {
         }
         true
     }
+}
+
+/// The argument behind the last STORE among the options of SORT.
+fn sort_store(args: &Args<'_>) -> Option<usize> {
+    let (mut index, mut found) = (2, None);
+    while let Some(word) = args.get(index) {
+        let is = |name| crate::args::is(word, name);
+        if is("STORE") {
+            found = Some(index + 1);
+        }
+        index += match () {
+            () if is("LIMIT") => 3,
+            () if is("BY") || is("GET") || is("STORE") => 2,
+            () => 1,
+        };
+    }
+    found.filter(|index| *index < args.len())
 }
 
 /// Every family's table.
@@ -404,6 +449,7 @@ static FAMILIES: &[&[Command]] = &[
     lists::FAMILY,
     sets::FAMILY,
     sorted_sets::FAMILY,
+    streams::FAMILY,
     geo::FAMILY,
     keys::FAMILY,
     keyspace::FAMILY,

@@ -1,4 +1,4 @@
-//! Random commands from a seed: a weighted table over all string, key, expiry and transaction
+//! Random commands from a seed: a weighted table over all string, key, stream, expiry and transaction
 //! commands, on few keys so that they collide.
 //!
 //! Two servers never read the clock at the same moment, so no command here depends on it: a time
@@ -10,7 +10,9 @@ mod bits;
 mod geo;
 mod hyperloglog;
 mod sets;
+mod sort;
 mod sorted_sets;
+mod streams;
 
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
@@ -55,6 +57,9 @@ pub(crate) fn steps(seed: u64, count: usize, crash_every: Option<usize>) -> Vec<
 struct Generator {
     rng: SmallRng,
     keys: Vec<Vec<u8>>,
+    conn: usize,
+    /// Streams have had ids up to about this one.
+    entries: u64,
 }
 
 type Make = fn(&mut Generator) -> Command;
@@ -111,7 +116,17 @@ const KINDS: &[(u32, Make)] = &[
     (4, sorted_sets::by_word),
     (1, sorted_sets::zrangestore),
     (2, sorted_sets::pop),
+    (2, sorted_sets::blocking_pop),
+    (4, sort::prepare),
+    (5, sort::sort),
     (4, sorted_sets::combine),
+    (18, streams::xadd),
+    (2, streams::xtrim),
+    (3, streams::xdel),
+    (4, streams::xrange),
+    (3, streams::xread),
+    (1, streams::xsetid),
+    (3, streams::ask),
     (5, geo::geoadd),
     (2, geo::ask),
     (5, geo::search),
@@ -191,7 +206,7 @@ const KINDS: &[(u32, Make)] = &[
 ];
 
 fn is_blocking(command: &Command) -> bool {
-    [b"BL", b"BR"]
+    [b"BL", b"BR", b"BZ"]
         .iter()
         .any(|start| command[0].starts_with(*start))
 }
@@ -213,6 +228,9 @@ fn may_be_spoilt(command: &Command) -> bool {
             | b"SPOP"
             | b"SSCAN"
             | b"ZSCAN"
+            | b"SORT"
+            | b"SORT_RO"
+            | b"XREAD"
     )
 }
 
@@ -232,11 +250,18 @@ impl Generator {
         Self {
             rng: SmallRng::seed_from_u64(seed),
             keys,
+            conn: 0,
+            entries: 1,
         }
     }
 
     fn step(&mut self) -> Step {
-        let conn = usize::from(self.rng.random_ratio(1, 8));
+        // In turns of a few commands, so that there is something to pipeline.
+        let leaves = if self.conn == 0 { 24 } else { 4 };
+        if self.rng.random_ratio(1, leaves) {
+            self.conn = (self.conn + 1) % CONNECTIONS;
+        }
+        let conn = self.conn;
         let command = match self.rng.random_range(0..400) {
             0 => words("FLUSHDB"),
             1 if self.rng.random_ratio(1, 4) => words("FLUSHALL"),

@@ -103,8 +103,11 @@ fn key_spec(out: &mut Encoder<'_>, spec: &KeySpec) {
     spec.flags.iter().for_each(|flag| out.simple(flag));
     out.bulk("begin_search");
     match spec.find {
-        Find::Behind(word) => search_word(out, word, spec.first),
-        _ => search(out, "index", &[("index", spec.first as i64)]),
+        Find::HalfBehind(word) | Find::Behind(word) => search_word(out, word, spec.first),
+        Find::Unknown | Find::SortStore => search(out, "unknown", &[]),
+        Find::Range { .. } | Find::Count => {
+            search(out, "index", &[("index", spec.first as i64)]);
+        }
     }
     out.bulk("find_keys");
     match spec.find {
@@ -119,10 +122,16 @@ fn key_spec(out: &mut Encoder<'_>, spec: &KeySpec) {
                 ],
             );
         }
+        Find::Unknown | Find::SortStore => search(out, "unknown", &[]),
         Find::Count => search(
             out,
             "keynum",
             &[("keynumidx", 0), ("firstkey", 1), ("keystep", 1)],
+        ),
+        Find::HalfBehind(_) => search(
+            out,
+            "range",
+            &[("lastkey", -1), ("keystep", 1), ("limit", 2)],
         ),
         Find::Behind(_) => search(
             out,
