@@ -26,7 +26,7 @@ use crate::commands::{Command, Ctx, Handler, Outcome, REPLAY_CLOCK, Stop};
 use crate::data::Data;
 use crate::dispatch;
 use crate::effects::Effects;
-use crate::exec::DataHandler;
+use crate::exec::{DataHandler, serve_all, serve_applied};
 use crate::gate::Shared as InGate;
 use crate::server::Server;
 
@@ -391,6 +391,9 @@ impl FrameApplier {
                     Some(keys.needed.clone())
                 };
                 drop(tx);
+                if needed.is_none() && self.purpose == Purpose::Replica {
+                    serve_applied(server, data, &keys.keys);
+                }
                 drop(gate);
                 needed
             };
@@ -557,6 +560,9 @@ impl FrameApplier {
                 }
                 _ => return Err(ApplyError::Refused(place.end, "no effect".to_owned())),
             }
+        }
+        if self.purpose == Purpose::Replica {
+            serve_all(&target.server, &target.data);
         }
         drop(everybody);
         Ok(())

@@ -229,6 +229,7 @@ impl Staged {
             .expect("set before anything is followed");
         let everybody = server.gate.exclusive();
         let old = server.current.swap(Arc::clone(data));
+        crate::exec::serve_all(server, data);
         drop(everybody);
         data.store.start_warm_up();
         Ok(Old { data: old, place })
