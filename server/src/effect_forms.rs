@@ -6,6 +6,7 @@
 use basalt_resp::Args;
 use basalt_tiering::{Kind, MAIN, Snapshot, UnixMs, bytes_score};
 
+use crate::commands::streams;
 use crate::dispatch;
 use crate::effects::Effects;
 
@@ -50,6 +51,13 @@ impl Effects {
     pub fn copy_of(&mut self, db: u32, key: &[u8], value: &Snapshot, deadline: Option<UnixMs>) {
         if let Some(string) = value.string() {
             return self.set(db, key, string, deadline);
+        }
+        if value.kind == Kind::Stream {
+            streams::whole::log_copy(self, db, key, value);
+            if let Some(deadline) = deadline {
+                self.expire_at(db, key, deadline);
+            }
+            return;
         }
         let mut portion = Portion {
             name: match value.kind {

@@ -57,6 +57,6 @@ pub use promote::{PinSet, PinWait};
 pub use scan::Frozen;
 pub use stats::{StoreStats, TierObject};
 pub use store::{DeleteReason, Host, Opened, Store, StoreError, StoreLimits, StoreOptions};
-pub use tree::{Bytes, Flavour};
+pub use tree::{Bytes, Flavour, pack, unpack};
 pub use tx::{ExpiredKey, Expiry, Fault, Key, Kind, Tx, Value};
 pub use warm::HotName;
