@@ -200,7 +200,7 @@ impl Inner {
             item.had_copy = header.is_some();
             item.copy_volatile = header.is_some_and(|header| header.expiry.is_some());
             let kind = header.and_then(|header| Kind::from_code(header.kind));
-            if kind.is_some_and(Kind::is_collection) {
+            if kind.is_some_and(Kind::has_trees) {
                 let record = loop {
                     match self.cold().get(&cold_key) {
                         Ok(record) => break record,

@@ -11,6 +11,7 @@ mod expire;
 mod hashes;
 mod hyperloglog;
 mod keys;
+mod large_strings;
 mod lists;
 mod protocol;
 mod replicas;

@@ -23,7 +23,10 @@ pub(super) fn dump(ctx: &mut Ctx<'_, '_>) -> Outcome {
         return Ok(());
     };
     let value = match value.kind {
-        Kind::String | Kind::RawString => RdbValue::String(value.bytes.to_vec()),
+        kind if kind.is_string() => {
+            let text = ctx.tx.peek_text(&ctx.keys[0])?.expect("just seen");
+            RdbValue::String(text.bytes()?.into_owned())
+        }
         kind => collected(ctx, kind)?,
     };
     ctx.out.bulk(dump_payload(&value));
@@ -59,7 +62,7 @@ fn collected(ctx: &mut Ctx<'_, '_>, kind: Kind) -> Result<RdbValue, Stop> {
             };
             RdbValue::Hash(elements.map(field).collect())
         }
-        Kind::Stream | Kind::String | Kind::RawString | Kind::ZSet => {
+        Kind::Stream | Kind::String | Kind::RawString | Kind::LargeString | Kind::ZSet => {
             return Err(errors::NOT_DUMPED.into());
         }
     })

@@ -63,7 +63,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// `"..."` with \r \n \t \" \\ \xHH; `"x"*1000` repeats.
+    /// `"..."` with \r \n \t \" \\ \xHH; `"x"*1000` repeats, and what follows at once in quotes is joined.
     pub(crate) fn quoted(&mut self) -> Result<Vec<u8>, String> {
         if !self.take("\"") {
             return Err(format!("a quoted text expected at {:?}", self.rest()));
@@ -101,6 +101,9 @@ impl<'a> Cursor<'a> {
             let times = self.word()?;
             let times: usize = times.parse().map_err(|_| format!("*{times}"))?;
             out = out.repeat(times);
+        }
+        if self.rest().starts_with('"') {
+            out.extend(self.quoted()?);
         }
         Ok(out)
     }
