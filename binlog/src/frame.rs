@@ -107,7 +107,12 @@ impl Header {
     pub(crate) fn matches(&self, payload: &[u8]) -> bool {
         let mut crc = Hasher::new();
         crc.update(payload);
-        payload.len() == self.len as usize && finish_crc(crc, &self.bytes_without_crc()) == self.crc
+        payload.len() == self.len as usize && self.crc_fits(crc)
+    }
+
+    /// Whether a payload with this CRC, of the right length, and this header belong together.
+    pub(crate) fn crc_fits(&self, payload_crc: Hasher) -> bool {
+        finish_crc(payload_crc, &self.bytes_without_crc()) == self.crc
     }
 
     /// The frame as shown to readers.

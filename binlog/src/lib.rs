@@ -23,6 +23,7 @@ mod events;
 mod frame;
 mod inspect;
 mod log;
+mod long;
 mod open;
 mod reader;
 mod repair;

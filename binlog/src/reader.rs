@@ -6,6 +6,7 @@
 //! the offset at which it begins, never skipped.
 
 use crate::error::{Error, Result};
+use crate::long::Long;
 use crate::scan::{Front, Scanner, Step, Window};
 use crate::segment::{Body, SEGMENT_HEADER, Segment, find, first_offset};
 use crate::shared::Shared;
@@ -81,11 +82,18 @@ impl Reader {
             next,
             peeked: None,
         };
-        while let Some(here) = reader.peek()? {
-            if here.header.end() > from.0 {
-                break;
+        loop {
+            if let Some(long) = reader.long_front()? {
+                if long.header.end() > from.0 {
+                    break;
+                }
+                reader.skip_long(&long);
+                continue;
             }
-            reader.take(&here);
+            match reader.peek()? {
+                Some(here) if here.header.end() <= from.0 => reader.take(&here),
+                _ => break,
+            }
         }
         Ok(reader)
     }
@@ -201,6 +209,35 @@ impl Reader {
             Source::Sealed { window, .. } => window.take(&here.header),
         }
         self.next = here.header.end();
+    }
+
+    /// The next frame, if it is a long one that lies in a raw segment and was not peeked at. (Sealed ones are
+    /// compressed: they are read as a whole.)
+    pub(crate) fn long_front(&mut self) -> Result<Option<Long>> {
+        let (Source::Raw(scanner), Body::Raw { written, .. }) =
+            (&mut self.source, &self.segment.body)
+        else {
+            return Ok(None);
+        };
+        if self.peeked.is_some() {
+            return Ok(None);
+        }
+        let limit = written.load(Ordering::Acquire);
+        let front = scanner.long_front(&*self.segment.file, self.next, limit);
+        let read = |error| Error::io(format!("read {}", self.segment.name))(error);
+        let Some((header, file_pos)) = front.map_err(read)? else {
+            return Ok(None);
+        };
+        match Long::checked(header, &self.segment, file_pos).map_err(read)? {
+            Some(long) => Ok(Some(long)),
+            None => Err(self.damaged("the frame's checksum does not match")),
+        }
+    }
+
+    /// Goes past a frame that was read in pieces.
+    pub(crate) fn skip_long(&mut self, long: &Long) {
+        self.source = Source::Raw(Scanner::new(long.file_end()));
+        self.next = long.header.end();
     }
 
     /// Bytes of the frame last peeked at or taken.

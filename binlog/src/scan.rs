@@ -5,6 +5,7 @@
 
 use crate::door::DoorFile;
 use crate::frame::{HEADER_BYTES, Header, parse};
+use crate::long::LONG_BYTES;
 use std::io;
 use std::ops::Range;
 
@@ -163,6 +164,31 @@ impl Scanner {
 
     pub(crate) fn take(&mut self, header: &Header) {
         self.window.take(header);
+    }
+
+    /// The header of the next frame and its place in the file, if it is a long one that was not read yet.
+    pub(crate) fn long_front(
+        &mut self,
+        file: &dyn DoorFile,
+        offset: u64,
+        limit: u64,
+    ) -> io::Result<Option<(Header, u64)>> {
+        if self.window.left() < HEADER_BYTES {
+            let missing = (HEADER_BYTES - self.window.left()) as u64;
+            let left = limit.saturating_sub(self.read_to);
+            if missing > left {
+                return Ok(None);
+            }
+            let want = (CHUNK as u64).min(left) as usize;
+            self.read_to += self.window.refill(file, self.read_to, want)? as u64;
+        }
+        let Some(header) = Header::peek(&self.window.buf[self.window.at..]) else {
+            return Ok(None);
+        };
+        let unread = header.total() > self.window.left() as u64;
+        let whole = self.file_pos() + header.total() <= limit;
+        let wanted = header.offset == offset && header.total() > LONG_BYTES && unread && whole;
+        Ok(wanted.then(|| (header, self.file_pos())))
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Starts at any offset, in the middle of a frame too, and gives bytes without headers.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::long::Long;
 use crate::reader::Reader;
 use crate::shared::Shared;
 use crate::types::Offset;
@@ -12,6 +13,8 @@ use std::time::Duration;
 /// A cursor over payload bytes.
 pub struct Stream {
     reader: Reader,
+    /// A long frame, of which the bytes before `at` were given.
+    long: Option<Long>,
     at: u64,
 }
 
@@ -19,6 +22,7 @@ impl Stream {
     pub(crate) fn new(log: Arc<Shared>, from: Offset) -> Result<Stream> {
         Ok(Stream {
             reader: Reader::at_offset(log, from)?,
+            long: None,
             at: from.0,
         })
     }
@@ -33,6 +37,9 @@ impl Stream {
     pub fn read(&mut self, out: &mut Vec<u8>, max: usize) -> Result<usize> {
         let before = out.len();
         while out.len() - before < max {
+            if self.read_long(out, max - (out.len() - before))? {
+                continue;
+            }
             let Some(here) = self.reader.peek()? else {
                 break;
             };
@@ -46,6 +53,31 @@ impl Stream {
             }
         }
         Ok(out.len() - before)
+    }
+
+    /// Adds bytes of a long frame; false if the next one is none.
+    fn read_long(&mut self, out: &mut Vec<u8>, max: usize) -> Result<bool> {
+        if self.long.is_none() {
+            self.long = self.reader.long_front()?;
+        }
+        let Some(long) = &self.long else {
+            return Ok(false);
+        };
+        let read = long.read(self.at - long.header.offset, out, max);
+        let read = read.map_err(Error::io("read a long frame"))?;
+        if read == 0 {
+            return Err(Error::Damaged {
+                offset: Offset(self.at),
+                file: String::new(),
+                why: "the file is cut short".to_owned(),
+            });
+        }
+        self.at += read as u64;
+        if self.at == long.header.end() {
+            self.reader.skip_long(long);
+            self.long = None;
+        }
+        Ok(true)
     }
 
     /// Waits until there is something to read; false if the time is over first, or the log is closed.

@@ -579,3 +579,42 @@ fn a_purge_in_the_middle_of_sealing_leaves_no_gap() {
     }
     assert!(seen.iter().any(|there| there.len() < all.len()));
 }
+
+#[test]
+fn a_long_frame_is_streamed_from_any_byte_and_its_damage_is_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = small(dir.path().to_str().unwrap());
+    options.segment_bytes = 16 << 20;
+    let (log, _) = open(&options, &DiskDoor);
+    let long: Vec<u8> = (0..3 << 20).map(|n: u32| (n % 251) as u8).collect();
+    let mut whole = SELECT_0.to_vec();
+    for n in 0..3 {
+        append(&log, n).unwrap();
+        whole.extend(payload(n));
+        log.append(&Frame::data(1, 1, 0), &[&long]).unwrap();
+        whole.extend(&long);
+    }
+    let read_from = |from: usize| {
+        let mut stream = log.stream(Offset(from as u64))?;
+        let mut got = Vec::new();
+        while stream.read(&mut got, 100_000)? > 0 {}
+        Ok::<_, Error>(got)
+    };
+    for from in [0, 30, 200, 1 << 20, 4 << 20, whole.len() - 1, whole.len()] {
+        assert!(read_from(from).unwrap() == whole[from..], "from {from}");
+    }
+    // One byte in the second of them.
+    let name = std::fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| {
+            let bytes = std::fs::read(path).unwrap();
+            bytes.len() > 9 << 20 && bytes.windows(500).any(|part| part == &long[..500])
+        })
+        .expect("the segment");
+    let mut bytes = std::fs::read(&name).unwrap();
+    bytes[5 << 20] ^= 1;
+    std::fs::write(&name, bytes).unwrap();
+    assert!(matches!(read_from(0), Err(Error::Damaged { .. })));
+    assert!(read_from((7 << 20) + 1).is_ok());
+}

@@ -3,12 +3,25 @@
 //! A replica's figures are written by the task that feeds it and read by everybody (INFO, WAIT, the gates of
 //! writes), so they are atomics; the list changes only when one comes or goes.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
 use basalt_binlog::Offset;
-use basalt_tiering::UnixMs;
 use parking_lot::Mutex;
+
+/// Milliseconds since this process began to count: silence is measured by a clock that nobody sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(pub u64);
+
+impl Moment {
+    /// Now.
+    #[must_use]
+    pub fn now() -> Moment {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        Moment(START.elapsed().as_millis() as u64)
+    }
+}
 
 /// How far the link with a replica has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +68,7 @@ pub struct Replica {
 impl Replica {
     /// A replica of which nothing is known but where it is.
     #[must_use]
-    pub fn new(client: u64, ip: String, port: u16, now: UnixMs) -> Self {
+    pub fn new(client: u64, ip: String, port: u16, now: Moment) -> Self {
         Replica {
             client,
             ip,
@@ -99,7 +112,7 @@ impl Replica {
     }
 
     /// Takes an ACK. An offset never goes back while the link lives.
-    pub fn ack(&self, held: Offset, synced: Option<Offset>, now: UnixMs) {
+    pub fn ack(&self, held: Offset, synced: Option<Offset>, now: Moment) {
         self.acked.fetch_max(held.0, Relaxed);
         if let Some(synced) = synced {
             self.fsynced.fetch_max(synced.0, Relaxed);
@@ -108,19 +121,19 @@ impl Replica {
     }
 
     /// The replica gave a sign of life.
-    pub fn heard(&self, now: UnixMs) {
+    pub fn heard(&self, now: Moment) {
         self.heard_ms.store(now.0, Relaxed);
     }
 
     /// When it last gave one.
     #[must_use]
-    pub fn heard_at(&self) -> UnixMs {
-        UnixMs(self.heard_ms.load(Relaxed))
+    pub fn heard_at(&self) -> Moment {
+        Moment(self.heard_ms.load(Relaxed))
     }
 
     /// Seconds since then.
     #[must_use]
-    pub fn lag_seconds(&self, now: UnixMs) -> u64 {
+    pub fn lag_seconds(&self, now: Moment) -> u64 {
         now.0.saturating_sub(self.heard_ms.load(Relaxed)) / 1000
     }
 
@@ -221,7 +234,7 @@ impl Registry {
 
     /// How many were heard of within `max_lag_seconds`.
     #[must_use]
-    pub fn good(&self, now: UnixMs, max_lag_seconds: u64) -> usize {
+    pub fn good(&self, now: Moment, max_lag_seconds: u64) -> usize {
         self.count_online(|replica| replica.lag_seconds(now) <= max_lag_seconds)
     }
 
@@ -245,7 +258,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn online(registry: &Registry, client: u64, now: UnixMs) -> Arc<Replica> {
+    fn online(registry: &Registry, client: u64, now: Moment) -> Arc<Replica> {
         let replica = Arc::new(Replica::new(client, "h".into(), 1, now));
         replica.set_state(ReplicaState::Online);
         registry.join(Arc::clone(&replica));
@@ -255,9 +268,9 @@ mod tests {
     #[test]
     fn only_replicas_with_a_stream_count() {
         let registry = Registry::default();
-        let replica = Arc::new(Replica::new(1, "h".into(), 1, UnixMs(0)));
+        let replica = Arc::new(Replica::new(1, "h".into(), 1, Moment(0)));
         registry.join(Arc::clone(&replica));
-        replica.ack(Offset(50), Some(Offset(40)), UnixMs(0));
+        replica.ack(Offset(50), Some(Offset(40)), Moment(0));
         assert_eq!((registry.len(), registry.acked(Offset(10))), (1, 0));
         replica.set_state(ReplicaState::Online);
         assert_eq!(registry.acked(Offset(50)), 1);
@@ -270,12 +283,12 @@ mod tests {
     #[test]
     fn a_silent_replica_is_no_good_one() {
         let registry = Registry::default();
-        let quiet = online(&registry, 1, UnixMs(1_000));
-        let lively = online(&registry, 2, UnixMs(1_000));
-        lively.ack(Offset(1), None, UnixMs(20_000));
-        assert_eq!(quiet.lag_seconds(UnixMs(21_000)), 20);
-        assert_eq!(registry.good(UnixMs(21_000), 10), 1);
-        assert_eq!(registry.good(UnixMs(21_000), 20), 2);
+        let quiet = online(&registry, 1, Moment(1_000));
+        let lively = online(&registry, 2, Moment(1_000));
+        lively.ack(Offset(1), None, Moment(20_000));
+        assert_eq!(quiet.lag_seconds(Moment(21_000)), 20);
+        assert_eq!(registry.good(Moment(21_000), 10), 1);
+        assert_eq!(registry.good(Moment(21_000), 20), 2);
     }
 
     proptest! {
@@ -283,10 +296,10 @@ mod tests {
         #[test]
         fn counts_agree_with_a_model(acks in prop::collection::vec((0..4usize, 0..100u64), 0..60), asked in 0..100u64) {
             let registry = Registry::default();
-            let replicas: Vec<_> = (0..4).map(|n| online(&registry, n, UnixMs(0))).collect();
+            let replicas: Vec<_> = (0..4).map(|n| online(&registry, n, Moment(0))).collect();
             let mut model = [0u64; 4];
             for (n, held) in acks {
-                replicas[n].ack(Offset(held), Some(Offset(held / 2)), UnixMs(5));
+                replicas[n].ack(Offset(held), Some(Offset(held / 2)), Moment(5));
                 model[n] = model[n].max(held);
             }
             prop_assert_eq!(registry.acked(Offset(asked)), model.iter().filter(|held| **held >= asked).count());

@@ -303,10 +303,9 @@ impl Applier {
             ..
         } = self;
         for batch in waiting {
-            for (bytes, place) in batch.frames.drain(..) {
-                own.apply(&batch.bytes[bytes], place, &shared.stop)
-                    .inspect_err(|error| shared.fail(error.clone()))?;
-            }
+            own.apply_all(&batch.bytes, &batch.frames, &shared.stop)
+                .inspect_err(|error| shared.fail(error.clone()))?;
+            batch.frames.clear();
             batch.bytes.clear();
         }
         Ok(())
@@ -371,14 +370,12 @@ impl Drop for Applier {
 
 fn lane(shared: &Shared, number: usize, mut frames: FrameApplier, batches: &Receiver<Batch>) {
     for batch in batches {
-        for (bytes, place) in batch.frames {
-            let done = shared
-                .check()
-                .and_then(|()| frames.apply(&batch.bytes[bytes], place, &shared.stop));
-            if let Err(error) = done {
-                // What is open stays open: nothing behind it counts as applied.
-                return shared.fail(error);
-            }
+        let done = shared
+            .check()
+            .and_then(|()| frames.apply_all(&batch.bytes, &batch.frames, &shared.stop));
+        if let Err(error) = done {
+            // What is open stays open: nothing behind it counts as applied.
+            return shared.fail(error);
         }
         shared.open[number].lock().pop_front();
         shared.note_progress();

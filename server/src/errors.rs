@@ -66,6 +66,9 @@ pub const INDEX_OUT_OF_RANGE: Error = Error::new("ERR index out of range");
 pub const INVALID_CURSOR: Error = Error::new("ERR invalid cursor");
 /// Arguments in a form the command does not know.
 pub const SYNTAX: Error = Error::new("ERR syntax error");
+/// SORT without ALPHA of what are no numbers.
+pub const SORT_NOT_A_NUMBER: Error =
+    Error::new("ERR One or more scores can't be converted into double");
 /// Not a 64-bit signed integer.
 pub const NOT_AN_INTEGER: Error = Error::new("ERR value is not an integer or out of range");
 /// Not a number.

@@ -24,6 +24,7 @@ use basalt_binlog::{Binlog, Flags as FrameFlags, Frame, MANY_SLOTS, Offset};
 use basalt_resp::{Args, Encoder, encode_command};
 use basalt_tiering::{ExpiredKey, Key, KeyHash, NamespaceId, PinSet, Slot, Tx, UnixMs};
 
+use crate::blocking::Place;
 use crate::commands::keys::second_database;
 use crate::commands::{Ctx, Outcome, Stop};
 use crate::data::{Data, Log};
@@ -37,7 +38,7 @@ use crate::session::window::Coords;
 mod serve;
 pub mod transaction;
 
-pub(crate) use serve::key_at;
+pub(crate) use serve::{key_at, serve_all, serve_applied};
 
 /// A handler of the data kind.
 pub type DataHandler = fn(&mut Ctx<'_, '_>) -> Outcome;
@@ -241,7 +242,7 @@ fn on_keys(
     if row.command.is_write() && env.server.waiters.concern(keys) {
         drop(tx);
         env.session.pins = pins;
-        return on_awaited_keys(env, row, handler, args, keys, out);
+        return on_more_keys(env, row, handler, args, keys, out);
     }
     let ran = step(env, &mut tx, row, handler, args, keys, out);
     if ran == Ran::Blocked {
@@ -256,12 +257,15 @@ fn on_keys(
         Encoder::new(out, env.session.proto).error(error.as_bytes());
         return Ran::Done;
     }
+    if ran == Ran::Fault && !env.session.beyond.is_empty() {
+        return on_more_keys(env, row, handler, args, keys, out);
+    }
     ran
 }
 
-/// As [`on_keys`], when somebody waits for one of the keys.
+/// As [`on_keys`], when somebody waits for one of the keys, or the handler has asked for more keys.
 #[cold]
-fn on_awaited_keys(
+fn on_more_keys(
     env: &mut Env<'_>,
     row: &Row,
     handler: DataHandler,
@@ -269,16 +273,45 @@ fn on_awaited_keys(
     keys: &[Key<'_>],
     out: &mut Vec<u8>,
 ) -> Ran {
+    loop {
+        let beyond = std::mem::take(&mut env.session.beyond);
+        let ran = on_awaited_keys(env, row, handler, args, keys, &beyond, out);
+        // Which keys it asks for depends on what others may have changed meanwhile.
+        if ran != Ran::Fault || env.session.beyond.is_empty() {
+            return ran;
+        }
+    }
+}
+
+/// Runs a handler with the slots of `beyond`, and of all that its waiters may take it to, locked as well.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "the one caller has just computed them"
+)]
+fn on_awaited_keys(
+    env: &mut Env<'_>,
+    row: &Row,
+    handler: DataHandler,
+    args: &Args<'_>,
+    keys: &[Key<'_>],
+    beyond: &[Place],
+    out: &mut Vec<u8>,
+) -> Ran {
     let (start, server, data) = (out.len(), env.server, env.data);
     let written = KeyList::wanted(data, row, args, env.session.db).unwrap_or(KeyList::EMPTY);
     let written = written.as_slice();
+    let further: Vec<Key<'_>> = beyond.iter().map(|place| key_at(data, place)).collect();
+    let locked = [written, &further].concat();
+    let keys = [keys, &further].concat();
     let pins = std::mem::take(&mut env.session.pins);
-    let (mut tx, slot, reach) = serve::begin_within_reach(server, data, written, env.now, &pins);
+    let (mut tx, slot, reach) = serve::begin_within_reach(server, data, &locked, env.now, &pins);
     let (mut ran, mut served) = (Ran::Fault, Vec::new());
-    if serve::prepare(server, data, &mut tx, written, &reach, env.now).is_ok() {
-        ran = step(env, &mut tx, row, handler, args, keys, out);
+    if further.iter().all(|key| tx.is_resident(key))
+        && serve::prepare(server, data, &mut tx, written, &reach, env.now).is_ok()
+    {
+        ran = step(env, &mut tx, row, handler, args, &keys, out);
         if ran == Ran::Blocked {
-            begin_to_wait(env, keys, args);
+            begin_to_wait(env, &keys, args);
         }
         if ran == Ran::Done && !env.effects.is_empty() {
             served = serve::serve(
@@ -296,7 +329,11 @@ fn on_awaited_keys(
     let committed = commit(&data.log, &tx, slot, env.effects, env.now);
     drop(tx);
     env.session.pins = pins;
-    env.session.also_wanted = if ran == Ran::Fault { reach } else { Vec::new() };
+    env.session.also_wanted = Vec::new();
+    if ran == Ran::Fault {
+        env.session.also_wanted = reach;
+        env.session.also_wanted.extend_from_slice(beyond);
+    }
     serve::deliver(served, &committed);
     count_dirty(env);
     if let Err(error) = note_committed(env, committed) {
@@ -363,6 +400,12 @@ fn step(
     out.truncate(start);
     match stop {
         Stop::Fault => Ran::Fault,
+        Stop::Beyond(names) => {
+            let db = env.session.db;
+            let places = names.into_iter().map(|key| Place { db, key });
+            env.session.beyond = places.collect();
+            Ran::Fault
+        }
         Stop::Error(error) => {
             Encoder::new(out, proto).error(error.as_bytes());
             Ran::Done

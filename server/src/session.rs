@@ -208,8 +208,12 @@ pub struct Session {
     pub no_touch: bool,
     /// Values loaded for the commands of this batch.
     pub pins: PinSet,
-    /// Keys besides its own that a command which faulted needs: those of who waits for its keys.
+    /// Keys besides its own that a command which faulted needs: those of who waits for its keys, those that it found
+    /// named in its own.
     pub also_wanted: Vec<Place>,
+    /// What a handler that needs more keys than it declares said ([`Stop::Beyond`](crate::commands::Stop)), until exec
+    /// locks them.
+    pub beyond: Vec<Place>,
     /// What a handler that has to wait said, until exec registers it.
     pub wait: Option<Box<Wait>>,
     /// The wait of the current command.
@@ -239,6 +243,7 @@ impl Session {
             no_touch: false,
             pins: PinSet::default(),
             also_wanted: Vec::new(),
+            beyond: Vec::new(),
             wait: None,
             blocked: None,
             written_to: None,

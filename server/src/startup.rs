@@ -88,7 +88,7 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
     let metrics_sockets = metrics::bind(&settings).context("metrics")?;
     write_pidfile(&settings);
     let place = Place::current(&settings.dir).context("cannot tell where the data lies")?;
-    if let Err(error) = place.remove_others() {
+    if let Err(error) = place.remove_others(!settings.replicaof.is_empty()) {
         tracing::warn!(%error, "what an earlier full sync left cannot be removed");
     }
     let begin = Begin {

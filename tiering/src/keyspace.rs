@@ -10,7 +10,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicI64, AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 use basalt_binlog::Offset;
 use parking_lot::{Mutex, MutexGuard};
@@ -77,6 +80,8 @@ struct Shared {
 pub(crate) struct Keyspace {
     dbs: Box<[AtomicU32]>,
     tracked: bool,
+    /// Counts the changes of the map since the start.
+    changes: AtomicU64,
     shared: Mutex<Shared>,
     /// Held from the logging of a change of the map until it is made; see [`Keyspace::changing`].
     changing: Mutex<()>,
@@ -135,6 +140,7 @@ impl Keyspace {
         Keyspace {
             dbs,
             tracked,
+            changes: AtomicU64::new(0),
             shared: Mutex::new(shared),
             changing: Mutex::new(()),
         }
@@ -214,6 +220,13 @@ impl Keyspace {
             .collect();
         shared.history.push(Epoch { from, map });
         shared.changed = true;
+        self.changes.fetch_add(1, Release);
+    }
+
+    /// Counts the changes of the map since the start.
+    #[inline]
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Acquire)
     }
 
     /// The turn to log and make a change of the map. Who reads the log's end as "everything before is known here" takes

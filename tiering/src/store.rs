@@ -397,12 +397,26 @@ impl Store {
     /// `None` if its database was flushed since: the effect concerns nothing that is left.
     #[must_use]
     pub fn key_at<'a>(&self, db: u32, bytes: &'a [u8], offset: Offset) -> Option<Key<'a>> {
-        let ns = self.inner.keyspace.at(db, offset);
-        self.inner.keyspace.namespace(ns)?;
+        let ns = self.namespace_at(db, offset)?;
         Some(Key {
             ns,
             ..self.key(db, bytes)
         })
+    }
+
+    /// The namespace that a database was at `offset`; `None` if it was flushed since.
+    #[must_use]
+    pub fn namespace_at(&self, db: u32, offset: Offset) -> Option<NamespaceId> {
+        let ns = self.inner.keyspace.at(db, offset);
+        self.inner.keyspace.namespace(ns)?;
+        Some(ns)
+    }
+
+    /// Counts the changes of the map of databases: what [`Store::namespace_at`] said holds while this stays the same.
+    #[inline]
+    #[must_use]
+    pub fn keyspace_changes(&self) -> u64 {
+        self.inner.keyspace.changes()
     }
 
     /// Takes the locks of `slots` (ascending, each once).

@@ -65,6 +65,9 @@ install_wanted() {
 
 toolchain() { sed -n 's/^channel *= *"\(.*\)"/\1/p' rust-toolchain.toml; }
 
+# Whether apt could install the package. (`apt-cache show` also succeeds for names that packages merely mention.)
+apt_offers() { has apt-cache && apt-cache policy "$1" | grep -q '^ *Candidate: [^(]'; }
+
 # Whether the cargo that would run is at least the version the project asks for. One that rustup manages
 # always is: it fetches the toolchain that rust-toolchain.toml names.
 cargo_is_new_enough() {
@@ -81,7 +84,7 @@ ensure_rust() {
     export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
     if ! cargo_is_new_enough; then
         # Debian's rustup and Debian's cargo exclude each other, so it is taken only where there is no cargo.
-        if ! has cargo && has apt-cache && apt-cache show rustup >/dev/null 2>&1; then
+        if ! has cargo && apt_offers rustup; then
             wanted+=(rustup)
             install_wanted
         else
@@ -89,7 +92,7 @@ ensure_rust() {
             [ -e /etc/ssl/certs/ca-certificates.crt ] || wanted+=(ca-certificates)
             install_wanted
             say "installing rustup"
-            curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
+            curl --proto '=https' --tlsv1.2 -sSf https://static.rust-lang.org/rustup/rustup-init.sh |
                 sh -s -- -y --quiet --profile minimal --default-toolchain none --no-modify-path
         fi
     fi

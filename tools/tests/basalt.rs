@@ -303,7 +303,7 @@ fn cold_store(dir: &Path) -> Store {
         (0, Expiry::Never),
         (3, Expiry::At(UnixMs(4_102_444_800_000))),
     ] {
-        let key = store.key(db, b"k");
+        let key = store.key(db, b"k0");
         let mut tx = store.begin(&[key.slot], UnixMs::now(), &pins);
         tx.set(&key, Kind::String, b"cold \xff", expiry);
     }
@@ -325,13 +325,13 @@ fn the_cold_tier_is_described_and_read_even_while_it_is_in_use() {
     let found: Value = serde_json::from_str(&found).expect("JSON");
     assert_eq!(found["records"]["db3"], 1);
     assert!(found["disk_bytes"].as_u64() > Some(0));
-    let text = stdout(&basalt(&["cold", "get", path(&dir), "k", "--db", "3"]));
+    let text = stdout(&basalt(&["cold", "get", path(&dir), "k0", "--db", "3"]));
     assert!(
         text.contains("expires  2100-01-01T00:00:00.000Z\n"),
         "{text}"
     );
     assert!(text.ends_with("payload  \"cold \\xff\"\n"), "{text}");
-    let record = stdout(&basalt(&["cold", "get", path(&dir), "k", "--json"]));
+    let record = stdout(&basalt(&["cold", "get", path(&dir), "k0", "--json"]));
     let record: Value = serde_json::from_str(&record).expect("JSON");
     assert_eq!(record["payload"]["hex"], "636f6c6420ff");
     for (args, wanted) in [
@@ -348,5 +348,27 @@ fn the_cold_tier_is_described_and_read_even_while_it_is_in_use() {
             "{output:?}"
         );
     }
+    drop(store);
+}
+
+#[test]
+fn point_reads_are_measured() {
+    let dir = TempDir::new().expect("a directory");
+    let store = cold_store(dir.path());
+    // One of these two keys exists.
+    let keys = ["--key-prefix", "k", "--key-digits", "0", "-r", "2"];
+    let mut args = vec!["cold", "bench", path(&dir), "--seconds", "0.1", "--json"];
+    args.extend(keys);
+    let found: Value = serde_json::from_str(&stdout(&basalt(&args))).expect("JSON");
+    let (reads, hits) = (found["reads"].as_u64(), found["found"].as_u64());
+    assert!(hits > Some(0) && hits < reads, "{found}");
+    assert!(found["reads_per_s"].as_f64() > Some(0.0), "{found}");
+    let output = basalt(&["cold", "bench", path(&dir), "--seconds", "0.1"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        text.contains("none of these keys is in the cold tier"),
+        "{text}"
+    );
     drop(store);
 }

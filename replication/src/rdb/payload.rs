@@ -28,9 +28,7 @@ pub fn restore(payload: &[u8]) -> Result<RdbValue> {
     if u16::from_le_bytes(*version) > MAX_VERSION {
         return Err(WRONG);
     }
-    // Redis writes a sum of zero where checksums are switched off.
-    let sum = u64::from_le_bytes(*sum);
-    if sum != 0 && sum != crc64(signed) {
+    if u64::from_le_bytes(*sum) != crc64(signed) {
         return Err(WRONG);
     }
     let (code, value) = body.split_first().ok_or(RdbError::Truncated)?;

@@ -59,6 +59,8 @@ pub const CATEGORIES: [&str; 21] = [
 /// Categories that follow from neither group nor flags.
 const EXTRA_CATEGORIES: &[(&str, &[&str])] = &[
     ("keys", &["dangerous"]),
+    ("sort", &["set", "sortedset", "list", "dangerous"]),
+    ("sort_ro", &["set", "sortedset", "list", "dangerous"]),
     ("restore", &["dangerous"]),
     ("dbsize", &["keyspace"]),
     ("flushdb", &["keyspace", "dangerous"]),
@@ -132,11 +134,11 @@ pub fn categories(command: &Command) -> Vec<&'static str> {
         .iter()
         .find(|(name, _)| *name == family)
         .map_or(&[][..], |(_, extra)| extra);
-    // A container is nothing by itself.
+    // A container is nothing by itself, and SORT is of the types that it sorts.
     let of_group = command
         .group
         .category()
-        .filter(|_| command.subcommands.is_empty());
+        .filter(|_| command.subcommands.is_empty() && !family.starts_with("sort"));
     let belongs = |category: &str| {
         let implied = match category {
             "write" => has(Flags::WRITE),
@@ -161,7 +163,7 @@ pub fn categories(command: &Command) -> Vec<&'static str> {
 pub fn key_range(command: &Command) -> (usize, i64, usize) {
     let range = |spec: &KeySpec| match spec.find {
         Find::Range { last, step } => Some((spec.first, last, step)),
-        Find::Count => None,
+        Find::Count | Find::Unknown | Find::SortStore => None,
     };
     let ranges: Vec<_> = command.keys.iter().filter_map(range).collect();
     let Some(first) = ranges.iter().map(|(first, ..)| *first).min() else {

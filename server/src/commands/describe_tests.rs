@@ -22,6 +22,7 @@ fn key_specs(command: &Command) -> String {
                 spec.first
             )
         }
+        Find::Unknown | Find::SortStore => format!("{}/unknown/unknown", spec.flags.join(" ")),
         Find::Count => format!("{}/index {}/keynum 0 1 1", spec.flags.join(" "), spec.first),
     };
     command.keys.iter().map(one).collect::<Vec<_>>().join(", ")

@@ -2,13 +2,15 @@
 //!
 //! Commands that look at the whole keyspace are elsewhere: see [`keyspace`](super::keyspace).
 
-use super::{ArgSpec, Command, Flags, Group, Intent, KeySpec, data_row as row, in_group};
+use super::{ArgSpec, Command, Find, Flags, Group, Intent, KeySpec, data_row as row, in_group};
 
 mod copy;
 mod dump;
 mod exist;
 mod expire;
 mod object;
+mod sort;
+mod sort_options;
 
 pub use copy::second_database;
 
@@ -40,6 +42,28 @@ const EXPIRE_CONDITION: ArgSpec = ArgSpec::one_of(
 .optional()
 .since("7.0.0");
 
+const SORT_BY: ArgSpec = ArgSpec::new("by-pattern", "pattern").after("BY").optional();
+const SORT_LIMIT: ArgSpec = ArgSpec::block(
+    "limit",
+    &[
+        ArgSpec::new("offset", "integer"),
+        ArgSpec::new("count", "integer"),
+    ],
+)
+.after("LIMIT")
+.optional();
+const SORT_GET: ArgSpec = ArgSpec::new("get-pattern", "pattern")
+    .after("GET")
+    .optional_multiple();
+const SORT_ORDER: ArgSpec = ArgSpec::one_of(
+    "order",
+    &[ArgSpec::word("asc", "ASC"), ArgSpec::word("desc", "DESC")],
+)
+.optional();
+const SORT_ALPHA: ArgSpec = ArgSpec::word("sorting", "ALPHA").optional();
+
+const SORTED: &str =
+    "O(N+M*log(M)), N being the number of elements and M the number of those answered";
 const PER_KEY: &str = "O(N), N being the number of keys";
 const BY_SIZE: &str = "O(1) for a string, O(N) for a collection of N items";
 const PER_KEY_BY_SIZE: &str =
@@ -56,6 +80,19 @@ pub const FAMILY: &[Command] = &in_group(Group::Generic, [
     row("touch", "Counts which of the keys are there, and counts that as an access", "3.2.1", PER_KEY, -2,
         READ_FAST, ASK_ALL, KEYS, exist::touch),
     row("type", "Names the type of a key's value", "1.0.0", "O(1)", 2, READ_FAST, ASK, &[KEY], exist::type_),
+
+    row("sort", "Puts the elements of a list, set or sorted set in order, or what other keys hold for them", "1.0.0",
+        SORTED, -2, WRITE.or(Flags::DENYOOM).or(Flags::MOVABLE_KEYS),
+        &[KeySpec::one(1, Intent::Read, &["RO", "access"]),
+          KeySpec { first: 1, find: Find::Unknown, intent: Intent::Read, flags: &["RO", "access"] },
+          KeySpec { first: 1, find: Find::SortStore, intent: Intent::Overwrite, flags: &["OW", "update"] }],
+        &[KEY, SORT_BY, SORT_LIMIT, SORT_GET, SORT_ORDER, SORT_ALPHA, ArgSpec::key("destination").after("STORE").optional()],
+        sort::sort),
+    row("sort_ro", "Puts the elements of a list, set or sorted set in order; never stores", "7.0.0",
+        SORTED, -2, READ.or(Flags::MOVABLE_KEYS),
+        &[KeySpec::one(1, Intent::Read, &["RO", "access"]),
+          KeySpec { first: 1, find: Find::Unknown, intent: Intent::Read, flags: &["RO", "access"] }],
+        &[KEY, SORT_BY, SORT_LIMIT, SORT_GET, SORT_ORDER, SORT_ALPHA], sort::sort_ro),
 
     row("rename", "Gives a value another key, whatever that held", "1.0.0", BY_SIZE, 3, WRITE,
         &[KeySpec::one(1, Intent::Update, &["RW", "access", "delete"]),

@@ -50,6 +50,10 @@ pub enum Stop {
     Error(Error),
     /// There is nothing yet: the command waits, or inside MULTI replies so. Nothing was written.
     Block(Box<Wait>),
+    /// These keys of its database are needed, too: their slots locked, they themselves in memory, and in this order behind
+    /// the declared ones in [`Ctx::keys`]. Only for handlers that are called with more keys than they declare. Nothing was
+    /// written.
+    Beyond(Vec<Box<[u8]>>),
 }
 
 impl From<Fault> for Stop {
@@ -73,7 +77,7 @@ pub struct Ctx<'a, 's> {
     pub server: &'a Server,
     /// The arguments, the command's name first.
     pub args: &'a Args<'a>,
-    /// The declared keys, in the order of the command's key specs.
+    /// The declared keys, in the order of the command's key specs; behind them those of [`Stop::Beyond`].
     pub keys: &'a [Key<'a>],
     /// The locked slots.
     pub tx: &'a mut Tx<'s>,
@@ -233,6 +237,10 @@ pub enum Find {
     /// The argument at `first` is a count; that many keys follow. If it is none, or exceeds the arguments, the handler is
     /// called without these keys, and refuses it in the words of the command.
     Count,
+    /// What other keys hold says which these are ([`Stop::Beyond`]).
+    Unknown,
+    /// The argument behind SORT's last STORE.
+    SortStore,
 }
 
 /// An argument for COMMAND DOCS.
@@ -382,9 +390,28 @@ impl KeySpec {
                     each(index);
                 }
             }
+            Find::Unknown => {}
+            Find::SortStore => sort_store(args).into_iter().for_each(each),
         }
         true
     }
+}
+
+/// The argument behind the last STORE among the options of SORT.
+fn sort_store(args: &Args<'_>) -> Option<usize> {
+    let (mut index, mut found) = (2, None);
+    while let Some(word) = args.get(index) {
+        let is = |name| crate::args::is(word, name);
+        if is("STORE") {
+            found = Some(index + 1);
+        }
+        index += match () {
+            () if is("LIMIT") => 3,
+            () if is("BY") || is("GET") || is("STORE") => 2,
+            () => 1,
+        };
+    }
+    found.filter(|index| *index < args.len())
 }
 
 /// Every family's table.

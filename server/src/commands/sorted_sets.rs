@@ -1,10 +1,12 @@
 //! Sorted sets: the table. What the commands do is in the files below this one.
 //!
-//! A sorted set is two trees: score and member, which gives order and rank, and the score by member (`zset`).
+//! A sorted set is two trees: score and member, which gives order and rank, and the score by member (`zset`). How
+//! BZPOPMIN and its kin wait and are woken is in `crate::blocking` and `exec/serve`.
 
 use super::{ArgSpec, Command, Ctx, Find, Flags, Group, Handler, Intent, KeySpec};
 
 mod add;
+mod blocking;
 mod combine;
 mod options;
 mod pop;
@@ -80,10 +82,25 @@ const COMBINED_STORE: &[ArgSpec] = &[
 ];
 const POPPED: &[ArgSpec] = &[KEY, ArgSpec::new("count", "integer").optional()];
 
+const TIMEOUT: ArgSpec = ArgSpec::new("timeout", "double");
+const WHERE: ArgSpec = ArgSpec::one_of(
+    "where",
+    &[ArgSpec::word("min", "MIN"), ArgSpec::word("max", "MAX")],
+);
+const COUNT: ArgSpec = ArgSpec::new("count", "integer").after("COUNT").optional();
+
 const ASK: &[KeySpec] = &[KeySpec::one(1, Intent::Read, &["RO"])];
 const READ: &[KeySpec] = &[KeySpec::one(1, Intent::Read, &["RO", "access"])];
 const REMOVE: &[KeySpec] = &[KeySpec::one(1, Intent::Update, &["RW", "delete"])];
 const TAKE: &[KeySpec] = &[KeySpec::one(1, Intent::Update, &["RW", "access", "delete"])];
+/// All but the last argument.
+const TAKE_ANY: &[KeySpec] = &[KeySpec::up_to(
+    1,
+    -2,
+    1,
+    Intent::Update,
+    &["RW", "access", "delete"],
+)];
 const COUNTED: &[KeySpec] = &[counted(1, Intent::Read, &["RO", "access"])];
 const COUNTED_STORE: &[KeySpec] = &[
     KeySpec::one(1, Intent::Overwrite, &["OW", "update"]),
@@ -93,6 +110,7 @@ const COUNTED_STORE: &[KeySpec] = &[
 const WRITE: Flags = Flags::WRITE.or(Flags::DENYOOM);
 const WRITE_FAST: Flags = WRITE.or(Flags::FAST);
 const REMOVE_FAST: Flags = Flags::WRITE.or(Flags::FAST);
+const BLOCK_FAST: Flags = REMOVE_FAST.or(Flags::NOSCRIPT).or(Flags::BLOCKING);
 const READ_SLOW: Flags = Flags::READONLY;
 const READ_FAST: Flags = Flags::READONLY.or(Flags::FAST);
 const READ_MANY: Flags = Flags::READONLY.or(Flags::MOVABLE_KEYS);
@@ -217,10 +235,15 @@ pub const FAMILY: &[Command] = &[
         pop::zpopmax),
     row("zmpop", "Takes members out of the first sorted set that has any", "7.0.0", PER_MEMBER, -4,
         Flags::WRITE.or(Flags::MOVABLE_KEYS), &[counted(1, Intent::Update, &["RW", "access", "delete"])],
-        &[NUMKEYS, KEY.multiple(),
-          ArgSpec::one_of("where", &[ArgSpec::word("min", "MIN"), ArgSpec::word("max", "MAX")]),
-          ArgSpec::new("count", "integer").after("COUNT").optional()],
-        pop::zmpop),
+        &[NUMKEYS, KEY.multiple(), WHERE, COUNT], pop::zmpop),
+    row("bzpopmin", "Takes out the member of the lowest score of the first sorted set that has any; waits for one",
+        "5.0.0", PER_MEMBER, -3, BLOCK_FAST, TAKE_ANY, &[KEY.multiple(), TIMEOUT], blocking::bzpopmin),
+    row("bzpopmax", "Takes out the member of the highest score of the first sorted set that has any; waits for one",
+        "5.0.0", PER_MEMBER, -3, BLOCK_FAST, TAKE_ANY, &[KEY.multiple(), TIMEOUT], blocking::bzpopmax),
+    row("bzmpop", "Takes members out of the first sorted set that has any; waits for one", "7.0.0", PER_MEMBER, -5,
+        Flags::WRITE.or(Flags::MOVABLE_KEYS).or(Flags::BLOCKING),
+        &[counted(2, Intent::Update, &["RW", "access", "delete"])],
+        &[TIMEOUT, NUMKEYS, KEY.multiple(), WHERE, COUNT], blocking::bzmpop),
     row("zrandmember", "Answers members of a sorted set, chosen at random", "6.2.0", PER_MEMBER, -2, READ_SLOW, READ,
         &[KEY, ArgSpec::block("options", &[ArgSpec::new("count", "integer"), WITHSCORES]).optional()],
         random::zrandmember),

@@ -190,7 +190,9 @@ fn reply_to(
     match served {
         Ok(true) => Ok(Some(out)),
         Ok(false) => Ok(None),
-        Err(Stop::Block(_)) => unreachable!("a waiter waits already"),
+        Err(Stop::Block(_) | Stop::Beyond(_)) => {
+            unreachable!("a waiter waits already, for keys that it declared")
+        }
         Err(Stop::Fault) => Err(Fault),
         Err(Stop::Error(error)) => {
             out.clear();
@@ -281,13 +283,31 @@ pub(super) fn deliver(served: Vec<Served>, committed: &Committed) {
     }
 }
 
-/// Serves those who wait for these keys, after a command that ran while nobody else did. The caller holds the exclusive
-/// gate.
+/// Serves those who wait for these keys, after what changed them. The caller is inside the gate.
 pub(super) fn serve_still(server: &Server, data: &Data, places: &[Place], now: UnixMs) {
     for place in places {
         let mut pins = PinSet::default();
         while serve_one_still(server, data, place, now, &mut pins) {}
     }
+}
+
+/// Serves those who wait for keys that an effect of the master's log has changed. On a replica these are readers, for
+/// whom it makes no difference what comes in between; so no lock is held from the change on, but for the gate. Of data
+/// that is not served yet (a full sync's) they see nothing.
+pub(crate) fn serve_applied(server: &Server, data: &Data, keys: &[Key<'_>]) {
+    if server.waiters.concern(keys) && server.data().number == data.number {
+        let places: Vec<Place> = keys.iter().map(place_of).collect();
+        serve_still(server, data, &places, UnixMs::now());
+    }
+}
+
+/// Serves all who wait, as far as there is something for them: the databases are others than before. The caller holds
+/// the exclusive gate.
+pub(crate) fn serve_all(server: &Server, data: &Data) {
+    if server.waiters.is_empty() || server.data().number != data.number {
+        return;
+    }
+    serve_still(server, data, &server.waiters.places(), UnixMs::now());
 }
 
 /// Serves one who waits for a key, or loads what that takes; false if there is nobody (left) to be served.
@@ -310,7 +330,11 @@ fn serve_one_still(
         return false;
     }
     let mut effects = Effects::default();
-    let (mut tx, slot) = begin(data, &all, now, pins);
+    let (mut tx, slot, reach) = begin_within_reach(server, data, &[key], now, pins);
+    if reach != targets {
+        // Somebody else has begun to wait: once more, with what serving him takes.
+        return true;
+    }
     let served = serve(server, data, &mut tx, &[key], &mut effects, now, 1);
     let committed = commit(&data.log, &tx, slot, &effects, now);
     drop(tx);

@@ -22,7 +22,7 @@ use super::{
 use crate::blocking::Place;
 use crate::clients::flag;
 use crate::commands::keyspace::KeyspaceCtx;
-use crate::commands::{Handler, Stop};
+use crate::commands::{Find, Handler, KeySpec, Stop};
 use crate::data::Data;
 use crate::dispatch::Row;
 use crate::errors::Error;
@@ -47,7 +47,7 @@ const NOT_HERE: Error = Error::new("ERR Command not allowed inside a transaction
 #[must_use]
 pub fn way(multi: &Multi) -> Way {
     let locked = |queued: &Queued| match queued.row.command.handler {
-        Handler::Data(_) => true,
+        Handler::Data(_) => !knows_keys_late(queued.row),
         Handler::Session(_) => HARMLESS.contains(&queued.row.command.name),
         Handler::Keyspace(_) | Handler::Exclusive(_) => false,
     };
@@ -56,6 +56,12 @@ pub fn way(multi: &Multi) -> Way {
     } else {
         Way::Still
     }
+}
+
+/// It may need keys that only the values of others name.
+fn knows_keys_late(row: &Row) -> bool {
+    let unknown = |spec: &KeySpec| matches!(spec.find, Find::Unknown);
+    row.command.keys.iter().any(unknown)
 }
 
 /// The keys of all queued commands, each in the database that will be selected then.
@@ -373,8 +379,12 @@ fn data_still(
     // Pinned before anything else, so that even a blind overwrite knows whether there is a cold copy: inside
     // a transaction DBSIZE could not wait for the spiller to find out.
     let mut pins = std::mem::take(&mut env.session.pins);
+    let mut beyond: Vec<Place> = Vec::new();
     loop {
-        if let Err(error) = data.store.pin_blocking(wanted.as_slice(), &mut pins) {
+        let further: Vec<Key<'_>> = beyond.iter().map(|place| key_at(data, place)).collect();
+        let keys = [list.as_slice(), &further].concat();
+        let all = [wanted.as_slice(), &further].concat();
+        if let Err(error) = data.store.pin_blocking(&all, &mut pins) {
             refuse(
                 env,
                 out,
@@ -382,9 +392,9 @@ fn data_still(
             );
             break;
         }
-        let (mut tx, _) = begin(data, list.as_slice(), env.now, &pins);
+        let (mut tx, _) = begin(data, &keys, env.now, &pins);
         let before = std::mem::take(env.effects);
-        let ran = step(env, &mut tx, row, handler, args, list.as_slice(), out);
+        let ran = step(env, &mut tx, row, handler, args, &keys, out);
         let own = std::mem::replace(env.effects, before);
         // They belong into the common frame, too: a frame of their own would come before a FLUSHDB or SWAPDB that
         // they came after, and their database would mean another one.
@@ -394,6 +404,10 @@ fn data_still(
         env.effects.append(&own);
         if ran == Ran::Done {
             break;
+        }
+        drop(tx);
+        if !env.session.beyond.is_empty() {
+            beyond = std::mem::take(&mut env.session.beyond);
         }
     }
     env.session.pins = pins;
@@ -420,7 +434,7 @@ pub fn keyspace(
     out.truncate(start);
     match stop {
         Stop::Error(error) => refuse(env, out, &error),
-        Stop::Fault | Stop::Block(_) => {
+        Stop::Fault | Stop::Block(_) | Stop::Beyond(_) => {
             unreachable!("a handler on the whole keyspace loads what it needs, and never waits")
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
 
-use basalt_tiering::UnixMs;
+use basalt_replication::registry::Moment;
 
 use super::writer::Kind::{Counter, Gauge};
 use super::writer::Page;
@@ -40,7 +40,7 @@ pub(super) fn text(server: &Server, page: &mut Page) {
 }
 
 fn replicas(server: &Server, end: u64, page: &mut Page) {
-    let (master, now) = (&server.replication.master, UnixMs::now());
+    let (master, now) = (&server.replication.master, Moment::now());
     let replicas = master.registry.all();
     page.one(
         "basalt_replicas",

@@ -135,7 +135,7 @@ fn name_log(binlog: &Binlog, id: ReplicationId) {
 }
 
 /// What tells one boot of the machine from another; empty if the system does not say.
-fn boot_id() -> String {
+pub(super) fn boot_id() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .map(|text| text.trim().to_owned())
         .unwrap_or_default()

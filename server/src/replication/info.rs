@@ -1,8 +1,7 @@
 //! INFO's section on replication and ROLE: the part of those who are followed.
 
-use basalt_replication::registry::{Replica, ReplicaState};
+use basalt_replication::registry::{Moment, Replica, ReplicaState};
 use basalt_resp::Encoder;
-use basalt_tiering::UnixMs;
 
 use crate::info::Lines;
 use crate::server::Server;
@@ -11,7 +10,7 @@ const NO_ID: &str = "0000000000000000000000000000000000000000";
 
 /// What of INFO comes after the lines about a node's own master: its replicas, its history, its log.
 pub(crate) fn replicas(server: &Server, lines: &mut Lines) {
-    let (master, data, now) = (&server.replication.master, server.data(), UnixMs::now());
+    let (master, data, now) = (&server.replication.master, server.data(), Moment::now());
     let replicas = master.registry.all();
     lines.field("connected_slaves", replicas.len());
     let settings = server.config.peek();
@@ -57,7 +56,7 @@ pub(crate) fn replicas(server: &Server, lines: &mut Lines) {
 }
 
 /// Seconds since the last acknowledgement; 0, as with Redis, while there is no stream to acknowledge.
-fn lag(replica: &Replica, now: UnixMs) -> u64 {
+fn lag(replica: &Replica, now: Moment) -> u64 {
     match replica.state() {
         ReplicaState::Online => replica.lag_seconds(now),
         _ => 0,

@@ -13,10 +13,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use basalt_binlog::{Hold, Offset};
-use basalt_replication::registry::{Registry, Replica, ReplicaState};
+use basalt_replication::registry::{Moment, Registry, Replica, ReplicaState};
 use basalt_replication::snapshot::{Snapshot, Snapshots, Throttle};
 use basalt_replication::wire;
-use basalt_tiering::UnixMs;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -88,7 +87,7 @@ impl Replicas {
 
     /// Takes a replica's word for what it has.
     pub fn acked(&self, server: &Server, replica: &Replica, held: Offset, synced: Option<Offset>) {
-        let now = UnixMs::now();
+        let now = Moment::now();
         replica.ack(held, synced, now);
         self.recount(server, now);
         self.acks
@@ -96,7 +95,7 @@ impl Replicas {
     }
 
     /// Counts the replicas that were heard of lately, and takes over how many there have to be.
-    pub fn recount(&self, server: &Server, now: UnixMs) {
+    pub fn recount(&self, server: &Server, now: Moment) {
         let settings = server.config.peek();
         let max_lag = u64::from(settings.min_replicas_max_lag_seconds);
         let wanted = if max_lag == 0 {
@@ -164,7 +163,7 @@ impl Drop for Joined {
     fn drop(&mut self) {
         let master = &self.server.replication.master;
         master.registry.leave(&self.replica);
-        master.recount(&self.server, UnixMs::now());
+        master.recount(&self.server, Moment::now());
         master
             .acks
             .send_modify(|count| *count = count.wrapping_add(1));
@@ -199,7 +198,7 @@ impl Link {
             host.trim_matches(['[', ']']).to_owned()
         };
         let ip = self.ip.clone().filter(|ip| !ip.is_empty());
-        Replica::new(info.id.0, ip.unwrap_or_else(peer), self.port, UnixMs::now())
+        Replica::new(info.id.0, ip.unwrap_or_else(peer), self.port, Moment::now())
     }
 
     /// The replica, entered into the registry if it is not yet.
@@ -237,7 +236,7 @@ impl std::fmt::Debug for Attach {
 }
 
 /// Cuts off replicas that stopped fetching their snapshot: the task that feeds a stream does that by itself.
-fn cut_silent_fetchers(server: &Server, now: UnixMs, timeout: Duration) {
+fn cut_silent_fetchers(server: &Server, now: Moment, timeout: Duration) {
     for replica in server.replication.master.registry.all() {
         let silent_ms = now.0.saturating_sub(replica.heard_at().0);
         if replica.state() == ReplicaState::SendSnapshot

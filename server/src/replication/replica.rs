@@ -21,13 +21,16 @@ use tokio::sync::mpsc;
 use crate::server::Server;
 use crate::startup::place::Place;
 
+mod boot;
 pub mod commands;
 mod feed;
 pub mod info;
+mod stream_db;
 mod sync;
 mod task;
 
-pub use task::{boot, spawn};
+pub use boot::boot;
+pub use task::spawn;
 
 /// How far the link to the master is, as ROLE names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

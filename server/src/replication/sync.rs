@@ -5,11 +5,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use basalt_binlog::Offset;
-use basalt_replication::registry::{Replica, ReplicaState};
+use basalt_replication::registry::{Moment, Replica, ReplicaState};
 use basalt_replication::snapshot::{Origin, PIECE_MAX_BYTES, Snapshot, SnapshotError};
 use basalt_replication::wire::{self, Answer, CAPA_BASALT, Conf, ConfError, Psync};
 use basalt_resp::Encoder;
-use basalt_tiering::UnixMs;
 
 use super::master::Attach;
 use super::replica::Ask;
@@ -205,7 +204,7 @@ fn full(ctx: &mut SessionCtx<'_>, wanted: &Psync, why: &str) -> Next {
             Ok(Ok(snapshot)) => {
                 let manifest = &snapshot.manifest;
                 Answer::BasaltSync(manifest.id, manifest.snapshot.clone()).encode(&mut out);
-                replica.heard(UnixMs::now());
+                replica.heard(Moment::now());
                 replica.set_state(ReplicaState::SendSnapshot);
                 *slot.lock() = Some(snapshot);
             }
@@ -281,7 +280,7 @@ fn link_snapshot(ctx: &mut SessionCtx<'_>) -> Option<(Arc<Snapshot>, Option<Arc<
         .as_ref()
         .map(|joined| Arc::clone(&joined.replica));
     if let Some(replica) = &replica {
-        replica.heard(UnixMs::now());
+        replica.heard(Moment::now());
     }
     Some((snapshot, replica))
 }

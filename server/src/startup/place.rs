@@ -5,7 +5,7 @@
 //!   <dir>/cold, <dir>/binlog                    until the first full sync: there is no CURRENT
 //!   <dir>/CURRENT                               "data-2"
 //!   <dir>/data-2/cold, <dir>/data-2/binlog      what counts
-//!   <dir>/sync/…                                a snapshot being fetched; see `replication::replica`
+//!   <dir>/data-3/cold, <dir>/data-3/fetching    a snapshot that arrives; see `replication::replica::sync`
 //! ```
 //!
 //! Replacing `CURRENT` (written aside, synced, renamed) is the one moment at which a node changes its data. A crash
@@ -15,10 +15,15 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const POINTER: &str = "CURRENT";
 const POINTER_TEMPORARY: &str = "CURRENT.tmp";
 const PREFIX: &str = "data-";
+/// Marks a place where a snapshot arrives; it says which.
+const FETCHING: &str = "fetching";
+const REMOVE_ATTEMPTS: u32 = 20;
+const REMOVE_PAUSE: Duration = Duration::from_millis(100);
 /// What lies in the data directory itself until the first full sync.
 const FIRST: [&str; 2] = ["cold", "binlog"];
 
@@ -69,12 +74,24 @@ impl Place {
         }
     }
 
+    /// Where the next pair will lie, with whatever is there already.
+    #[must_use]
+    pub fn following(&self) -> Place {
+        Place::at(&self.root, self.number + 1)
+    }
+
+    /// The file that is there while a snapshot arrives.
+    #[must_use]
+    pub fn fetching(&self) -> PathBuf {
+        self.dir().join(FETCHING)
+    }
+
     /// A place for the next pair; nothing is there yet.
     ///
     /// # Errors
     /// What a failed attempt left there cannot be removed.
     pub fn next(&self) -> io::Result<Place> {
-        let next = Place::at(&self.root, self.number + 1);
+        let next = self.following();
         remove_all(&next.dir())?;
         Ok(next)
     }
@@ -98,18 +115,19 @@ impl Place {
     /// Something cannot be removed. It does no harm but take room, until the next start.
     pub fn remove(&self) -> io::Result<()> {
         if self.number > 0 {
-            return remove_all(&self.dir());
+            return remove_closed(&self.dir());
         }
         FIRST
             .iter()
-            .try_for_each(|name| remove_all(&self.root.join(name)))
+            .try_for_each(|name| remove_closed(&self.root.join(name)))
     }
 
-    /// Removes every pair but this one. Nothing of them may be open.
+    /// Removes every pair but this one, and with `keep_arriving` but a snapshot that was being fetched. Nothing of
+    /// them may be open.
     ///
     /// # Errors
     /// Something cannot be removed. It does no harm but take room.
-    pub fn remove_others(&self) -> io::Result<()> {
+    pub fn remove_others(&self, keep_arriving: bool) -> io::Result<()> {
         if self.number == 0 {
             // What was begun and never became current.
             let _ = fs::remove_file(self.root.join(POINTER_TEMPORARY));
@@ -118,10 +136,12 @@ impl Place {
                 remove_all(&self.root.join(name))?;
             }
         }
+        let arriving = self.following();
+        let kept = (keep_arriving && arriving.fetching().exists()).then_some(arriving.number);
         for entry in fs::read_dir(&self.root)? {
             let name = entry?.file_name();
             let number = name.to_str().and_then(number_of);
-            if number.is_some_and(|number| number != self.number) {
+            if number.is_some_and(|number| number != self.number && Some(number) != kept) {
                 remove_all(&self.root.join(name))?;
             }
         }
@@ -138,6 +158,20 @@ fn remove_all(dir: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Removes the directory of something that was just closed: a background thread of it that has not ended yet may put
+/// a last file there.
+fn remove_closed(dir: &Path) -> io::Result<()> {
+    for _ in 0..REMOVE_ATTEMPTS {
+        match remove_all(dir) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                std::thread::sleep(REMOVE_PAUSE);
+            }
+            done => return done,
+        }
+    }
+    remove_all(dir)
 }
 
 /// Makes the names in a directory durable.
@@ -174,19 +208,24 @@ mod tests {
         fs::create_dir_all(next.dir().join("cold")).unwrap();
         // Cut here, the first one still counts, and the rest goes.
         assert_eq!(Place::current(root).unwrap(), first);
-        first.remove_others().unwrap();
+        first.remove_others(true).unwrap();
         assert_eq!(names(root), ["binlog", "cold"]);
         let next = first.next().unwrap();
         fs::create_dir_all(next.dir().join("cold")).unwrap();
         next.make_current().unwrap();
         // Cut here, the second one counts, and the first goes.
         assert_eq!(Place::current(root).unwrap(), next);
-        next.remove_others().unwrap();
+        next.remove_others(true).unwrap();
         assert_eq!(names(root), ["CURRENT", "data-1"]);
         let third = next.next().unwrap();
         fs::create_dir(third.dir()).unwrap();
         third.make_current().unwrap();
-        third.remove_others().unwrap();
+        let fourth = third.next().unwrap();
+        fs::create_dir(fourth.dir()).unwrap();
+        fs::write(fourth.fetching(), "").unwrap();
+        third.remove_others(true).unwrap();
+        assert_eq!(names(root), ["CURRENT", "data-2", "data-3"]);
+        third.remove_others(false).unwrap();
         assert_eq!(names(root), ["CURRENT", "data-2"]);
     }
 

@@ -34,6 +34,43 @@ behaviour! {
         BLMPOP -1 1 none LEFT -> -ERR timeout is negative
     "#
 
+    a_sorted_set_that_is_there_is_answered_at_once r#"
+        ZADD z 1 a 2 b 2.5 c 4 d 5 e -> 5
+        BZPOPMIN z 0 -> ["z", "a", "1"]
+        BZPOPMAX none z 0 -> ["z", "e", "5"]
+        BZMPOP 0 2 none z MIN COUNT 2 -> ["z", [["b", "2"], ["c", "2.5"]]]
+        BZMPOP 0 1 z MAX -> ["z", [["d", "4"]]]
+        EXISTS z -> 0
+        BZPOPMIN none z 0.01 -> (nil array)
+        BZPOPMAX none 0.01 -> (nil array)
+        BZMPOP 0.01 2 none z MIN -> (nil array)
+        SET s x -> +OK
+        BZPOPMIN s 0 -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        BZPOPMAX none s 0 -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        BZMPOP 0 2 none s MIN -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        BZPOPMIN none x -> -ERR timeout is not a float or out of range
+        BZPOPMIN none -1 -> -ERR timeout is negative
+        BZPOPMIN none -> -ERR wrong number of arguments for 'bzpopmin' command
+        BZMPOP x 1 none MIN -> -ERR timeout is not a float or out of range
+        BZMPOP 1 0 none MIN -> -ERR numkeys should be greater than 0
+        BZMPOP 1 x none MIN -> -ERR numkeys should be greater than 0
+        BZMPOP 1 1 none UP -> -ERR syntax error
+        BZMPOP 1 5 none MIN -> -ERR syntax error
+        BZMPOP 1 1 none MIN COUNT 0 -> -ERR count should be greater than 0
+        BZMPOP 1 1 none MIN COUNT 1 COUNT 1 -> -ERR syntax error
+        BZMPOP -1 1 none MIN -> -ERR timeout is negative
+    "#
+
+    nothing_waits_for_sorted_sets_inside_multi r#"
+        MULTI -> +OK
+        BZPOPMIN none 0 -> +QUEUED
+        BZMPOP 0 1 none MIN -> +QUEUED
+        ZADD z 1 a 2 b -> +QUEUED
+        BZPOPMAX z 0 -> +QUEUED
+        BZMPOP 0 1 z MIN COUNT 9 -> +QUEUED
+        EXEC -> [(nil array), (nil array), 2, ["z", "b", "2"], ["z", [["a", "1"]]]]
+    "#
+
     nothing_waits_inside_multi r#"
         MULTI -> +OK
         BLPOP none 0 -> +QUEUED
@@ -258,5 +295,150 @@ behaviour! {
         MULTI -> +OK
         PING -> +QUEUED
         EXEC -> (nil array)
+    "#
+
+    a_member_serves_who_waits [hot cold tiny memory] r#"
+        b> send BZPOPMIN y z 0
+        wait 50ms
+        b> silent
+        ZADD z 3 c 1 a 2 b -> 3
+        b> expect BZPOPMIN -> ["z", "a", "1"]
+        ZRANGE z 0 -1 -> ["b", "c"]
+        b> send BZMPOP 0 2 x y MAX COUNT 2
+        wait 50ms
+        ZINCRBY y 1.5 m -> "1.5"
+        b> expect BZMPOP -> ["y", [["m", "1.5"]]]
+        EXISTS y -> 0
+        b> send BZMPOP 0 2 x y MAX COUNT 5
+        wait 50ms
+        ZUNIONSTORE x 1 z -> 2
+        b> expect BZMPOP -> ["x", [["c", "3"], ["b", "2"]]]
+        b> HELLO 3 -> anything
+        b> send BZPOPMAX x 0
+        wait 50ms
+        ZADD x 7 v -> 1
+        b> expect BZPOPMAX -> ["x", "v", double 7]
+        b> send BZMPOP 0 1 x MIN COUNT 2
+        wait 50ms
+        ZADD x 8 v 9 w -> 2
+        b> expect BZMPOP -> ["x", [["v", double 8], ["w", double 9]]]
+        b> BZPOPMIN x 0.01 -> (nil)
+        EXISTS x -> 0
+    "#
+
+    who_waits_longest_for_a_member_is_first [hot cold memory] r#"
+        b> send BZPOPMIN k l 0
+        wait 50ms
+        c> send BZMPOP 0 2 l k MAX COUNT 2
+        wait 50ms
+        d> send BZPOPMAX l 0
+        wait 50ms
+        e> send BLPOP k 0
+        wait 50ms
+        INFO clients -> like "*blocked_clients:4\r\n*"
+        ZADD l 1 a 2 b 3 c 4 d 5 e -> 5
+        b> expect BZPOPMIN -> ["l", "a", "1"]
+        c> expect BZMPOP -> ["l", [["e", "5"], ["d", "4"]]]
+        d> expect BZPOPMAX -> ["l", "c", "3"]
+        e> silent
+        ZRANGE l 0 -1 -> ["b"]
+        ZADD k 1 a -> 1
+        e> silent
+        DEL k -> 1
+        RPUSH k v -> 1
+        e> expect BLPOP -> ["k", "v"]
+    "#
+
+    a_transaction_serves_members_after_its_end [hot cold memory] r#"
+        b> send BZPOPMIN k 0
+        wait 50ms
+        MULTI -> +OK
+        ZADD k 0 gone -> +QUEUED
+        DEL k -> +QUEUED
+        EXEC -> [1, 1]
+        b> silent
+        MULTI -> +OK
+        ZADD k 1 a -> +QUEUED
+        ZADD k 0 b -> +QUEUED
+        EXEC -> [1, 1]
+        b> expect BZPOPMIN -> ["k", "b", "0"]
+        ZCARD k -> 1
+        b> send BZPOPMAX l 0
+        wait 50ms
+        MULTI -> +OK
+        DBSIZE -> +QUEUED
+        ZADD l 6 x -> +QUEUED
+        EXEC -> [1, 1]
+        b> expect BZPOPMAX -> ["l", "x", "6"]
+    "#
+
+    other_ways_to_make_a_sorted_set_serve [hot cold tiny memory] r#"
+        ZADD src 1 a 2 b 3 c 4 d 5 e 6 f -> 6
+        b> send BZPOPMIN dst 0
+        wait 50ms
+        RENAME src dst -> +OK
+        b> expect BZPOPMIN -> ["dst", "a", "1"]
+        b> send BZPOPMIN src 0
+        wait 50ms
+        COPY dst src -> 1
+        b> expect BZPOPMIN -> ["src", "b", "2"]
+        DEL src -> 1
+        b> send BZPOPMAX src 0
+        wait 50ms
+        ZRANGESTORE src dst 0 1 -> 2
+        b> expect BZPOPMAX -> ["src", "c", "3"]
+        DEL src -> 1
+        DUMP dst -> $payload
+        b> send BZPOPMAX src 0
+        wait 50ms
+        RESTORE src 0 $payload -> +OK
+        b> expect BZPOPMAX -> ["src", "f", "6"]
+        b> SELECT 1 -> +OK
+        b> send BZPOPMAX dst 0
+        wait 50ms
+        MOVE dst 1 -> 1
+        b> expect BZPOPMAX -> ["dst", "f", "6"]
+        b> send BZPOPMIN other 0
+        wait 50ms
+        ZADD other 1 x -> 1
+        b> silent
+        SWAPDB 0 1 -> +OK
+        b> expect BZPOPMIN -> ["other", "x", "1"]
+    "#
+
+    a_large_sorted_set_that_is_renamed_serves [hot cold tiny] r#"
+        b> send BZMPOP 0 1 z MIN COUNT 3
+        wait 50ms
+        ZADD src 1 "1"*3000 2 "2"*3000 3 "3"*3000 4 "4"*3000 5 "5"*3000 -> 5
+        @basalt TIER SPILL ALL
+        RENAME src z -> +OK
+        b> expect BZMPOP -> ["z", [["1"*3000, "1"], ["2"*3000, "2"], ["3"*3000, "3"]]]
+        ZCARD z -> 2
+    "#
+
+    a_key_that_expires_makes_room_for_what_serves [hot cold memory] r#"
+        SET z v PX 100 -> +OK
+        b> send BZPOPMIN none z 0
+        b> expect BZPOPMIN -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        b> send BZPOPMIN none 0
+        wait 150ms
+        SET none v PX 20 -> +OK
+        wait 50ms
+        ZADD none 1 a -> 1
+        b> expect BZPOPMIN -> ["none", "a", "1"]
+    "#
+
+    client_unblock_ends_a_wait_for_members [hot memory] r#"
+        b> CLIENT ID -> $id
+        b> send BZPOPMIN k 0
+        wait 50ms
+        CLIENT UNBLOCK $id -> 1
+        b> expect BZPOPMIN -> (nil array)
+        b> send BZMPOP 0 1 k MIN
+        wait 50ms
+        CLIENT UNBLOCK $id ERROR -> 1
+        b> expect BZMPOP -> -UNBLOCKED client unblocked via CLIENT UNBLOCK
+        ZADD k 1 v -> 1
+        ZCARD k -> 1
     "#
 }

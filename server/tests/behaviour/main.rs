@@ -17,6 +17,7 @@ mod protocol;
 mod replicas;
 mod server;
 mod sets;
+mod sort;
 mod sorted_sets;
 mod strings;
 mod tier;

@@ -20,8 +20,10 @@ use rand::rngs::SmallRng;
 use crate::support::server::Binary;
 
 const SECTOR: usize = 4096;
-/// The directories of a server that must outlive a power cut.
-const DIRS: [&str; 2] = ["binlog", "cold"];
+/// Pairs of store and log: in the server's directory itself, or below it after a full sync.
+const PAIR: [&str; 2] = ["binlog", "cold"];
+/// Files of the tests, not of the server.
+const NOT_THE_SERVERS: [&str; 3] = ["log", "out", "test.conf"];
 const NOTES: [&str; 3] = ["data", "dirs", "held"];
 
 /// The notes of one server.
@@ -75,16 +77,16 @@ impl Power {
     /// Makes the directory of a server that was killed what a power cut may leave of it.
     pub(crate) fn cut(&self, dir: &Path, rng: &mut SmallRng) {
         let mut kept = Vec::new();
-        for name in DIRS {
-            let dir = dir.join(name);
-            let files = self.kept(&dir, name == "binlog", rng);
+        for dir in dirs_of(dir) {
+            let files = self.kept(&dir, dir.ends_with("binlog"), rng);
             kept.push((dir, files));
         }
         // From here on all that is left counts as being on disk.
         self.forget();
         for (dir, files) in kept {
-            fs::remove_dir_all(&dir).expect("the server is gone");
-            fs::create_dir(&dir).expect("the test directory is writable");
+            for file in files_in(&dir) {
+                fs::remove_file(dir.join(file)).expect("the server is gone");
+            }
             let mut names = String::new();
             for (name, contents) in files {
                 let path = dir.join(&name);
@@ -103,21 +105,18 @@ impl Power {
 
     /// Names and contents that a directory keeps.
     fn kept(&self, dir: &Path, in_place: bool, rng: &mut SmallRng) -> BTreeMap<String, Vec<u8>> {
-        let now: BTreeMap<String, u64> = fs::read_dir(dir)
-            .expect("the server made it")
-            .map(|entry| entry.expect("the server is gone"))
-            .filter(|entry| entry.path().is_file())
-            .map(|entry| {
-                (
-                    entry.file_name().to_string_lossy().into_owned(),
-                    inode_of(&entry.path()),
-                )
+        let now: BTreeMap<String, u64> = files_in(dir)
+            .into_iter()
+            .map(|name| {
+                let inode = inode_of(&dir.join(&name));
+                (name, inode)
             })
             .collect();
         let synced = fs::read_to_string(self.note("dirs", inode_of(dir))).unwrap_or_default();
         let synced: BTreeMap<String, u64> = synced
             .lines()
             .filter_map(|line| line.split_once(' '))
+            .filter(|(_, name)| !NOT_THE_SERVERS.contains(name))
             .map(|(inode, name)| (name.to_owned(), inode.parse().expect("a number")))
             .collect();
         let names = if rng.random() { now.clone() } else { synced };
@@ -149,6 +148,31 @@ impl Drop for Power {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.shadow);
     }
+}
+
+/// A server's directory and those of its pairs.
+fn dirs_of(root: &Path) -> Vec<PathBuf> {
+    let mut dirs = vec![root.to_owned()];
+    let later = fs::read_dir(root).expect("the server made it").flatten();
+    let later = later.map(|entry| entry.path()).filter(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("data-") && path.is_dir()
+    });
+    dirs.extend(later);
+    let pairs = dirs.clone().into_iter();
+    dirs.extend(pairs.flat_map(|dir| PAIR.map(|name| dir.join(name))));
+    dirs.retain(|dir| dir.is_dir());
+    dirs
+}
+
+fn files_in(dir: &Path) -> Vec<String> {
+    fs::read_dir(dir)
+        .expect("it is there")
+        .map(|entry| entry.expect("the server is gone"))
+        .filter(|entry| entry.path().is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| !NOT_THE_SERVERS.contains(&name.as_str()))
+        .collect()
 }
 
 fn inode_of(path: &Path) -> u64 {

@@ -37,7 +37,7 @@ pub(crate) fn rule(command: &Command) -> Rule {
             | b"SPOP" | b"SRANDMEMBER",
         ) => Rule::AnyOrder,
         Some(b"SSCAN" | b"ZSCAN") => Rule::Scan,
-        Some([b'Z', ..]) => Rule::Scores,
+        Some([b'Z', ..] | [b'B', b'Z', ..]) => Rule::Scores,
         Some(b"HRANDFIELD") if command.len() == 3 => Rule::AnyOrder,
         Some(b"HGETALL" | b"HRANDFIELD") => Rule::Pairs,
         Some(b"TTL" | b"EXPIRETIME") => Rule::Time(1000),
@@ -88,6 +88,14 @@ fn pairs(flat: &[Reply]) -> Vec<&[Reply]> {
     let mut pairs: Vec<&[Reply]> = flat.chunks(2).collect();
     pairs.sort();
     pairs
+}
+
+/// True if comparing its replies takes more than one exchange.
+pub(crate) fn is_dialogue(command: &Command) -> bool {
+    is_scan(command)
+        || command
+            .first()
+            .is_some_and(|name| name.eq_ignore_ascii_case(b"RANDOMKEY"))
 }
 
 /// SCAN promises completeness, not an order: outside of transactions it is run to its end.

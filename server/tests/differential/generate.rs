@@ -9,6 +9,7 @@
 mod bits;
 mod hyperloglog;
 mod sets;
+mod sort;
 mod sorted_sets;
 
 use rand::rngs::SmallRng;
@@ -54,6 +55,7 @@ pub(crate) fn steps(seed: u64, count: usize, crash_every: Option<usize>) -> Vec<
 struct Generator {
     rng: SmallRng,
     keys: Vec<Vec<u8>>,
+    conn: usize,
 }
 
 type Make = fn(&mut Generator) -> Command;
@@ -110,6 +112,9 @@ const KINDS: &[(u32, Make)] = &[
     (4, sorted_sets::by_word),
     (1, sorted_sets::zrangestore),
     (2, sorted_sets::pop),
+    (2, sorted_sets::blocking_pop),
+    (4, sort::prepare),
+    (5, sort::sort),
     (4, sorted_sets::combine),
     (4, |g| g.many("DEL", false)),
     (2, |g| g.many("UNLINK", false)),
@@ -186,7 +191,7 @@ const KINDS: &[(u32, Make)] = &[
 ];
 
 fn is_blocking(command: &Command) -> bool {
-    [b"BL", b"BR"]
+    [b"BL", b"BR", b"BZ"]
         .iter()
         .any(|start| command[0].starts_with(*start))
 }
@@ -208,6 +213,8 @@ fn may_be_spoilt(command: &Command) -> bool {
             | b"SPOP"
             | b"SSCAN"
             | b"ZSCAN"
+            | b"SORT"
+            | b"SORT_RO"
     )
 }
 
@@ -227,11 +234,17 @@ impl Generator {
         Self {
             rng: SmallRng::seed_from_u64(seed),
             keys,
+            conn: 0,
         }
     }
 
     fn step(&mut self) -> Step {
-        let conn = usize::from(self.rng.random_ratio(1, 8));
+        // In turns of a few commands, so that there is something to pipeline.
+        let leaves = if self.conn == 0 { 24 } else { 4 };
+        if self.rng.random_ratio(1, leaves) {
+            self.conn = (self.conn + 1) % CONNECTIONS;
+        }
+        let conn = self.conn;
         let command = match self.rng.random_range(0..400) {
             0 => words("FLUSHDB"),
             1 if self.rng.random_ratio(1, 4) => words("FLUSHALL"),

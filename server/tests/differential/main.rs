@@ -3,7 +3,7 @@
 //!
 //! A difference is printed with its seed and with the fewest steps found that still show it.
 //! `BASALT_DIFF_COMMANDS` sets the length of a run, `BASALT_DIFF_SEED` the seed, `BASALT_PEER` the
-//! redis-server to compare with.
+//! redis-server to compare with, `BASALT_DIFF_BATCH` how many commands go in one write.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -48,7 +48,10 @@ fn compare_in(world: World) {
         _ => (count, None),
     };
     let steps = generate::steps(seed, count, crash_every);
-    let mut pair = Pair::new(world, ours, theirs);
+    // In `cold` a batch ends with a spill: one command at a time, unless a long run asks for more.
+    let default = if world == World::Cold { 1 } else { 64 };
+    let most = usize::try_from(env_number("BASALT_DIFF_BATCH", default)).expect("a small number");
+    let mut pair = Pair::new(world, ours, theirs, most.max(1));
     if let Err(difference) = pair.run(&steps) {
         let report = shrink::report(&mut pair, steps, difference);
         panic!("world {}, seed {seed}: {report}", world.name());

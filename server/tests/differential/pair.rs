@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 
-use crate::compare::{is_scan, rule, same, same_exec};
+use crate::compare::{is_dialogue, is_scan, rule, same, same_exec};
 use crate::generate::{CONNECTIONS, Command, DATABASES, Step};
 use crate::support::client::Client;
 use crate::support::resp::{Reply, print_command};
@@ -39,6 +39,8 @@ pub(crate) struct Pair {
     theirs: Server,
     conns: Vec<Conn>,
     spiller: Client,
+    /// Commands in one write at most.
+    most: usize,
 }
 
 #[derive(Debug)]
@@ -58,7 +60,7 @@ impl Conn {
 }
 
 impl Pair {
-    pub(crate) fn new(world: World, ours: Server, theirs: Server) -> Self {
+    pub(crate) fn new(world: World, ours: Server, theirs: Server, most: usize) -> Self {
         let spiller = ours.client();
         let mut pair = Self {
             world,
@@ -66,6 +68,7 @@ impl Pair {
             theirs,
             conns: Vec::new(),
             spiller,
+            most,
         };
         pair.reconnect();
         pair
@@ -89,26 +92,78 @@ impl Pair {
         for server in [&self.ours, &self.theirs] {
             assert!(server.client().words("FLUSHALL").is_ok());
         }
-        for (at, step) in steps.iter().enumerate() {
-            match step {
+        let mut at = 0;
+        while at < steps.len() {
+            let count = self.batch(&steps[at..]);
+            match &steps[at] {
                 Step::Crash => {
                     self.ours.crash();
                     self.reconnect();
                 }
-                Step::Run { conn, command } => {
-                    self.step(*conn, command).map_err(|mut difference| {
-                        difference.at = Some(at);
-                        difference
-                    })?;
+                Step::Run { .. } => {
+                    self.run_batch(&steps[at..at + count]).map_err(
+                        |(behind, mut difference)| {
+                            difference.at = Some(at + behind);
+                            difference
+                        },
+                    )?;
                     if self.world == World::Cold {
                         let reply = self.spiller.words("TIER SPILL ALL");
                         assert!(!reply.is_error(), "TIER SPILL ALL: {reply}");
                     }
                 }
             }
+            at += count;
         }
         self.reconnect();
         self.compare_databases()
+    }
+
+    /// How many of the next steps go in one write: those of one connection, up to one that takes more than one exchange.
+    fn batch(&self, steps: &[Step]) -> usize {
+        let conn_of = |step: &Step| match step {
+            Step::Run { conn, command } if !is_dialogue(command) => Some(*conn),
+            _ => None,
+        };
+        let first = conn_of(&steps[0]);
+        let alike = |step: &&Step| first.is_some() && conn_of(step) == first;
+        steps
+            .iter()
+            .take(self.most)
+            .take_while(alike)
+            .count()
+            .max(1)
+    }
+
+    /// Runs steps of one connection; with a difference comes which of them showed it.
+    fn run_batch(&mut self, steps: &[Step]) -> Result<(), (usize, Difference)> {
+        let commands = steps.iter().map(|step| match step {
+            Step::Run { conn, command } => (*conn, command),
+            Step::Crash => unreachable!("alone in its batch"),
+        });
+        let commands: Vec<(usize, &Command)> = commands.collect();
+        if let [(at, command)] = commands[..] {
+            return self.step(at, command).map_err(|difference| (0, difference));
+        }
+        let at = commands[0].0;
+        let failed = |e: io::Error| {
+            let difference = Difference {
+                at: None,
+                what: "a pipeline".into(),
+                ours: format!("connection failed: {e}"),
+                theirs: "(one of both)".into(),
+            };
+            (steps.len() - 1, difference)
+        };
+        let all: Vec<Command> = commands.iter().map(|(_, c)| (*c).clone()).collect();
+        let conn = &mut self.conns[at];
+        let ours = conn.ours.pipeline(&all).map_err(failed)?;
+        let theirs = conn.theirs.pipeline(&all).map_err(failed)?;
+        for (n, (ours, theirs)) in ours.into_iter().zip(theirs).enumerate() {
+            judge(&mut self.conns[at], &all[n], &ours, &theirs)
+                .map_err(|difference| (n, difference))?;
+        }
+        Ok(())
     }
 
     fn step(&mut self, at: usize, command: &Command) -> Result<(), Difference> {
@@ -117,28 +172,7 @@ impl Pair {
             return full_scan(conn, command);
         }
         let (ours, theirs) = exchange(conn, command)?;
-        let name = command[0].to_ascii_uppercase();
-        let agreed = match (name.as_slice(), conn.queued.take()) {
-            (b"EXEC", Some(queued)) if command.len() == 1 => same_exec(&queued, &ours, &theirs),
-            (b"DISCARD", Some(_)) if command.len() == 1 => same(rule(command), &ours, &theirs),
-            (_, Some(mut queued)) => {
-                if theirs == Reply::Status(b"QUEUED".to_vec()) {
-                    queued.push(command.clone());
-                }
-                // A failed EXEC (wrong arity) ends the transaction too.
-                conn.queued = (name != b"EXEC").then_some(queued);
-                ours == theirs
-            }
-            (_, None) => {
-                conn.queued = (name == b"MULTI" && theirs.is_ok()).then(Vec::new);
-                same(rule(command), &ours, &theirs)
-                    && (name != b"RANDOMKEY" || exists(conn, &ours, &theirs)?)
-            }
-        };
-        match agreed {
-            true => Ok(()),
-            false => Err(difference(print_command(command), &ours, &theirs)),
-        }
+        judge(conn, command, &ours, &theirs)
     }
 
     /// Every key of every database: type, value, expiry, encoding; and the counts.
@@ -172,6 +206,37 @@ impl Pair {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether the replies to a command say the same; remembers what they say about transactions.
+fn judge(
+    conn: &mut Conn,
+    command: &Command,
+    ours: &Reply,
+    theirs: &Reply,
+) -> Result<(), Difference> {
+    let name = command[0].to_ascii_uppercase();
+    let agreed = match (name.as_slice(), conn.queued.take()) {
+        (b"EXEC", Some(queued)) if command.len() == 1 => same_exec(&queued, ours, theirs),
+        (b"DISCARD", Some(_)) if command.len() == 1 => same(rule(command), ours, theirs),
+        (_, Some(mut queued)) => {
+            if *theirs == Reply::Status(b"QUEUED".to_vec()) {
+                queued.push(command.clone());
+            }
+            // A failed EXEC (wrong arity) ends the transaction too.
+            conn.queued = (name != b"EXEC").then_some(queued);
+            ours == theirs
+        }
+        (_, None) => {
+            conn.queued = (name == b"MULTI" && theirs.is_ok()).then(Vec::new);
+            same(rule(command), ours, theirs)
+                && (name != b"RANDOMKEY" || exists(conn, ours, theirs)?)
+        }
+    };
+    match agreed {
+        true => Ok(()),
+        false => Err(difference(print_command(command), ours, theirs)),
     }
 }
 

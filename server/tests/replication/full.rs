@@ -125,3 +125,24 @@ fn a_replica_killed_during_a_full_sync_is_what_it_was_or_what_it_became() {
     }
     replica.assert_same_as(&master);
 }
+
+#[test]
+fn a_fetch_goes_on_after_the_replica_was_killed() {
+    let master = Node::start(&["--repl-sync-rate-bytes", "8mb"]);
+    fill(&master, 12_000, 2000);
+    let mut replica = Node::start_following(master.port(), &[]);
+    let held = |node: &Node| node.info("master_sync_read_bytes").parse().unwrap_or(0u64);
+    replica.until("half of it is here", |node| held(node) > 12_000_000);
+    replica.server.crash();
+    replica.until("it goes on", |node| held(node) > 0);
+    assert!(
+        held(&replica) >= 12_000_000,
+        "from the start again: {}",
+        held(&replica)
+    );
+    replica.assert_same_as(&master);
+    let sent = master.number("basalt_snapshot_bytes_sent");
+    assert!(sent < 36_000_000, "{sent} bytes were sent");
+    let left = replica.server.dir().join("data-1").join("fetching");
+    assert!(!left.exists());
+}

@@ -9,17 +9,23 @@ mod support;
 
 mod fake;
 mod node;
+#[path = "../crash/power.rs"]
+mod power;
 mod proxy;
 mod writer;
 
 mod chains;
+mod clocks;
 mod cuts;
+mod disk;
 mod full;
 mod handover;
 mod heat;
 mod kills;
+mod links;
 mod promotion;
 mod psync;
 mod serving;
 mod snapshots;
+mod swaps;
 mod wait;

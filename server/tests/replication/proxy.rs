@@ -1,4 +1,5 @@
-//! A proxy between replica and master that cuts the link after some number of bytes from the master.
+//! A proxy between replica and master: it cuts links after some number of bytes from the master, slows them down,
+//! silences either side, or has them die without a word.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -22,6 +23,13 @@ struct Shared {
     cuts: AtomicU64,
     /// Links are accepted and nothing is passed on any more.
     mute: AtomicBool,
+    /// What replicas say is swallowed.
+    deaf: AtomicBool,
+    /// Bytes per second from the master; 0: no limit.
+    pace: AtomicU64,
+    /// Links so far; the first `dead` of them pass nothing on any more, and are not closed.
+    links: AtomicU64,
+    dead: AtomicU64,
     over: AtomicBool,
 }
 
@@ -34,6 +42,10 @@ impl Proxy {
             most_bytes: AtomicU64::new(0),
             cuts: AtomicU64::new(0),
             mute: AtomicBool::new(false),
+            deaf: AtomicBool::new(false),
+            pace: AtomicU64::new(0),
+            links: AtomicU64::new(0),
+            dead: AtomicU64::new(0),
             over: AtomicBool::new(false),
         });
         let own = Arc::clone(&shared);
@@ -50,7 +62,8 @@ impl Proxy {
                     0 => u64::MAX,
                     most => rng.random_range(1..=most),
                 };
-                thread::spawn(move || pass(&own, link, budget));
+                let number = own.links.fetch_add(1, Ordering::SeqCst) + 1;
+                thread::spawn(move || pass(&own, link, budget, number));
             }
         });
         Proxy { port, shared }
@@ -73,6 +86,25 @@ impl Proxy {
     }
 }
 
+impl Proxy {
+    pub(crate) fn deaf(&self, deaf: bool) {
+        self.shared.deaf.store(deaf, Ordering::SeqCst);
+    }
+
+    pub(crate) fn pace(&self, bytes_per_second: u64) {
+        self.shared.pace.store(bytes_per_second, Ordering::SeqCst);
+    }
+
+    pub(crate) fn links(&self) -> u64 {
+        self.shared.links.load(Ordering::SeqCst)
+    }
+
+    /// The links there are now are dead from here on, and neither side is told; new ones live.
+    pub(crate) fn kill_links_silently(&self) {
+        self.shared.dead.store(self.links(), Ordering::SeqCst);
+    }
+}
+
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.shared.over.store(true, Ordering::SeqCst);
@@ -80,39 +112,73 @@ impl Drop for Proxy {
     }
 }
 
-fn pass(shared: &Arc<Shared>, replica: TcpStream, budget: u64) {
+fn pass(shared: &Arc<Shared>, replica: TcpStream, budget: u64, number: u64) {
     let Ok(master) = TcpStream::connect(("127.0.0.1", shared.target)) else {
         return;
     };
-    let (Ok(mut from), Ok(mut to)) = (replica.try_clone(), master.try_clone()) else {
+    let (Ok(from), Ok(to)) = (replica.try_clone(), master.try_clone()) else {
         return;
     };
+    let own = Arc::clone(shared);
     let up = thread::spawn(move || {
-        let _ = std::io::copy(&mut from, &mut to);
+        carry(&own, &from, &to, Way::Up, u64::MAX, number);
         let _ = to.shutdown(Shutdown::Both);
     });
-    down(shared, &master, &replica, budget);
+    carry(shared, &master, &replica, Way::Down, budget, number);
     let _ = replica.shutdown(Shutdown::Both);
     let _ = master.shutdown(Shutdown::Both);
     let _ = up.join();
 }
 
-fn down(shared: &Shared, mut master: &TcpStream, mut replica: &TcpStream, mut budget: u64) {
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    /// From the replica to the master.
+    Up,
+    /// From the master to the replica.
+    Down,
+}
+
+fn carry(
+    shared: &Shared,
+    mut from: &TcpStream,
+    mut to: &TcpStream,
+    way: Way,
+    mut budget: u64,
+    number: u64,
+) {
     let mut bytes = vec![0; 64 * 1024];
-    let _ = master.set_read_timeout(Some(Duration::from_millis(50)));
-    while !shared.over.load(Ordering::SeqCst) {
-        let read = match master.read(&mut bytes) {
+    let _ = from.set_read_timeout(Some(Duration::from_millis(50)));
+    let pause = || thread::sleep(Duration::from_millis(10));
+    let is_over = || shared.over.load(Ordering::SeqCst);
+    while !is_over() {
+        let pace = shared.pace.load(Ordering::SeqCst);
+        let slow = way == Way::Down && pace > 0;
+        let most = if slow {
+            (pace / 50).clamp(1, 65_536)
+        } else {
+            65_536
+        };
+        let read = match from.read(&mut bytes[..most as usize]) {
             Ok(0) => return,
             Ok(read) => read,
             Err(error) if crate::support::client::is_timeout(&error) => continue,
             Err(_) => return,
         };
-        while shared.mute.load(Ordering::SeqCst) && !shared.over.load(Ordering::SeqCst) {
-            thread::sleep(Duration::from_millis(10));
+        if slow {
+            thread::sleep(Duration::from_millis(20));
+        }
+        while way == Way::Down && shared.mute.load(Ordering::SeqCst) && !is_over() {
+            pause();
+        }
+        while number <= shared.dead.load(Ordering::SeqCst) && !is_over() {
+            pause();
+        }
+        if way == Way::Up && shared.deaf.load(Ordering::SeqCst) {
+            continue;
         }
         let passed = (read as u64).min(budget);
         budget -= passed;
-        if replica.write_all(&bytes[..passed as usize]).is_err() {
+        if to.write_all(&bytes[..passed as usize]).is_err() {
             return;
         }
         if budget == 0 {

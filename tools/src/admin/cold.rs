@@ -1,5 +1,7 @@
 //! `basalt cold`: the cold tier's files, read and left as they are.
 
+mod bench;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +26,8 @@ enum ColdCommand {
     Stats(Where),
     /// Print the record of a key
     Get(GetArgs),
+    /// Measure random point reads, in this process and without a server
+    Bench(bench::BenchArgs),
 }
 
 #[derive(Args)]
@@ -50,6 +54,7 @@ pub(super) fn main(args: &ColdArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     match &args.command {
         ColdCommand::Stats(place) => stats(place, out),
         ColdCommand::Get(args) => get(args, out),
+        ColdCommand::Bench(args) => bench::bench(args, out),
     }
 }
 

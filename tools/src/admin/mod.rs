@@ -2,7 +2,7 @@
 //!
 //! - `server`: what asks a running server: `info`, `tier`.
 //! - `log`: what reads the files of a log, also of one in use: `binlog info`, `dump`, `verify`.
-//! - `cold`: what reads the cold tier: `cold stats`, `get`.
+//! - `cold`: what reads the cold tier: `cold stats`, `get`, `bench`.
 //! - `commands`: the bytes of a frame as commands, for people and as JSON.
 //!
 //! Nothing here writes to a data directory.

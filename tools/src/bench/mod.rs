@@ -18,7 +18,7 @@ mod compare;
 mod conn;
 mod dist;
 mod epoll;
-mod probe;
+pub(crate) mod probe;
 mod report;
 mod run;
 mod signals;

@@ -163,6 +163,11 @@ impl Process {
         self.user_s + self.system_s
     }
 
+    /// Bytes fetched from the disk, if the process is ours.
+    pub(crate) fn disk_read_bytes(&self) -> Option<u64> {
+        self.disk.map(|(read, _)| read)
+    }
+
     fn since(self, before: Process, ops: u64, rss_max_bytes: u64) -> ProcessCost {
         let per_op = |seconds: f64| {
             if ops == 0 {

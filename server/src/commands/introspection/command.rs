@@ -102,7 +102,12 @@ fn key_spec(out: &mut Encoder<'_>, spec: &KeySpec) {
     out.set(spec.flags.len());
     spec.flags.iter().for_each(|flag| out.simple(flag));
     out.bulk("begin_search");
-    search(out, "index", &[("index", spec.first as i64)]);
+    match spec.find {
+        Find::Unknown | Find::SortStore => search(out, "unknown", &[]),
+        Find::Range { .. } | Find::Count => {
+            search(out, "index", &[("index", spec.first as i64)]);
+        }
+    }
     out.bulk("find_keys");
     match spec.find {
         Find::Range { last, step } => {
@@ -116,6 +121,7 @@ fn key_spec(out: &mut Encoder<'_>, spec: &KeySpec) {
                 ],
             );
         }
+        Find::Unknown | Find::SortStore => search(out, "unknown", &[]),
         Find::Count => search(
             out,
             "keynum",

@@ -1,7 +1,7 @@
 //! DUMP and RESTORE: a value as the bytes that a redis-server takes and gives.
 //!
 //! RESTORE logs what it made of the payload, not the payload: a SET, or the commands that fill a collection, or a DEL
-//! if its time is over already. Streams, and hashes whose fields expire, are refused; so are lists while there are no commands on them.
+//! if its time is over already. Streams, and hashes whose fields expire, are refused.
 
 use std::ops::ControlFlow;
 
@@ -13,7 +13,7 @@ use basalt_tiering::{Expiry, Key, Kind, MAIN, UnixMs};
 use crate::args::{Cursor, integer, is};
 use crate::commands::collection::collection;
 use crate::commands::sorted_sets::{ZSet, store};
-use crate::commands::{Ctx, Outcome, Stop, lookup};
+use crate::commands::{Ctx, Outcome, Stop};
 use crate::effect_forms::log_in_portions;
 use crate::errors::{self, Error};
 
@@ -112,17 +112,14 @@ fn put(ctx: &mut Ctx<'_, '_>, value: RdbValue, deadline: Option<UnixMs>) -> Outc
         }
         RdbValue::SortedSet(members) => store(ctx, key, &members)?,
         RdbValue::Set(members) => fill(ctx, key, Kind::Set, members)?,
-        // The log says it with RPUSH, which a server without lists could not read again.
-        RdbValue::List(elements) if lookup(b"rpush").is_some() => {
-            fill(ctx, key, Kind::List, elements)?;
-        }
+        RdbValue::List(elements) => fill(ctx, key, Kind::List, elements)?,
         RdbValue::Hash(fields) if fields.iter().all(|field| field.expiry_ms.is_none()) => {
             let words = fields
                 .into_iter()
                 .flat_map(|field| [field.field, field.value]);
             fill(ctx, key, Kind::Hash, words.collect())?;
         }
-        RdbValue::List(_) | RdbValue::Hash(_) | RdbValue::Stream(_) => {
+        RdbValue::Hash(_) | RdbValue::Stream(_) => {
             return Err(errors::BAD_DATA_FORMAT.into());
         }
     }

@@ -1,7 +1,7 @@
 //! From settings to what acts on them: what CONFIG SET does beyond remembering.
 
 use basalt_binlog::Retention;
-use basalt_tiering::UnixMs;
+use basalt_replication::registry::Moment;
 
 use crate::config::{Settings, Topic};
 use crate::host::store_limits;
@@ -42,7 +42,7 @@ pub(super) fn apply(server: &Server, settings: &Settings, topics: &[Topic]) {
         }
     }
     if topics.contains(&Topic::Replication) {
-        server.replication.master.recount(server, UnixMs::now());
+        server.replication.master.recount(server, Moment::now());
     }
     if topics.contains(&Topic::Log)
         && let Some(level) = &server.log_level

@@ -1,4 +1,4 @@
-//! ZPOPMIN, ZPOPMAX, ZMPOP. What they take out is logged as removed.
+//! ZPOPMIN, ZPOPMAX, ZMPOP, and what BZPOPMIN and its kin share with them. What they take out is logged as removed.
 
 use basalt_resp::{Encoder, Proto};
 use basalt_tiering::Key;
@@ -67,41 +67,74 @@ fn push_pairs(out: &mut Encoder<'_>, members: &[Scored]) {
     }
 }
 
-pub(super) fn zmpop(ctx: &mut Ctx<'_, '_>) -> Outcome {
-    let numkeys = integer(&ctx.args[1]).ok().filter(|count| *count > 0);
-    let numkeys = numkeys.ok_or(errors::NUMKEYS_NOT_POSITIVE)?;
-    if ctx.keys.len() as i64 != numkeys {
-        return Err(errors::SYNTAX.into());
-    }
-    let (from_end, count) = which(Cursor::at(ctx.args, 2 + ctx.keys.len()))?;
-    for key in ctx.keys {
-        if ZSet::open(ctx.tx, key)?.is_empty() {
-            continue;
+/// `numkeys key… MIN|MAX [COUNT count]`, without the keys.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Options {
+    from_end: bool,
+    count: u64,
+}
+
+impl Options {
+    /// Reads them; the number of keys is argument `at`.
+    pub(super) fn parse(ctx: &Ctx<'_, '_>, at: usize) -> Result<Self, Error> {
+        let numkeys = integer(&ctx.args[at]).ok().filter(|count| *count > 0);
+        let numkeys = numkeys.ok_or(errors::NUMKEYS_NOT_POSITIVE)?;
+        if ctx.keys.len() as i64 != numkeys {
+            return Err(errors::SYNTAX);
         }
-        let members = take(ctx, key, from_end, count)?;
-        ctx.out.array(2);
-        ctx.out.bulk(key.bytes);
-        push_pairs(&mut ctx.out, &members);
-        return Ok(());
+        let mut args = Cursor::at(ctx.args, at + 1 + ctx.keys.len());
+        let from_end = match args.value()? {
+            word if is(word, "MIN") => false,
+            word if is(word, "MAX") => true,
+            _ => return Err(errors::SYNTAX),
+        };
+        let mut count = None;
+        while let Some(word) = args.next() {
+            if count.is_some() || !is(word, "COUNT") {
+                return Err(errors::SYNTAX);
+            }
+            let number = integer(args.value()?).ok().filter(|count| *count > 0);
+            count = Some(number.ok_or(errors::COUNT_NOT_POSITIVE)? as u64);
+        }
+        Ok(Options {
+            from_end,
+            count: count.unwrap_or(1),
+        })
     }
-    ctx.out.null_array();
+}
+
+pub(super) fn zmpop(ctx: &mut Ctx<'_, '_>) -> Outcome {
+    let options = Options::parse(ctx, 1)?;
+    if !pop_any(ctx, options)? {
+        ctx.out.null_array();
+    }
     Ok(())
 }
 
-/// MIN or MAX, and a count.
-fn which(mut args: Cursor<'_>) -> Result<(bool, u64), Error> {
-    let from_end = match args.value()? {
-        word if is(word, "MIN") => false,
-        word if is(word, "MAX") => true,
-        _ => return Err(errors::SYNTAX),
-    };
-    let mut count = None;
-    while let Some(word) = args.next() {
-        if count.is_some() || !is(word, "COUNT") {
-            return Err(errors::SYNTAX);
+/// Takes from the first of the keys that has something; false if none has.
+pub(super) fn pop_any(ctx: &mut Ctx<'_, '_>, options: Options) -> Result<bool, Stop> {
+    for key in ctx.keys {
+        let members = take(ctx, key, options.from_end, options.count)?;
+        if !members.is_empty() {
+            ctx.out.array(2);
+            ctx.out.bulk(key.bytes);
+            push_pairs(&mut ctx.out, &members);
+            return Ok(true);
         }
-        let number = integer(args.value()?).ok().filter(|count| *count > 0);
-        count = Some(number.ok_or(errors::COUNT_NOT_POSITIVE)? as u64);
     }
-    Ok((from_end, count.unwrap_or(1)))
+    Ok(false)
+}
+
+/// Takes one member out of the first of the keys that has any: key, member, score.
+pub(super) fn pop_one(ctx: &mut Ctx<'_, '_>, from_end: bool) -> Result<bool, Stop> {
+    for key in ctx.keys {
+        if let [(member, score)] = take(ctx, key, from_end, 1)?.as_slice() {
+            ctx.out.array(3);
+            ctx.out.bulk(key.bytes);
+            ctx.out.bulk(member);
+            ctx.out.double(*score);
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

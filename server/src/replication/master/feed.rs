@@ -18,7 +18,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use basalt_binlog::Stream as LogStream;
-use basalt_replication::registry::ReplicaState;
+use basalt_replication::registry::{Moment, ReplicaState};
 use basalt_replication::wire::{self, Conf};
 use basalt_resp::{ArgRanges, Args, Decoder, Limits};
 use basalt_tiering::UnixMs;
@@ -34,9 +34,9 @@ const CHUNK_BYTES: usize = 128 * 1024;
 /// What is read of the socket at a time; acknowledgements are small.
 const INPUT_BYTES: usize = 4096;
 /// Under load a feeder looks this often, instead of being woken for every few writes: that costs the writers.
-const GATHER: Duration = Duration::from_micros(300);
+const GATHER: Duration = Duration::from_millis(1);
 /// What counts as load: something was sent so lately.
-const LOAD_WITHIN: Duration = Duration::from_millis(1);
+const LOAD_WITHIN: Duration = Duration::from_millis(3);
 /// A replica that says more than this without an end says nothing that we understand.
 const INPUT_MAX_BYTES: usize = 1 << 20;
 /// How often a feeder looks whether it is to stop.
@@ -156,10 +156,10 @@ impl<'a> Feeder<'a> {
             Err(error) => return End::Log(error),
         };
         let replica = &attach.joined.replica;
-        replica.heard(UnixMs::now());
+        replica.heard(Moment::now());
         replica.note_sent(attach.from, 0);
         replica.set_state(ReplicaState::Online);
-        server.replication.master.recount(&server, UnixMs::now());
+        server.replication.master.recount(&server, Moment::now());
         // Who waits for replicas has one more to ask.
         crate::replication::wait::wake_all(&server);
         tracing::info!(
@@ -355,7 +355,7 @@ impl<'a> Feeder<'a> {
             return Some(End::Changed);
         }
         let timeout_s = u64::from(self.server.config.peek().repl_timeout_seconds);
-        if attach.joined.replica.lag_seconds(UnixMs::now()) > timeout_s {
+        if attach.joined.replica.lag_seconds(Moment::now()) > timeout_s {
             tracing::warn!(
                 ip = attach.joined.replica.ip,
                 port = attach.joined.replica.port,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use basalt_replication::registry::Moment;
 use basalt_replication::wire;
-use basalt_tiering::UnixMs;
 
 use crate::exec;
 use crate::server::Server;
@@ -17,7 +17,7 @@ const ROUND: Duration = Duration::from_millis(100);
 /// Starts the thread that does it; it ends with the server.
 pub fn spawn(server: &Arc<Server>) -> io::Result<JoinHandle<()>> {
     let server = Arc::clone(server);
-    server.replication.master.recount(&server, UnixMs::now());
+    server.replication.master.recount(&server, Moment::now());
     std::thread::Builder::new()
         .name("replicas".to_owned())
         .spawn(move || {
@@ -42,7 +42,7 @@ fn round(server: &Server, pinged: &mut Instant) {
             Duration::from_secs(settings.repl_ping_period_seconds.into()),
         )
     };
-    let (master, now) = (&server.replication.master, UnixMs::now());
+    let (master, now) = (&server.replication.master, Moment::now());
     master.snapshots.expire(timeout);
     master.recount(server, now);
     super::cut_silent_fetchers(server, now, timeout);

@@ -220,6 +220,7 @@ impl Follower {
         } = self;
         let unknown: Mutex<Option<String>> = Mutex::new(None);
         let mut wants_ack = None;
+        let now = UnixMs::now();
         let mut classify = |args: &Args<'_>| {
             classify(args).unwrap_or_else(|| {
                 *unknown.lock() = Some(format!("{args:?}"));
@@ -234,7 +235,7 @@ impl Follower {
                     frame.start
                 )));
             }
-            append(binlog, &frame, &shared.stopping)?;
+            append(binlog, &frame, now, &shared.stopping)?;
             if frame.wants_ack {
                 wants_ack = Some(frame.end());
             }
@@ -284,9 +285,14 @@ fn to_apply<'a>(frame: &CutFrame<'a>) -> ToApply<'a> {
 }
 
 /// Writes a frame down at its offset; a full log is waited for.
-fn append(binlog: &Binlog, frame: &CutFrame<'_>, stopping: &AtomicBool) -> Result<(), FeedError> {
+fn append(
+    binlog: &Binlog,
+    frame: &CutFrame<'_>,
+    now: UnixMs,
+    stopping: &AtomicBool,
+) -> Result<(), FeedError> {
     let header = if frame.is_no_data() {
-        Frame::no_data(UnixMs::now().0)
+        Frame::no_data(now.0)
     } else {
         let group = if frame.group {
             Flags::GROUP
@@ -294,7 +300,7 @@ fn append(binlog: &Binlog, frame: &CutFrame<'_>, stopping: &AtomicBool) -> Resul
             Flags::NONE
         };
         Frame {
-            unix_ms: UnixMs::now().0,
+            unix_ms: now.0,
             flags: Flags::VERBATIM | group,
             slot: frame.slot.unwrap_or(MANY_SLOTS),
             db: frame.db,

@@ -10,6 +10,9 @@
 //! Records of a snapshot may hold effects up to where the master's log ended when it was cut (`end`); until the
 //! stream is applied up to there, some keys may be older than others, so nobody reads before that.
 //! Whatever fails before `CURRENT` is written leaves the node as it was.
+//!
+//! What arrived outlives links and, with the file `fetching` beside it, the process: it is gone on with as long as
+//! the master has that snapshot. Not the machine: what was not synced may be anything after a power cut.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -18,12 +21,15 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use basalt_binlog::Offset;
+use basalt_binlog::{Binlog, Offset};
 use basalt_replication::fetch::Sink;
 use basalt_replication::wire::Manifest;
+use basalt_resp::ReplyDecoder;
 
 use super::feed::Feed;
+use super::stream_db;
 use crate::data::Data;
+use crate::replication::history::boot_id;
 use crate::server::Server;
 use crate::startup::open::{self, Begin};
 use crate::startup::place::{Place, sync_dir};
@@ -42,7 +48,24 @@ impl Staging {
     pub(super) fn new(server: &Server, manifest: Manifest) -> io::Result<Staging> {
         let place = current_place(server).next()?;
         fs::create_dir_all(place.dir().join("cold"))?;
+        let mut note = format!("{}\n", boot_id()).into_bytes();
+        manifest.to_value().encode(&mut note);
+        fs::write(place.fetching(), note)?;
         Ok(Staging { manifest, place })
+    }
+
+    /// What an earlier run of this node was fetching.
+    pub(super) fn found(server: &Server) -> Option<Staging> {
+        let place = server.replication.replica.place.lock().clone()?.following();
+        let note = fs::read(place.fetching()).ok()?;
+        let manifest = noted(&note, &boot_id());
+        if manifest.is_none() {
+            discard(&place);
+        }
+        Some(Staging {
+            manifest: manifest?,
+            place,
+        })
     }
 
     pub(super) fn sink(&self) -> DirSink {
@@ -60,6 +83,8 @@ impl Staging {
     /// Opens what was fetched, which is complete. Blocks.
     pub(super) fn open(&self, server: &Arc<Server>) -> anyhow::Result<Staged> {
         let (dir, manifest) = (self.place.dir(), &self.manifest);
+        // From here on its files change: they are no longer what the manifest says.
+        fs::remove_file(self.place.fetching())?;
         // What an earlier attempt replayed is not kept: the stream begins at the replay offset again.
         remove_dir(&dir.join("binlog"))?;
         sync_files(&dir.join("cold")).context("cannot sync the snapshot")?;
@@ -82,6 +107,9 @@ impl Staging {
                 manifest.replay
             );
         }
+        if let (Some(db), Some(binlog)) = (manifest.db, data.binlog()) {
+            stream_db::note(&dir, binlog, db)?;
+        }
         data.log.progress.follow(manifest.replay);
         data.store.start();
         let feed = Feed::start(server, &data, manifest.db.unwrap_or(0))?;
@@ -93,8 +121,19 @@ impl Staging {
     }
 }
 
+/// The manifest in a note of an earlier run, if it was made since the machine started.
+fn noted(note: &[u8], boot: &str) -> Option<Manifest> {
+    let at = note.iter().position(|byte| *byte == b'\n')?;
+    let (noted, rest) = (&note[..at], &note[at + 1..]);
+    if boot.is_empty() || noted != boot.as_bytes() {
+        return None;
+    }
+    let (value, _) = ReplyDecoder::new().decode(rest).ok()??;
+    Manifest::from_value(&value)
+}
+
 fn discard(place: &Place) {
-    if let Err(error) = remove_dir(&place.dir()) {
+    if let Err(error) = place.remove() {
         tracing::warn!(%error, "a snapshot that is of no use cannot be removed");
     }
 }
@@ -190,6 +229,7 @@ impl Staged {
             .expect("set before anything is followed");
         let everybody = server.gate.exclusive();
         let old = server.current.swap(Arc::clone(data));
+        crate::exec::serve_all(server, data);
         drop(everybody);
         data.store.start_warm_up();
         Ok(Old { data: old, place })
@@ -202,6 +242,10 @@ impl Staged {
 }
 
 fn close(data: &Data) {
+    // Its threads would go on making files; who still reads it can.
+    if let Some(Err(error)) = data.binlog().map(Binlog::close) {
+        tracing::warn!(%error, "a log that is of no use was not closed in order");
+    }
     if let Err(error) = data.store.close(false) {
         tracing::warn!(%error, "data that is of no use was not closed in order");
     }

@@ -208,6 +208,21 @@ pub(super) fn pop(g: &mut Generator) -> Command {
     command
 }
 
+pub(super) fn blocking_pop(g: &mut Generator) -> Command {
+    let name = *["BZPOPMIN", "BZPOPMAX", "BZMPOP"]
+        .choose(&mut g.rng)
+        .expect("not empty");
+    let (first, second) = (g.zset_key(), g.zset_key());
+    let mut command: Command = vec![name.into()];
+    if name == "BZMPOP" {
+        command.extend([super::SHORT_WAIT.into(), "2".into(), first, second]);
+        g.push_one_of(&mut command, &["MIN", "MAX", "MIN COUNT 3"]);
+    } else {
+        command.extend([first, second, super::SHORT_WAIT.into()]);
+    }
+    command
+}
+
 pub(super) fn combine(g: &mut Generator) -> Command {
     let name = *[
         "ZUNION",
