@@ -119,7 +119,7 @@ behaviour! {
         PFADD h a b c -> 1
         PFCOUNT h -> 3
         SETRANGE h 17000 x -> 17001
-        PFCOUNT h -> 3 | -INVALIDOBJ Corrupted HLL object detected
+        PFCOUNT h -> 3
         PFADD h d -> -INVALIDOBJ Corrupted HLL object detected
         PFMERGE d h -> -INVALIDOBJ Corrupted HLL object detected
     "#

@@ -130,20 +130,13 @@ impl Tx<'_> {
             let (from, to) = (range.start.max(start), range.end.min(start + CHUNK as u64));
             let within = (from - start) as usize..(to - start) as usize;
             let part = &bytes[(from - at) as usize..(to - at) as usize];
-            let is_there = match open.get(MAIN, &key)? {
-                None => {
-                    chunk.fill(0);
-                    false
-                }
-                Some(cell) => {
-                    chunk.fill(0);
-                    if let Some((first, held)) = piece(&key, &cell) {
-                        let first = (first - start) as usize;
-                        chunk[first..first + held.len()].copy_from_slice(held);
-                    }
-                    true
-                }
-            };
+            chunk.fill(0);
+            let cell = open.get(MAIN, &key)?;
+            let is_there = cell.is_some();
+            if let Some((first, held)) = cell.as_ref().and_then(|cell| piece(&key, cell)) {
+                let first = (first - start) as usize;
+                chunk[first..first + held.len()].copy_from_slice(held);
+            }
             chunk[within].copy_from_slice(part);
             if encode_chunk(&chunk, &mut value) {
                 open.insert(MAIN, &key, &value)?;

@@ -98,8 +98,10 @@ impl<'a> Cursor<'a> {
         self.at += i;
         if self.rest().starts_with('*') {
             self.at += 1;
-            let times = self.word()?;
-            let times: usize = times.parse().map_err(|_| format!("*{times}"))?;
+            let rest = self.rest();
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            let times: usize = rest[..digits].parse().map_err(|_| format!("*{rest}"))?;
+            self.at += digits;
             out = out.repeat(times);
         }
         if self.rest().starts_with('"') {
