@@ -6,6 +6,7 @@
 use basalt_resp::Args;
 use basalt_tiering::{Kind, MAIN, Snapshot, UnixMs, bytes_score};
 
+use crate::commands::streams;
 use crate::dispatch;
 use crate::effects::Effects;
 
@@ -51,10 +52,10 @@ impl Effects {
         if let Some(string) = value.string() {
             return self.set(db, key, string, deadline);
         }
-        if value.kind == Kind::LargeString {
-            self.text(db, key, value.text_len(), |add| value.text_pieces(add));
-        } else {
-            self.elements_of(db, key, value);
+        match value.kind {
+            Kind::LargeString => self.text(db, key, value.text_len(), |add| value.text_pieces(add)),
+            Kind::Stream => streams::whole::log_copy(self, db, key, value),
+            _ => self.elements_of(db, key, value),
         }
         if let Some(deadline) = deadline {
             self.expire_at(db, key, deadline);

@@ -24,6 +24,10 @@ fn key_specs(command: &Command) -> String {
         }
         Find::Unknown | Find::SortStore => format!("{}/unknown/unknown", spec.flags.join(" ")),
         Find::Count => format!("{}/index {}/keynum 0 1 1", spec.flags.join(" "), spec.first),
+        Find::HalfBehind(word) => {
+            let flags = spec.flags.join(" ");
+            format!("{flags}/keyword {word} {}/range -1 1 2", spec.first)
+        }
     };
     command.keys.iter().map(one).collect::<Vec<_>>().join(", ")
 }

@@ -37,6 +37,7 @@ pub mod server_admin;
 pub mod sets;
 pub mod sorted_sets;
 mod spec;
+pub mod streams;
 pub mod strings;
 pub mod tier;
 pub mod transactions;
@@ -241,6 +242,9 @@ pub enum Find {
     Unknown,
     /// The argument behind SORT's last STORE.
     SortStore,
+    /// The first half of what stands behind the first such word at or behind `first`: keys, then as many other arguments. If
+    /// these are no halves, the handler is called without keys, and refuses them.
+    HalfBehind(&'static str),
 }
 
 /// An argument for COMMAND DOCS.
@@ -392,6 +396,20 @@ impl KeySpec {
             }
             Find::Unknown => {}
             Find::SortStore => sort_store(args).into_iter().for_each(each),
+            Find::HalfBehind(word) => {
+                let mut words = args.iter().skip(self.first);
+                let Some(at) = words.position(|arg| crate::args::is(arg, word)) else {
+                    return false;
+                };
+                let start = self.first + at + 1;
+                let behind = args.len() - start;
+                if behind == 0 || !behind.is_multiple_of(2) {
+                    return false;
+                }
+                for index in start..start + behind / 2 {
+                    each(index);
+                }
+            }
         }
         true
     }
@@ -423,6 +441,7 @@ static FAMILIES: &[&[Command]] = &[
     lists::FAMILY,
     sets::FAMILY,
     sorted_sets::FAMILY,
+    streams::FAMILY,
     keys::FAMILY,
     keyspace::FAMILY,
     transactions::FAMILY,

@@ -19,6 +19,7 @@ mod server;
 mod sets;
 mod sort;
 mod sorted_sets;
+mod streams;
 mod strings;
 mod tier;
 mod transactions;

@@ -44,7 +44,7 @@ pub(crate) use object::{
     LARGE, Object, ObjectId, SMALL_MAX, Small, discard, encode_small, page_of, small_bytes,
 };
 pub(crate) use pages::Page;
-pub use value::Bytes;
+pub use value::{Bytes, pack, unpack};
 
 /// Number of a page within its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

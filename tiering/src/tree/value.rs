@@ -134,6 +134,18 @@ pub(super) fn put_value(value: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Appends a value in the form that values have in cells, for types that keep several values in one.
+pub fn pack(value: &[u8], out: &mut Vec<u8>) {
+    put_value(value, out);
+}
+
+/// The value that `bytes` begin with, packed by [`pack`], and what is behind it; `None` if they are damaged.
+#[must_use]
+pub fn unpack(bytes: &[u8]) -> Option<(Bytes<'_>, &[u8])> {
+    let end = value_end(bytes, 0)?;
+    Some((value_at(bytes, 0), &bytes[end..]))
+}
+
 fn u32_at(bytes: &[u8], at: usize) -> Option<usize> {
     let field = bytes.get(at..at + 4)?;
     Some(u32::from_le_bytes(field.try_into().expect("four bytes")) as usize)

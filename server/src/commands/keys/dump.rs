@@ -1,7 +1,7 @@
 //! DUMP and RESTORE: a value as the bytes that a redis-server takes and gives.
 //!
 //! RESTORE logs what it made of the payload, not the payload: a SET, or the commands that fill a collection, or a DEL
-//! if its time is over already. Streams, and hashes whose fields expire, are refused.
+//! if its time is over already. Hashes whose fields expire are refused.
 
 use std::ops::ControlFlow;
 
@@ -13,6 +13,7 @@ use basalt_tiering::{Expiry, Key, Kind, MAIN, UnixMs};
 use crate::args::{Cursor, integer, is};
 use crate::commands::collection::collection;
 use crate::commands::sorted_sets::{ZSet, store};
+use crate::commands::streams;
 use crate::commands::{Ctx, Outcome, Stop};
 use crate::effect_forms::log_in_portions;
 use crate::errors::{self, Error};
@@ -44,6 +45,11 @@ fn collected(ctx: &mut Ctx<'_, '_>, kind: Kind) -> Result<RdbValue, Stop> {
         })?;
         return Ok(RdbValue::SortedSet(members));
     }
+    if kind == Kind::Stream {
+        let snapshot = ctx.tx.snapshot(key)?;
+        let value = snapshot.map(|snapshot| streams::whole::dumped(&snapshot));
+        return Ok(RdbValue::Stream(value.unwrap_or_default()));
+    }
     let open = collection(ctx.tx, key, kind)?;
     let mut elements = Vec::new();
     open.each(MAIN, 0..open.len(MAIN), false, |name, value| {
@@ -63,7 +69,7 @@ fn collected(ctx: &mut Ctx<'_, '_>, kind: Kind) -> Result<RdbValue, Stop> {
             RdbValue::Hash(elements.map(field).collect())
         }
         Kind::Stream | Kind::String | Kind::RawString | Kind::LargeString | Kind::ZSet => {
-            return Err(errors::NOT_DUMPED.into());
+            unreachable!("they have forms of their own")
         }
     })
 }
@@ -119,7 +125,11 @@ fn put(ctx: &mut Ctx<'_, '_>, value: RdbValue, deadline: Option<UnixMs>) -> Outc
                 .flat_map(|field| [field.field, field.value]);
             fill(ctx, key, Kind::Hash, words.collect())?;
         }
-        RdbValue::Hash(_) | RdbValue::Stream(_) => {
+        RdbValue::Stream(stream) => {
+            let key = *key;
+            streams::whole::restore(ctx, &key, &stream)?;
+        }
+        RdbValue::Hash(_) => {
             return Err(errors::BAD_DATA_FORMAT.into());
         }
     }

@@ -11,6 +11,8 @@ use sha1::{Digest as _, Sha1};
 
 use super::debug::Reach;
 use crate::commands::keyspace::for_each_key;
+use crate::commands::streams::id::Id;
+use crate::commands::streams::stream::{Head, decoded};
 use crate::effect_forms::double_text;
 use crate::errors::{self, Error};
 
@@ -68,8 +70,25 @@ impl Digest {
         self.xor(&pair.0);
     }
 
+    /// Adds the entries of a stream; its groups do not count.
+    fn entries(&mut self, open: &Collection<'_, '_>) -> Result<(), Fault> {
+        let head = Head::decode(open.extra());
+        open.each(MAIN, 0..open.len(MAIN), false, |key, value| {
+            let id = Id::of_key(key);
+            self.mix(format!("{}.{}", id.ms, id.seq).as_bytes());
+            for (name, value) in decoded(&head, &value).fields() {
+                self.mix(name);
+                self.mix(&value);
+            }
+            ControlFlow::Continue(())
+        })
+    }
+
     /// Adds the elements of a collection.
     fn elements(&mut self, open: &Collection<'_, '_>, kind: Kind) -> Result<(), Fault> {
+        if kind == Kind::Stream {
+            return self.entries(open);
+        }
         open.each(MAIN, 0..open.len(MAIN), false, |key, value| {
             match kind {
                 Kind::Hash => self.pair(key, &value),
@@ -80,8 +99,7 @@ impl Digest {
                 Kind::List => self.mix(&value),
                 Kind::Set => self.xor(key),
                 Kind::Stream | Kind::String | Kind::RawString | Kind::LargeString => {
-                    self.mix(key);
-                    self.mix(&value);
+                    unreachable!("they have forms of their own")
                 }
             }
             ControlFlow::Continue(())
