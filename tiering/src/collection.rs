@@ -355,7 +355,7 @@ impl Collection<'_, '_> {
         reverse: bool,
         mut visit: impl FnMut(&[u8], Bytes<'_>) -> ControlFlow<()>,
     ) -> Result<(), Fault> {
-        self.prefault_walk(tree, &ranks)?;
+        self.prefault_walks(tree, std::slice::from_ref(&ranks))?;
         view!(self, tree, view => view.walk(ranks, reverse, &mut |key, value| visit(key, value)))
             .map_err(|absent| self.fault_on(absent))
     }
@@ -441,12 +441,18 @@ impl Collection<'_, '_> {
         self.fault_if(absent)
     }
 
-    fn prefault_walk(&self, tree: usize, ranks: &Range<u64>) -> Result<(), Fault> {
+    /// Makes sure that [`Collection::each`] over these ranges of ranks does not fault.
+    ///
+    /// # Errors
+    /// [`Fault`] if pages have to be read.
+    pub fn prefault_walks(&self, tree: usize, walks: &[Range<u64>]) -> Result<(), Fault> {
         let mut absent = Vec::new();
         if let Form::Large(object) = &self.form
             && !object.table.is_whole()
         {
-            object.view(tree).absent_in(ranks, &mut absent);
+            for ranks in walks {
+                object.view(tree).absent_in(ranks, &mut absent);
+            }
         }
         self.fault_if(absent)
     }

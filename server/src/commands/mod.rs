@@ -13,6 +13,7 @@ use basalt_resp::{Args, Encoder};
 use basalt_tiering::{Fault, Key, Tx, UnixMs};
 use hashbrown::HashMap;
 
+use crate::args::is;
 use crate::blocking::Wait;
 use crate::effects::Effects;
 use crate::errors::Error;
@@ -24,6 +25,7 @@ pub mod collection;
 pub mod connection;
 pub mod describe;
 pub mod docs;
+pub mod geo;
 pub mod hashes;
 pub mod help;
 pub mod hyperloglog;
@@ -245,6 +247,8 @@ pub enum Find {
     /// The first half of what stands behind the first such word at or behind `first`: keys, then as many other arguments. If
     /// these are no halves, the handler is called without keys, and refuses them.
     HalfBehind(&'static str),
+    /// The one argument behind each such word at or behind `first`.
+    Behind(&'static str),
 }
 
 /// An argument for COMMAND DOCS.
@@ -398,7 +402,7 @@ impl KeySpec {
             Find::SortStore => sort_store(args).into_iter().for_each(each),
             Find::HalfBehind(word) => {
                 let mut words = args.iter().skip(self.first);
-                let Some(at) = words.position(|arg| crate::args::is(arg, word)) else {
+                let Some(at) = words.position(|arg| is(arg, word)) else {
                     return false;
                 };
                 let start = self.first + at + 1;
@@ -409,6 +413,10 @@ impl KeySpec {
                 for index in start..start + behind / 2 {
                     each(index);
                 }
+            }
+            Find::Behind(word) => {
+                let before = (self.first + 1..args.len()).filter(|at| is(&args[at - 1], word));
+                before.for_each(each);
             }
         }
         true
@@ -442,6 +450,7 @@ static FAMILIES: &[&[Command]] = &[
     sets::FAMILY,
     sorted_sets::FAMILY,
     streams::FAMILY,
+    geo::FAMILY,
     keys::FAMILY,
     keyspace::FAMILY,
     transactions::FAMILY,

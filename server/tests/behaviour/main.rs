@@ -8,6 +8,7 @@ mod blocking;
 mod config;
 mod connection;
 mod expire;
+mod geo;
 mod hashes;
 mod hyperloglog;
 mod keys;

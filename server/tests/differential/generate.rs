@@ -7,6 +7,7 @@
 //! until something meets it, and DBSIZE counts it until then.
 
 mod bits;
+mod geo;
 mod hyperloglog;
 mod sets;
 mod sort;
@@ -126,6 +127,10 @@ const KINDS: &[(u32, Make)] = &[
     (3, streams::xread),
     (1, streams::xsetid),
     (3, streams::ask),
+    (5, geo::geoadd),
+    (2, geo::ask),
+    (5, geo::search),
+    (3, geo::radius),
     (4, |g| g.many("DEL", false)),
     (2, |g| g.many("UNLINK", false)),
     (2, |g| g.many("EXISTS", false)),

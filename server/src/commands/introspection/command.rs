@@ -103,7 +103,7 @@ fn key_spec(out: &mut Encoder<'_>, spec: &KeySpec) {
     spec.flags.iter().for_each(|flag| out.simple(flag));
     out.bulk("begin_search");
     match spec.find {
-        Find::HalfBehind(word) => search_word(out, word, spec.first),
+        Find::HalfBehind(word) | Find::Behind(word) => search_word(out, word, spec.first),
         Find::Unknown | Find::SortStore => search(out, "unknown", &[]),
         Find::Range { .. } | Find::Count => {
             search(out, "index", &[("index", spec.first as i64)]);
@@ -132,6 +132,11 @@ fn key_spec(out: &mut Encoder<'_>, spec: &KeySpec) {
             out,
             "range",
             &[("lastkey", -1), ("keystep", 1), ("limit", 2)],
+        ),
+        Find::Behind(_) => search(
+            out,
+            "range",
+            &[("lastkey", 0), ("keystep", 1), ("limit", 0)],
         ),
     }
 }
