@@ -14,6 +14,7 @@
 //! | a copy of the cold tier for a replica | `snapshot.rs` |
 //! | databases, FLUSHDB, SWAPDB | `keyspace.rs` |
 //! | SCAN, DBSIZE, RANDOMKEY | `scan.rs` |
+//! | strings: plain ones, and trees of chunks | `text.rs` |
 //! | hashes, sets, lists, … | `collection.rs`, `tree/` |
 
 mod allocator;
@@ -42,6 +43,7 @@ mod state;
 mod stats;
 mod store;
 mod table;
+mod text;
 mod tree;
 mod tx;
 mod warm;
@@ -57,6 +59,7 @@ pub use promote::{PinSet, PinWait};
 pub use scan::Frozen;
 pub use stats::{StoreStats, TierObject};
 pub use store::{DeleteReason, Host, Opened, Store, StoreError, StoreLimits, StoreOptions};
+pub use text::{LARGE_STRING_MIN_BYTES, Text};
 pub use tree::{Bytes, Flavour, pack, unpack};
 pub use tx::{ExpiredKey, Expiry, Fault, Key, Kind, Tx, Value};
 pub use warm::HotName;

@@ -13,6 +13,7 @@ mod hash_fields;
 mod hashes;
 mod hyperloglog;
 mod keys;
+mod large_strings;
 mod lists;
 mod protocol;
 mod replicas;
