@@ -6,6 +6,7 @@
 use basalt_resp::Args;
 use basalt_tiering::{Kind, MAIN, Snapshot, UnixMs, bytes_score};
 
+use crate::commands::bloom;
 use crate::dispatch;
 use crate::effects::Effects;
 
@@ -51,13 +52,17 @@ impl Effects {
         if let Some(string) = value.string() {
             return self.set(db, key, string, deadline);
         }
+        if value.kind == Kind::Bloom {
+            bloom::log_copy(self, db, key, value);
+            return deadline.map_or((), |at| self.expire_at(db, key, at));
+        }
         let mut portion = Portion {
             name: match value.kind {
                 Kind::Hash => b"HSET",
                 Kind::Set => b"SADD",
                 Kind::ZSet => b"ZADD",
                 Kind::List => b"RPUSH",
-                Kind::String | Kind::RawString | Kind::Stream => {
+                Kind::String | Kind::RawString | Kind::Stream | Kind::Bloom => {
                     unreachable!("logged in forms of their own")
                 }
             },

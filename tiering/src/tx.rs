@@ -57,6 +57,8 @@ pub enum Kind {
     List = 5,
     /// Entries by id, and the groups that read them.
     Stream = 6,
+    /// A Bloom filter: chunks of its bits by layer and number.
+    Bloom = 9,
 }
 
 impl Kind {
@@ -71,6 +73,7 @@ impl Kind {
             4 => Some(Kind::ZSet),
             5 => Some(Kind::List),
             6 => Some(Kind::Stream),
+            9 => Some(Kind::Bloom),
             _ => None,
         }
     }
@@ -80,7 +83,7 @@ impl Kind {
     pub fn trees(self) -> &'static [Flavour] {
         match self {
             Kind::String | Kind::RawString => &[],
-            Kind::Hash => &[Flavour::Map],
+            Kind::Hash | Kind::Bloom => &[Flavour::Map],
             Kind::Set => &[Flavour::Keys],
             Kind::ZSet => &[Flavour::Keys, Flavour::Map],
             Kind::List => &[Flavour::Sequence],
@@ -92,6 +95,11 @@ impl Kind {
     #[must_use]
     pub fn is_collection(self) -> bool {
         !self.trees().is_empty()
+    }
+
+    /// True if a value of it stays when its first tree is empty.
+    pub(crate) fn may_be_empty(self) -> bool {
+        matches!(self, Kind::Stream | Kind::Bloom)
     }
 }
 

@@ -100,7 +100,7 @@ impl Tx<'_> {
             object.trees.push(tree.finish());
         }
         assert!(
-            kind == Kind::Stream || object.trees[MAIN].len > 0,
+            kind.may_be_empty() || object.trees[MAIN].len > 0,
             "an empty collection is no value"
         );
         match object.as_small() {

@@ -59,7 +59,7 @@ fn collected(ctx: &mut Ctx<'_, '_>, kind: Kind) -> Result<RdbValue, Stop> {
             };
             RdbValue::Hash(elements.map(field).collect())
         }
-        Kind::Stream | Kind::String | Kind::RawString | Kind::ZSet => {
+        Kind::Stream | Kind::Bloom | Kind::String | Kind::RawString | Kind::ZSet => {
             return Err(errors::NOT_DUMPED.into());
         }
     })

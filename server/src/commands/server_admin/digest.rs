@@ -63,6 +63,9 @@ impl Digest {
 
     /// Adds the elements of a collection.
     fn elements(&mut self, open: &Collection<'_, '_>, kind: Kind) -> Result<(), Fault> {
+        if kind == Kind::Bloom {
+            self.mix(open.extra());
+        }
         open.each(MAIN, 0..open.len(MAIN), false, |key, value| {
             match kind {
                 Kind::Hash => self.pair(key, &value),
@@ -72,7 +75,7 @@ impl Digest {
                 }
                 Kind::List => self.mix(&value),
                 Kind::Set => self.xor(key),
-                Kind::Stream | Kind::String | Kind::RawString => {
+                Kind::Stream | Kind::Bloom | Kind::String | Kind::RawString => {
                     self.mix(key);
                     self.mix(&value);
                 }
@@ -90,6 +93,8 @@ fn type_code(kind: Kind) -> u32 {
         Kind::Set => 2,
         Kind::ZSet => 3,
         Kind::Hash => 4,
+        // A type of a module.
+        Kind::Bloom => 5,
         Kind::Stream => 6,
     }
 }
