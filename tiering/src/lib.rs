@@ -14,6 +14,7 @@
 //! | a copy of the cold tier for a replica | `snapshot.rs` |
 //! | databases, FLUSHDB, SWAPDB | `keyspace.rs` |
 //! | SCAN, DBSIZE, RANDOMKEY | `scan.rs` |
+//! | the hottest and the largest keys | `survey.rs` |
 //! | hashes, sets, lists, … | `collection.rs`, `tree/` |
 
 mod allocator;
@@ -41,6 +42,7 @@ mod spill;
 mod state;
 mod stats;
 mod store;
+mod survey;
 mod table;
 mod tree;
 mod tx;
@@ -57,6 +59,7 @@ pub use promote::{PinSet, PinWait};
 pub use scan::Frozen;
 pub use stats::{StoreStats, TierObject};
 pub use store::{DeleteReason, Host, Opened, Store, StoreError, StoreLimits, StoreOptions};
+pub use survey::{Survey, SurveyBy, SurveyKey, SurveyOptions};
 pub use tree::{Bytes, Flavour};
 pub use tx::{ExpiredKey, Expiry, Fault, Key, Kind, Tx, Value};
 pub use warm::HotName;
