@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use basalt_resp::Args;
 use basalt_tiering::{Kind, MAIN, Snapshot, UnixMs, bytes_score};
 
-use crate::commands::streams;
+use crate::commands::{bloom, streams};
 use crate::dispatch;
 use crate::effects::Effects;
 
@@ -57,6 +57,7 @@ impl Effects {
         match value.kind {
             Kind::LargeString => self.text(db, key, value.text_len(), |add| value.text_pieces(add)),
             Kind::Stream => streams::whole::log_copy(self, db, key, value),
+            Kind::Bloom => bloom::log_copy(self, db, key, value),
             _ => self.elements_of(db, key, value),
         }
         if let Some(deadline) = deadline {
@@ -104,7 +105,11 @@ impl Effects {
                 Kind::Set => b"SADD",
                 Kind::ZSet => b"ZADD",
                 Kind::List => b"RPUSH",
-                Kind::String | Kind::RawString | Kind::LargeString | Kind::Stream => {
+                Kind::String
+                | Kind::RawString
+                | Kind::LargeString
+                | Kind::Stream
+                | Kind::Bloom => {
                     unreachable!("logged in forms of their own")
                 }
             },

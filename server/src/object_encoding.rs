@@ -25,6 +25,7 @@ pub fn type_name(kind: Kind) -> &'static str {
         Kind::ZSet => "zset",
         Kind::List => "list",
         Kind::Stream => "stream",
+        Kind::Bloom => "MBbloom--",
     }
 }
 
@@ -88,6 +89,7 @@ pub fn encoding_of(
             }
         }
         Kind::Stream => "stream",
+        Kind::Bloom => "raw",
     }))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! [`Tx::collection`] opens one. A key that is absent opens as an empty collection, so most commands need no case for
 //! it. What the handle changes is stored when it is dropped; a collection that is empty by then is deleted (a stream
-//! is not). The handle logs nothing: effects are the command's.
+//! or Bloom filter is not). The handle logs nothing: effects are the command's.
 //!
 //! A collection consists of one or two trees, which every operation names by number:
 //!
@@ -14,6 +14,7 @@
 //! | list | values by position | |
 //! | stream | id as 16 bytes, big-endian → entry | the command's own (groups, pending) |
 //! | large string | chunks by number (`text.rs`, whose affair this is) | |
+//! | Bloom filter | layer and number → a chunk of its bits | |
 //!
 //! and extra bytes of the type's own ([`Collection::extra`]). Keys sort byte by byte. A small collection is one
 //! page for each tree, inside its entry; a large one is an object whose pages may be absent (`tree`).

@@ -552,12 +552,14 @@ mod tests {
             for (value, expiry) in values.iter().zip(&expiries) {
                 // Nine bytes could be an object's address.
                 if value.len() != OBJECT_BYTES {
-                    entry = entry.reshape(Some(Kind::LargeString), State::DirtyOver, *expiry, value);
-                    check(entry, &key, value, *expiry);
-                    prop_assert_eq!(entry.kind(), Some(Kind::LargeString));
-                    entry = entry.with_expiry(None).with_expiry(Some(UnixMs(9)));
-                    check(entry, &key, value, Some(UnixMs(9)));
-                    prop_assert_eq!(entry.kind(), Some(Kind::LargeString));
+                    for kind in [Kind::LargeString, Kind::Bloom] {
+                        entry = entry.reshape(Some(kind), State::DirtyOver, *expiry, value);
+                        check(entry, &key, value, *expiry);
+                        prop_assert_eq!(entry.kind(), Some(kind));
+                        entry = entry.with_expiry(None).with_expiry(Some(UnixMs(9)));
+                        check(entry, &key, value, Some(UnixMs(9)));
+                        prop_assert_eq!(entry.kind(), Some(kind));
+                    }
                 }
                 entry = entry.reshape(Some(Kind::RawString), State::Clean, *expiry, value);
                 check(entry, &key, value, *expiry);

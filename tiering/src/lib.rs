@@ -15,6 +15,7 @@
 //! | databases, FLUSHDB, SWAPDB | `keyspace.rs` |
 //! | SCAN, DBSIZE, RANDOMKEY | `scan.rs` |
 //! | strings: plain ones, and trees of chunks | `text.rs` |
+//! | the hottest and the largest keys | `survey.rs` |
 //! | hashes, sets, lists, … | `collection.rs`, `tree/` |
 
 mod allocator;
@@ -42,6 +43,7 @@ mod spill;
 mod state;
 mod stats;
 mod store;
+mod survey;
 mod table;
 mod text;
 mod tree;
@@ -59,6 +61,7 @@ pub use promote::{PinSet, PinWait};
 pub use scan::Frozen;
 pub use stats::{StoreStats, TierObject};
 pub use store::{DeleteReason, Host, Opened, Store, StoreError, StoreLimits, StoreOptions};
+pub use survey::{Survey, SurveyBy, SurveyKey, SurveyOptions};
 pub use text::{LARGE_STRING_MIN_BYTES, Text};
 pub use tree::{Bytes, Flavour, pack, unpack};
 pub use tx::{ExpiredKey, Expiry, Fault, Key, Kind, Tx, Value};

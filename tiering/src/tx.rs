@@ -60,6 +60,8 @@ pub enum Kind {
     Stream = 6,
     /// A string that was modified in place and is long: a tree of its chunks (`text.rs`).
     LargeString = 8,
+    /// A Bloom filter: chunks of its bits by layer and number.
+    Bloom = 9,
 }
 
 impl Kind {
@@ -75,6 +77,7 @@ impl Kind {
             5 => Some(Kind::List),
             6 => Some(Kind::Stream),
             8 => Some(Kind::LargeString),
+            9 => Some(Kind::Bloom),
             _ => None,
         }
     }
@@ -85,7 +88,7 @@ impl Kind {
         match self {
             Kind::String | Kind::RawString => &[],
             Kind::Hash => &[Flavour::Map, Flavour::Keys],
-            Kind::LargeString => &[Flavour::Map],
+            Kind::LargeString | Kind::Bloom => &[Flavour::Map],
             Kind::Set => &[Flavour::Keys],
             Kind::ZSet => &[Flavour::Keys, Flavour::Map],
             Kind::List => &[Flavour::Sequence],
@@ -122,7 +125,7 @@ impl Kind {
 
     /// True if a value of it stays when its first tree is empty.
     pub(crate) fn may_be_empty(self) -> bool {
-        matches!(self, Kind::Stream | Kind::LargeString)
+        matches!(self, Kind::Stream | Kind::LargeString | Kind::Bloom)
     }
 }
 

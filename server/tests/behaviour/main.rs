@@ -5,6 +5,7 @@ mod support;
 
 mod bitmaps;
 mod blocking;
+mod bloom;
 mod config;
 mod connection;
 mod expire;

@@ -67,6 +67,7 @@ fn collected(ctx: &mut Ctx<'_, '_>, kind: Kind) -> Result<RdbValue, Stop> {
     Ok(match kind {
         Kind::Set => RdbValue::Set(elements.map(|(member, _)| member).collect()),
         Kind::List => RdbValue::List(elements.map(|(_, value)| value).collect()),
+        Kind::Bloom => return Err(errors::NOT_DUMPED.into()),
         Kind::Stream
         | Kind::String
         | Kind::RawString

@@ -89,6 +89,9 @@ impl Digest {
         if kind == Kind::Stream {
             return self.entries(open);
         }
+        if kind == Kind::Bloom {
+            self.mix(open.extra());
+        }
         open.each(MAIN, 0..open.len(MAIN), false, |key, value| {
             match kind {
                 Kind::Hash => {
@@ -106,6 +109,10 @@ impl Digest {
                 }
                 Kind::List => self.mix(&value),
                 Kind::Set => self.xor(key),
+                Kind::Bloom => {
+                    self.mix(key);
+                    self.mix(&value);
+                }
                 Kind::Stream | Kind::String | Kind::RawString | Kind::LargeString => {
                     unreachable!("they have forms of their own")
                 }
@@ -123,6 +130,8 @@ fn type_code(kind: Kind) -> u32 {
         Kind::Set => 2,
         Kind::ZSet => 3,
         Kind::Hash => 4,
+        // A type of a module.
+        Kind::Bloom => 5,
         Kind::Stream => 6,
     }
 }
