@@ -91,6 +91,8 @@ pub struct Delivery {
     pub reply: Vec<u8>,
     /// The end of the frame that logs what was taken for it.
     pub written_to: Option<Offset>,
+    /// The connection ends with it.
+    pub closes: bool,
 }
 
 /// A key in a database.
@@ -185,6 +187,7 @@ impl Waiter {
             Some(Delivery {
                 reply: bytes,
                 written_to: None,
+                closes: false,
             })
         })
     }
@@ -407,11 +410,11 @@ impl Waiters {
         }
     }
 
-    /// Ends all waits with an error.
+    /// Ends all waits with an error, and their connections, as Redis does.
     pub fn unblock_all(&self, error: &Error) {
         let waiters: Vec<_> = self.clients.lock().values().cloned().collect();
         for waiter in waiters {
-            self.end(&waiter, |out| out.error(error.as_bytes()));
+            self.end(&waiter, true, |out| out.error(error.as_bytes()));
         }
     }
 
@@ -419,17 +422,18 @@ impl Waiters {
     pub fn unblock(&self, client: ClientId, how: Unblock) -> bool {
         let waiter = self.clients.lock().get(&client).cloned();
         waiter.is_some_and(|waiter| {
-            self.end(&waiter, |out| match how {
+            self.end(&waiter, false, |out| match how {
                 Unblock::Timeout => out.null_array(),
                 Unblock::Error => out.error(errors::UNBLOCKED.as_bytes()),
             })
         })
     }
 
-    fn end(&self, waiter: &Waiter, reply: impl FnOnce(&mut Encoder<'_>)) -> bool {
-        let Some((sender, delivery)) = waiter.say(reply) else {
+    fn end(&self, waiter: &Waiter, closes: bool, reply: impl FnOnce(&mut Encoder<'_>)) -> bool {
+        let Some((sender, mut delivery)) = waiter.say(reply) else {
             return false;
         };
+        delivery.closes = closes;
         self.remove(waiter);
         // If the session left meanwhile, nobody misses the reply.
         let _ = sender.send(delivery);

@@ -2,17 +2,19 @@
 //!
 //! [`Tx::collection`] opens one. A key that is absent opens as an empty collection, so most commands need no case for
 //! it. What the handle changes is stored when it is dropped; a collection that is empty by then is deleted (a stream
-//! is not). The handle logs nothing: effects are the command's.
+//! or Bloom filter is not). The handle logs nothing: effects are the command's.
 //!
 //! A collection consists of one or two trees, which every operation names by number:
 //!
 //! | kind | tree 0 ([`MAIN`]) | tree 1 |
 //! |---|---|---|
-//! | hash | field → value | |
+//! | hash | field → value | fields by deadline, while any expires (`fields.rs`) |
 //! | set | member | |
 //! | sorted set | score as eight bytes that sort ([`score_bytes`]), then the member | member → score |
 //! | list | values by position | |
 //! | stream | id as 16 bytes, big-endian → entry | the command's own (groups, pending) |
+//! | large string | chunks by number (`text.rs`, whose affair this is) | |
+//! | Bloom filter | layer and number → a chunk of its bits | |
 //!
 //! and extra bytes of the type's own ([`Collection::extra`]). Keys sort byte by byte. A small collection is one
 //! page for each tree, inside its entry; a large one is an object whose pages may be absent (`tree`).
@@ -27,6 +29,7 @@
 //! holds for a command that changes two collections: prefault both, then change.
 
 mod change;
+pub(crate) mod fields;
 mod snapshot;
 
 use std::ops::{ControlFlow, Range};
@@ -153,18 +156,20 @@ impl<'s> Tx<'s> {
         self.open(key, kind, false)
     }
 
-    fn open<'t>(
+    pub(crate) fn open<'t>(
         &'t mut self,
         key: &Key<'t>,
         kind: Kind,
         touch: bool,
     ) -> Result<Collection<'t, 's>, OpenError> {
-        debug_assert!(kind.is_collection());
+        debug_assert!(kind.has_trees());
         let entry = match self.find(key)? {
             Found::Absent => {
                 self.misses += 1;
                 let form = Form::Lent(Small::of_pages(
-                    kind.trees().iter().map(|flavour| empty_page(*flavour)),
+                    kind.trees()[..kind.least_trees()]
+                        .iter()
+                        .map(|flavour| empty_page(*flavour)),
                 ));
                 return Ok(self.handle(key, kind, form, None, false));
             }
@@ -354,7 +359,7 @@ impl Collection<'_, '_> {
         reverse: bool,
         mut visit: impl FnMut(&[u8], Bytes<'_>) -> ControlFlow<()>,
     ) -> Result<(), Fault> {
-        self.prefault_walk(tree, &ranks)?;
+        self.prefault_walks(tree, std::slice::from_ref(&ranks))?;
         view!(self, tree, view => view.walk(ranks, reverse, &mut |key, value| visit(key, value)))
             .map_err(|absent| self.fault_on(absent))
     }
@@ -400,6 +405,24 @@ impl Collection<'_, '_> {
         self.fault_if(absent)
     }
 
+    /// Makes sure that no page is absent.
+    ///
+    /// # Errors
+    /// [`Fault`] if pages have to be read.
+    pub(crate) fn prefault_all(&self) -> Result<(), Fault> {
+        let Form::Large(object) = &self.form else {
+            return Ok(());
+        };
+        if object.table.is_whole() {
+            return Ok(());
+        }
+        let mut absent = Vec::new();
+        for tree in 0..object.trees.len() {
+            object.view(tree).absent_anywhere(&mut absent);
+        }
+        self.fault_if(absent)
+    }
+
     /// Makes sure that looking at these ranks, one by one, does not fault.
     ///
     /// # Errors
@@ -422,12 +445,18 @@ impl Collection<'_, '_> {
         self.fault_if(absent)
     }
 
-    fn prefault_walk(&self, tree: usize, ranks: &Range<u64>) -> Result<(), Fault> {
+    /// Makes sure that [`Collection::each`] over these ranges of ranks does not fault.
+    ///
+    /// # Errors
+    /// [`Fault`] if pages have to be read.
+    pub fn prefault_walks(&self, tree: usize, walks: &[Range<u64>]) -> Result<(), Fault> {
         let mut absent = Vec::new();
         if let Form::Large(object) = &self.form
             && !object.table.is_whole()
         {
-            object.view(tree).absent_in(ranks, &mut absent);
+            for ranks in walks {
+                object.view(tree).absent_in(ranks, &mut absent);
+            }
         }
         self.fault_if(absent)
     }

@@ -38,6 +38,7 @@ pub(crate) struct Counters {
     pub(crate) spill_errors: Counter,
     pub(crate) checkpoints: Counter,
     pub(crate) expired_keys: Counter,
+    pub(crate) expired_fields: Counter,
     pub(crate) evicted_keys: Counter,
     pub(crate) warmed_keys: Counter,
     pub(crate) page_reads: Counter,
@@ -67,6 +68,7 @@ pub struct StoreStats {
     pub spill_errors: u64,
     pub checkpoints: u64,
     pub expired_keys: u64,
+    pub expired_fields: u64,
     pub evicted_keys: u64,
     pub warmed_keys: u64,
     pub cold_page_reads: u64,
@@ -102,6 +104,7 @@ impl StoreStats {
             spill_errors: counters.spill_errors.get(),
             checkpoints: counters.checkpoints.get(),
             expired_keys: counters.expired_keys.get(),
+            expired_fields: counters.expired_fields.get(),
             evicted_keys: counters.evicted_keys.get(),
             warmed_keys: counters.warmed_keys.get(),
             cold_page_reads: counters.page_reads.get(),
@@ -225,16 +228,15 @@ impl Store {
     }
 }
 
-/// About what a cold value takes: its record, and pages for the most part full.
 fn cold_bytes(record: &crate::cold::ColdRecord) -> u64 {
-    const PAGE_BYTES: u64 = 1536;
-    let payload = record.payload();
-    let is_collection = Kind::from_code(record.header().kind).is_some_and(Kind::is_collection);
-    let object = is_collection
-        .then(|| Object::decode_root(payload))
-        .flatten();
-    let pages = object.map_or(0, |object| u64::from(object.table.stored().1));
-    payload.len() as u64 + pages * PAGE_BYTES
+    payload_bytes(record.header().kind, record.payload())
+}
+
+/// About what a cold value takes: its record, and pages for the most part full.
+pub(crate) fn payload_bytes(kind: u8, payload: &[u8]) -> u64 {
+    let has_trees = Kind::from_code(kind).is_some_and(Kind::has_trees);
+    let object = has_trees.then(|| Object::decode_root(payload)).flatten();
+    payload.len() as u64 + object.map_or(0, |object| object.whole_bytes())
 }
 
 fn state_name(inner: &Inner, state: State) -> &'static str {

@@ -5,7 +5,8 @@
 //! (asserted), so a fault leaves nothing half done. The one exception is harmless: a key that is found past
 //! its expiry is deleted at once (on a master), and reported by [`Tx::expired`] for the log.
 //!
-//! Strings are bytes, and their operations are here; those of collections are in `collection.rs`.
+//! What concerns keys as a whole is here, and how a plain string is changed; what is in strings is read and written
+//! through `text.rs`, what is in collections through `collection.rs`.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,7 +19,7 @@ use rand::rngs::SmallRng;
 use crate::entry::Entry;
 use crate::lfu::Tick;
 use crate::promote::{Loaded, PinSet, Pinned};
-use crate::space::{ColdCopy, NewEntry, SlotTable, Space, Watch};
+use crate::space::{ColdCopy, Marks, NewEntry, SlotTable, Space, Watch};
 use crate::store::{Inner, StoreError};
 use crate::table::Place;
 use crate::tree::{Flavour, Object, ObjectId, Small};
@@ -57,6 +58,10 @@ pub enum Kind {
     List = 5,
     /// Entries by id, and the groups that read them.
     Stream = 6,
+    /// A string that was modified in place and is long: a tree of its chunks (`text.rs`).
+    LargeString = 8,
+    /// A Bloom filter: chunks of its bits by layer and number.
+    Bloom = 9,
 }
 
 impl Kind {
@@ -71,16 +76,19 @@ impl Kind {
             4 => Some(Kind::ZSet),
             5 => Some(Kind::List),
             6 => Some(Kind::Stream),
+            8 => Some(Kind::LargeString),
+            9 => Some(Kind::Bloom),
             _ => None,
         }
     }
 
-    /// The trees a collection of this kind consists of; none for strings.
+    /// The trees a value of this kind consists of; none for plain strings.
     #[must_use]
     pub fn trees(self) -> &'static [Flavour] {
         match self {
             Kind::String | Kind::RawString => &[],
-            Kind::Hash => &[Flavour::Map],
+            Kind::Hash => &[Flavour::Map, Flavour::Keys],
+            Kind::LargeString | Kind::Bloom => &[Flavour::Map],
             Kind::Set => &[Flavour::Keys],
             Kind::ZSet => &[Flavour::Keys, Flavour::Map],
             Kind::List => &[Flavour::Sequence],
@@ -88,20 +96,45 @@ impl Kind {
         }
     }
 
-    /// True if its values are trees ([`Tx::collection`]).
+    /// How many of its trees every value has; a hash has the second only while fields of it expire.
+    #[must_use]
+    pub(crate) fn least_trees(self) -> usize {
+        match self {
+            Kind::Hash => 1,
+            other => other.trees().len(),
+        }
+    }
+
+    /// True if its values are trees.
+    #[must_use]
+    pub fn has_trees(self) -> bool {
+        !self.trees().is_empty()
+    }
+
+    /// True for a string in any form ([`Tx::text`]).
+    #[must_use]
+    pub fn is_string(self) -> bool {
+        matches!(self, Kind::String | Kind::RawString | Kind::LargeString)
+    }
+
+    /// True if its values have elements ([`Tx::collection`]): it is no string.
     #[must_use]
     pub fn is_collection(self) -> bool {
-        !self.trees().is_empty()
+        !self.is_string()
+    }
+
+    /// True if a value of it stays when its first tree is empty.
+    pub(crate) fn may_be_empty(self) -> bool {
+        matches!(self, Kind::Stream | Kind::LargeString | Kind::Bloom)
     }
 }
 
-/// A value as a handler sees it.
+/// What there is to know of a value besides its content, which [`Tx::text`] and [`Tx::collection`] give.
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'a> {
     /// Type of the payload.
     pub kind: Kind,
-    /// The payload of a string. That of a collection is the store's own affair: see [`Tx::collection`].
-    pub bytes: &'a [u8],
+    pub(crate) bytes: &'a [u8],
     /// When the key expires.
     pub expiry: Option<UnixMs>,
     /// LFU counter after decay.
@@ -178,23 +211,23 @@ impl std::fmt::Debug for Tx<'_> {
 fn object_of(loaded: &Loaded) -> Option<ObjectId> {
     let kind = Kind::from_code(loaded.record.header().kind)?;
     let payload = loaded.record.payload();
-    kind.is_collection()
-        .then(|| Object::id_of(payload))
-        .flatten()
+    kind.has_trees().then(|| Object::id_of(payload)).flatten()
 }
 
 /// True if what a record holds can be read without surprises.
 fn is_sound(loaded: &Loaded) -> bool {
     let payload = loaded.record.payload();
-    match Kind::from_code(loaded.record.header().kind).map(Kind::trees) {
-        None => false,
-        Some([]) => true,
-        Some(trees) => match Small::parse(payload) {
-            Some(small) => small.is_sound(trees),
-            None => {
-                Object::decode_root(payload).is_some_and(|object| object.trees.len() == trees.len())
-            }
-        },
+    let Some(kind) = Kind::from_code(loaded.record.header().kind) else {
+        return false;
+    };
+    let (least, trees) = (kind.least_trees(), kind.trees());
+    if trees.is_empty() {
+        return true;
+    }
+    match Small::parse(payload) {
+        Some(small) => small.is_sound(trees, least),
+        None => Object::decode_root(payload)
+            .is_some_and(|object| (least..=trees.len()).contains(&object.trees.len())),
     }
 }
 
@@ -206,6 +239,20 @@ pub(crate) enum Found {
     Cold(Arc<Loaded>),
     /// Nowhere.
     Absent,
+}
+
+impl Value<'_> {
+    /// Bytes of the value as the store keeps it: a string's own, a root's or a page's of what has trees.
+    #[must_use]
+    pub fn stored_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Where these bytes are at the moment, for those who look inside.
+    #[must_use]
+    pub fn address(&self) -> *const u8 {
+        self.bytes.as_ptr()
+    }
 }
 
 impl<'s> Tx<'s> {
@@ -368,7 +415,7 @@ impl<'s> Tx<'s> {
             return Ok(Found::Cold(loaded));
         }
         if header.is_expired(self.now) {
-            self.expire_cold(key, object_of(&loaded));
+            self.expire_cold(key, Marks::of_record(header), object_of(&loaded));
             return Ok(Found::Absent);
         }
         Ok(Found::Cold(loaded))
@@ -392,7 +439,7 @@ impl<'s> Tx<'s> {
         self.note_expired(key);
     }
 
-    fn expire_cold(&mut self, key: &Key<'_>, object: Option<ObjectId>) {
+    fn expire_cold(&mut self, key: &Key<'_>, marks: Marks, object: Option<ObjectId>) {
         if !self.inner.is_master() {
             return;
         }
@@ -400,7 +447,7 @@ impl<'s> Tx<'s> {
         let seed = self.inner.seed;
         self.slot(key.slot).changed(key.ns, key.hash, key.bytes);
         let space = self.space(key).expect("the key is counted here");
-        space.delete_cold(key.hash, key.bytes, true, object, at, seed);
+        space.delete_cold(key.hash, key.bytes, marks, object, at, seed);
         self.note_expired(key);
     }
 
@@ -472,6 +519,7 @@ impl<'s> Tx<'s> {
     pub(crate) fn install(&mut self, key: &Key<'_>, loaded: &Loaded) -> Place {
         let header = loaded.record.header();
         let kind = Kind::from_code(header.kind).unwrap_or(Kind::String);
+        let marks = Marks::of_record(header);
         let heat = if self.inner.heat.is_lru() {
             self.inner.heat.fresh(self.tick)
         } else {
@@ -480,7 +528,7 @@ impl<'s> Tx<'s> {
         let seed = self.inner.seed;
         self.inner.stats.promoted.add(1);
         let payload = loaded.record.payload();
-        let object = if kind.is_collection() {
+        let object = if kind.has_trees() {
             Object::decode_root(payload).map(|object| Entry::object_value(Box::new(object)))
         } else {
             None
@@ -488,11 +536,11 @@ impl<'s> Tx<'s> {
         let value = object.as_ref().map_or(payload, |object| &object[..]);
         let new = NewEntry::new(key, kind, value, header.expiry, heat, seed);
         let space = self.space(key).expect("the key is counted here");
-        space.insert_loaded(&new)
+        space.insert_loaded(&new, marks)
     }
 
     /// The key's entry for a change; installs the cold copy.
-    fn find_for_write(&mut self, key: &Key<'_>) -> Result<Option<Place>, Fault> {
+    pub(crate) fn find_for_write(&mut self, key: &Key<'_>) -> Result<Option<Place>, Fault> {
         Ok(match self.find(key)? {
             Found::Hot(place) => Some(place),
             Found::Absent => None,
@@ -509,6 +557,22 @@ impl<'s> Tx<'s> {
             .find(key.hash, key.bytes)
             .expect("the key was found here");
         space.mark_written(place, key.hash, at);
+    }
+
+    /// The time before which no field of a hash in memory expires has changed.
+    pub(crate) fn note_fields(
+        &mut self,
+        key: &Key<'_>,
+        before: Option<UnixMs>,
+        after: Option<UnixMs>,
+    ) {
+        let space = self.space(key).expect("the key was found here");
+        space.note_fields(key.hash, before, after);
+    }
+
+    /// Counts fields that were deleted because their time is over.
+    pub fn count_expired_fields(&self, n: u64) {
+        self.inner.stats.expired_fields.add(n);
     }
 
     pub(crate) fn touch(&mut self, key: &Key<'_>, place: Place) {
@@ -553,7 +617,7 @@ impl<'s> Tx<'s> {
     /// A live entry's value with one look at the slot; `None` leaves everything else to [`Tx::find`]. The value
     /// is good for as long as nothing changes here, which [`Tx::read`] sees to.
     #[inline]
-    fn read_hot<'v>(&mut self, key: &Key<'_>, touch: bool) -> Option<Value<'v>> {
+    pub(crate) fn read_hot<'v>(&mut self, key: &Key<'_>, touch: bool) -> Option<Value<'v>> {
         let (inner, tick, now) = (self.inner, self.tick, self.now);
         let touch = touch && !self.no_touch;
         let space = self.space(key)?;
@@ -586,7 +650,11 @@ impl<'s> Tx<'s> {
         })
     }
 
-    fn read_found(&mut self, key: &Key<'_>, touch: bool) -> Result<Option<Value<'_>>, Fault> {
+    pub(crate) fn read_found(
+        &mut self,
+        key: &Key<'_>,
+        touch: bool,
+    ) -> Result<Option<Value<'_>>, Fault> {
         match self.find(key)? {
             Found::Absent => {
                 self.misses += 1;
@@ -695,10 +763,11 @@ impl<'s> Tx<'s> {
         match self.pins.look(key) {
             Ok(Pinned::Absent) => (ColdCopy::No, None),
             Ok(Pinned::Record(loaded)) => {
-                let expiry = loaded.record.header().expiry;
+                let header = loaded.record.header();
+                let expiry = header.expiry;
                 (
                     ColdCopy::Yes {
-                        volatile: expiry.is_some(),
+                        marks: Marks::of_record(header),
                         object: object_of(&loaded),
                     },
                     expiry,
@@ -769,9 +838,9 @@ impl<'s> Tx<'s> {
                 self.note_gone(key);
             }
             Found::Cold(loaded) => {
-                let volatile = loaded.record.header().expiry.is_some();
+                let marks = Marks::of_record(loaded.record.header());
                 let object = object_of(&loaded);
-                space.delete_cold(key.hash, key.bytes, volatile, object, at, seed);
+                space.delete_cold(key.hash, key.bytes, marks, object, at, seed);
             }
         }
         Ok(true)
@@ -792,24 +861,9 @@ impl<'s> Tx<'s> {
         Ok(true)
     }
 
-    /// Appends to the value (creates the key if absent) and returns the new length. Amortised O(added).
-    ///
-    /// # Errors
-    /// [`Fault`] if the key has to be pinned first.
-    pub fn append(&mut self, key: &Key<'_>, tail: &[u8]) -> Result<usize, Fault> {
-        let Some(place) = self.find_for_write(key)? else {
-            self.set(key, Kind::String, tail, Expiry::Never);
-            return Ok(tail.len());
-        };
-        let space = self.space(key).expect("the key was found here");
-        let old_len = space.table.entry(place).value_len();
-        let value = self.change(key, place, old_len + tail.len());
-        value[old_len..].copy_from_slice(tail);
-        Ok(value.len())
-    }
-
-    /// Gives the existing value, grown with zeroes to at least `len`, for modification in place; creates
-    /// the key if absent. Keeps the expiry. The kind becomes `RawString`.
+    /// Gives the existing value, a plain string, grown with zeroes to at least `len`, for modification in place; creates
+    /// the key if absent. Keeps the expiry. The kind becomes `RawString`. For short values alone, since what it makes
+    /// is never a tree; see [`Tx::write_text`].
     ///
     /// # Errors
     /// [`Fault`] if the key has to be pinned first.
@@ -826,7 +880,7 @@ impl<'s> Tx<'s> {
         Ok(self.change(key, place, new_len))
     }
 
-    fn change(&mut self, key: &Key<'_>, place: Place, new_len: usize) -> &mut [u8] {
+    pub(crate) fn change(&mut self, key: &Key<'_>, place: Place, new_len: usize) -> &mut [u8] {
         let at = self.begin_write(key);
         self.touch(key, place);
         let space = self.space(key).expect("the key was found here");

@@ -279,7 +279,11 @@ pub(super) fn deliver(served: Vec<Served>, committed: &Committed) {
         }
         let written_to = committed.as_ref().ok().copied().flatten();
         // If its session has left, what was taken for it is gone, as with a reply that a client does not read.
-        let _ = sender.send(Delivery { reply, written_to });
+        let _ = sender.send(Delivery {
+            reply,
+            written_to,
+            closes: false,
+        });
     }
 }
 

@@ -38,6 +38,7 @@ impl Connection {
         if delivery.written_to.is_some() {
             self.session.written_to = delivery.written_to;
         }
+        self.closing |= delivery.closes;
         let worker = Rc::clone(&self.worker);
         Batch::new(self, &worker).finish_later(row, &delivery.reply, None);
         Ok(())

@@ -165,3 +165,49 @@ fn without_a_log_there_is_no_replica() {
         "ERR replication needs the binlog, which is off"
     );
 }
+
+#[test]
+fn who_waits_on_a_replica_is_served_by_what_its_master_writes() {
+    let master = Node::start(&[]);
+    let replica = Node::start_following(master.port(), &["--replica-read-only", "no"]);
+    replica.until_linked();
+    let waits = |line: &str| {
+        let mut client = replica.client();
+        let words: Vec<&str> = line.split(' ').collect();
+        client.send(&words).expect("connected");
+        thread::sleep(Duration::from_millis(100));
+        client
+    };
+    let mut popper = waits("BLPOP none a 0");
+    let mut other = waits("BZPOPMAX z 0");
+    assert_eq!(master.call("RPUSH a 1 2").int(), Some(2));
+    assert_eq!(popper.read().unwrap().to_string(), "[\"a\", \"1\"]");
+    let mut client = master.client();
+    for line in ["MULTI", "SET s 1", "ZADD z 1 m 2 n", "EXEC"] {
+        assert!(!client.words(line).is_error());
+    }
+    assert_eq!(other.read().unwrap().to_string(), "[\"z\", \"n\", \"2\"]");
+    let mut mover = waits("BLMOVE b c LEFT LEFT 0");
+    assert_eq!(master.call("RPUSH b 1").int(), Some(1));
+    assert_eq!(mover.read().unwrap().text(), "1");
+    assert_eq!(replica.call("LRANGE c 0 -1").to_string(), "[\"1\"]");
+    client.words("SELECT 1");
+    assert_eq!(client.words("RPUSH far x").int(), Some(1));
+    let mut swapped = waits("BLPOP far 0");
+    assert!(client.words("SWAPDB 0 1").is_ok());
+    assert_eq!(swapped.read().unwrap().to_string(), "[\"far\", \"x\"]");
+}
+
+#[test]
+fn who_waits_on_a_master_that_becomes_a_replica_is_told_so() {
+    let (first, second) = (Node::start(&[]), Node::start(&[]));
+    let mut client = first.client();
+    client.send(&["BLPOP", "a", "0"]).expect("connected");
+    thread::sleep(Duration::from_millis(100));
+    first.follow(second.port());
+    assert_eq!(
+        client.read().unwrap().text(),
+        "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
+    );
+    assert!(client.closed_within(Duration::from_secs(5)).unwrap());
+}

@@ -93,11 +93,10 @@ impl<'a> Small<'a> {
         Some(small)
     }
 
-    /// True if its pages are those of a value of these trees.
-    pub(crate) fn is_sound(&self, flavours: &[Flavour]) -> bool {
-        self.trees == flavours.len()
-            && self
-                .pages
+    /// True if its pages are those of a value of these trees, of which it has at least `least`.
+    pub(crate) fn is_sound(&self, flavours: &[Flavour], least: usize) -> bool {
+        (least..=flavours.len()).contains(&self.trees)
+            && self.pages[..self.trees]
                 .iter()
                 .zip(flavours)
                 .all(|(page, flavour)| leaf::is_sound(page, *flavour))
@@ -195,6 +194,26 @@ impl Object {
         }
     }
 
+    /// Adds a tree without elements.
+    pub(crate) fn add_tree(&mut self, flavour: Flavour) {
+        let page = leaf::empty(flavour);
+        let shape = Single::shape(&page, flavour);
+        let root = self.table.add(page);
+        self.trees.push(Shape { root, ..shape });
+    }
+
+    /// Drops the second tree, which is empty, and the extra bytes. Not while it has more than a page, as it may where a
+    /// neighbour was absent when the last element went.
+    pub(crate) fn drop_second(&mut self) {
+        if let [_, shape] = self.trees[..]
+            && shape.height == 0
+        {
+            self.table.free(shape.root);
+            self.trees.truncate(1);
+            self.extra.clear();
+        }
+    }
+
     /// The same value as another object, which shares the pages until one of them is written. All pages must be in
     /// memory.
     pub(crate) fn share(&self, id: ObjectId) -> Object {
@@ -238,6 +257,12 @@ impl Object {
             + self.table.memory()
             + self.extra.capacity()
             + self.trees.capacity() * size_of::<Shape>()
+    }
+
+    /// About what all its pages take, in memory or not: for the most part they are full.
+    pub(crate) fn whole_bytes(&self) -> u64 {
+        const PAGE_BYTES: u64 = 1536;
+        u64::from(self.table.stored().1) * PAGE_BYTES
     }
 
     /// Appends what the cold record holds of it.

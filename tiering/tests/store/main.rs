@@ -8,6 +8,8 @@
 //! | `steps.rs` | random steps, shared by the model and the crash test |
 //! | `random.rs`, `crash.rs`, `threads.rs` | the tests |
 //! | `collections.rs` | large values and their pages |
+//! | `fields.rs` | hashes whose fields have deadlines |
+//! | `strings.rs` | strings changed in place, plain and large, against bytes in a row |
 //! | `named.rs` | bugs that were found, one test each |
 //!
 //! `BASALT_STORE_RUNS` multiplies the number of seeds, `BASALT_STORE_SEED` runs one seed alone.
@@ -15,11 +17,13 @@
 mod collections;
 mod crash;
 mod driver;
+mod fields;
 mod host;
 mod model;
 mod named;
 mod random;
 mod steps;
+mod strings;
 mod threads;
 
 /// The budget reads jemalloc's figures: they are the process' only with this allocator.

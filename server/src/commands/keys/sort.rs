@@ -228,10 +228,14 @@ fn value_of(ctx: &mut Ctx<'_, '_>, key: &Key<'_>, field: Option<&[u8]>) -> Resul
         return Ok(None);
     };
     match (value.kind, field) {
-        (Kind::String | Kind::RawString, None) => Ok(Some(value.bytes.to_vec())),
+        (kind, None) if kind.is_string() => {
+            let text = ctx.tx.peek_text(key)?.expect("just seen");
+            Ok(Some(text.bytes()?.into_owned()))
+        }
         (Kind::Hash, Some(field)) => {
             let hash = collection(ctx.tx, key, Kind::Hash)?;
             let value = hash.get(MAIN, field)?;
+            let value = value.filter(|value| !value.is_expired(ctx.now));
             Ok(value.map(|value| value.to_vec()))
         }
         _ => Ok(None),
