@@ -259,6 +259,12 @@ pub fn unsupported_option(option: &[u8]) -> Error {
     Error::bytes([b"ERR Unsupported option ", echoed(option, usize::MAX)].concat())
 }
 
+/// A word where HSETEX has options.
+#[must_use]
+pub fn unknown_argument(word: &[u8]) -> Error {
+    Error::bytes([b"ERR unknown argument: ", echoed(word, usize::MAX)].concat())
+}
+
 /// ZUNION and its like without keys.
 #[must_use]
 pub fn no_input_keys(command: &str) -> Error {

@@ -8,7 +8,7 @@
 //!
 //! | kind | tree 0 ([`MAIN`]) | tree 1 |
 //! |---|---|---|
-//! | hash | field → value | |
+//! | hash | field → value | fields by deadline, while any expires (`fields.rs`) |
 //! | set | member | |
 //! | sorted set | score as eight bytes that sort ([`score_bytes`]), then the member | member → score |
 //! | list | values by position | |
@@ -27,6 +27,7 @@
 //! holds for a command that changes two collections: prefault both, then change.
 
 mod change;
+pub(crate) mod fields;
 mod snapshot;
 
 use std::ops::{ControlFlow, Range};
@@ -164,7 +165,9 @@ impl<'s> Tx<'s> {
             Found::Absent => {
                 self.misses += 1;
                 let form = Form::Lent(Small::of_pages(
-                    kind.trees().iter().map(|flavour| empty_page(*flavour)),
+                    kind.trees()[..kind.least_trees()]
+                        .iter()
+                        .map(|flavour| empty_page(*flavour)),
                 ));
                 return Ok(self.handle(key, kind, form, None, false));
             }

@@ -9,6 +9,7 @@ mod config;
 mod connection;
 mod expire;
 mod geo;
+mod hash_fields;
 mod hashes;
 mod hyperloglog;
 mod keys;

@@ -73,6 +73,18 @@ pub(crate) struct Shape {
     pub(crate) shifts: u32,
 }
 
+/// Encodes a cell whose value is gone from `deadline` on.
+pub(crate) fn encode_cell_until(
+    key: &[u8],
+    content: &[u8],
+    deadline: crate::UnixMs,
+    out: &mut Vec<u8>,
+) {
+    out.clear();
+    value::put_key(key, out);
+    value::put_value_until(content, deadline, out);
+}
+
 /// Encodes a cell.
 pub(crate) fn encode_cell(flavour: Flavour, key: &[u8], value: &[u8], out: &mut Vec<u8>) {
     out.clear();

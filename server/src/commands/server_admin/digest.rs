@@ -84,7 +84,15 @@ impl Digest {
         }
         open.each(MAIN, 0..open.len(MAIN), false, |key, value| {
             match kind {
-                Kind::Hash => self.pair(key, &value),
+                Kind::Hash => {
+                    let mut pair = Digest::default();
+                    pair.mix(key);
+                    pair.mix(&value);
+                    if value.deadline().is_some() {
+                        pair.xor(b"!!hexpire!!");
+                    }
+                    self.xor(&pair.0);
+                }
                 Kind::ZSet => {
                     let (score, member) = key.split_first_chunk().expect("eight bytes of score");
                     self.pair(member, double_text(bytes_score(*score)).as_bytes());

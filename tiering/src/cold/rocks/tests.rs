@@ -40,6 +40,7 @@ fn header(guard: u64) -> RecordHeader {
         lfu_clock: 300,
         guard: Offset(guard),
         expiry: None,
+        fields_expire: false,
     }
 }
 
