@@ -231,6 +231,7 @@ fn may_be_spoilt(command: &Command) -> bool {
             | b"SORT"
             | b"SORT_RO"
             | b"XREAD"
+            | b"XSETID"
     )
 }
 
