@@ -46,6 +46,7 @@ fn fill(tier: &ColdTier) {
             lfu_clock: 0,
             guard: Offset(i),
             expiry: None,
+            fields_expire: false,
         };
         let mut value = [0; 64];
         random.fill(&mut value[..]);

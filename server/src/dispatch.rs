@@ -76,6 +76,8 @@ struct Table {
     rows: Vec<Row>,
     top: usize,
     slots: Box<[(u128, u16)]>,
+    /// The few names that are longer.
+    long: Vec<(String, u16)>,
 }
 
 const SLOT_BITS: u32 = 11;
@@ -181,10 +183,14 @@ impl Table {
         }
         let mut slots = vec![(0u128, FREE); 1 << SLOT_BITS].into_boxed_slice();
         assert!(top < slots.len() / 2, "the table of names is too full");
+        let mut long = Vec::new();
         for (i, name) in names.iter().enumerate() {
             let Some(name) = name else { continue };
             let packed = pack(name.as_bytes());
-            assert!(packed != 0, "{name} does not fit a packed name");
+            if packed == 0 {
+                long.push((name.clone(), i as u16));
+                continue;
+            }
             let mut slot = slot_of(packed);
             while slots[slot].1 != FREE {
                 assert!(slots[slot].0 != packed, "two commands are called {name}");
@@ -192,7 +198,19 @@ impl Table {
             }
             slots[slot] = (packed, i as u16);
         }
-        Table { rows, top, slots }
+        Table {
+            rows,
+            top,
+            slots,
+            long,
+        }
+    }
+
+    #[cold]
+    fn find_long(&self, name: &[u8]) -> Option<&Row> {
+        let is_it = |(known, _): &&(String, u16)| known.as_bytes().eq_ignore_ascii_case(name);
+        let (_, index) = self.long.iter().find(is_it)?;
+        Some(&self.rows[usize::from(*index)])
     }
 
     #[inline]
@@ -202,7 +220,7 @@ impl Table {
         loop {
             let (candidate, index) = self.slots[slot];
             if index == FREE {
-                return None;
+                return self.find_long(name);
             }
             if candidate == packed {
                 return Some(&self.rows[usize::from(index)]);

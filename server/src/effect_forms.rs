@@ -3,10 +3,12 @@
 //! Every form names one key, is deterministic, and is a command of the table, so that replay runs the
 //! handlers which serve clients. Times are absolute.
 
+use std::collections::BTreeMap;
+
 use basalt_resp::Args;
 use basalt_tiering::{Kind, MAIN, Snapshot, UnixMs, bytes_score};
 
-use crate::commands::bloom;
+use crate::commands::{bloom, streams};
 use crate::dispatch;
 use crate::effects::Effects;
 
@@ -56,6 +58,13 @@ impl Effects {
             bloom::log_copy(self, db, key, value);
             return deadline.map_or((), |at| self.expire_at(db, key, at));
         }
+        if value.kind == Kind::Stream {
+            streams::whole::log_copy(self, db, key, value);
+            if let Some(deadline) = deadline {
+                self.expire_at(db, key, deadline);
+            }
+            return;
+        }
         let mut portion = Portion {
             name: match value.kind {
                 Kind::Hash => b"HSET",
@@ -68,9 +77,15 @@ impl Effects {
             },
             words: Vec::new(),
         };
+        let mut deadlines: BTreeMap<UnixMs, Vec<Vec<u8>>> = BTreeMap::new();
         value.each(MAIN, |element, content| {
             match value.kind {
-                Kind::Hash => portion.words.extend([element.to_vec(), content.to_vec()]),
+                Kind::Hash => {
+                    if let Some(at) = content.deadline() {
+                        deadlines.entry(at).or_default().push(element.to_vec());
+                    }
+                    portion.words.extend([element.to_vec(), content.to_vec()]);
+                }
                 Kind::ZSet => {
                     let (score, member) =
                         element.split_first_chunk().expect("eight bytes of score");
@@ -85,6 +100,9 @@ impl Effects {
             }
         });
         portion.log(self, db, key);
+        for (at, fields) in deadlines {
+            self.fields_expire_at(db, key, at, &fields);
+        }
         if let Some(deadline) = deadline {
             self.expire_at(db, key, deadline);
         }
@@ -97,6 +115,18 @@ impl Effects {
             db,
             &[b"PEXPIREAT", key, digits.format(deadline.0).as_bytes()],
         );
+    }
+
+    /// Fields of a hash now expire at `deadline`.
+    pub fn fields_expire_at(&mut self, db: u32, key: &[u8], deadline: UnixMs, fields: &[Vec<u8>]) {
+        for fields in fields.chunks(PORTION_WORDS) {
+            let (mut at, mut count) = (itoa::Buffer::new(), itoa::Buffer::new());
+            let at = at.format(deadline.0).as_bytes();
+            let count = count.format(fields.len()).as_bytes();
+            let mut command: Vec<&[u8]> = vec![b"HPEXPIREAT", key, at, b"FIELDS", count];
+            command.extend(fields.iter().map(Vec::as_slice));
+            self.command(db, &command);
+        }
     }
 
     /// The key now stays.

@@ -165,7 +165,7 @@ pub const HYPERLOGLOG_CORRUPT: Error = Error::new("INVALIDOBJ Corrupted HLL obje
 pub const HYPERLOGLOG_NOT_SPARSE: Error = Error::new("ERR HLL encoding is not sparse");
 /// PFDEBUG of an absent key.
 pub const SPECIFIED_KEY_ABSENT: Error = Error::new("ERR The specified key does not exist");
-/// DUMP of a type that it does not know.
+/// DUMP of a value that Redis' format has no form for.
 pub const NOT_DUMPED: Error = Error::new("ERR values of this type cannot be dumped");
 /// RESTORE of a payload that is damaged or of a newer version.
 pub const PAYLOAD_VERSION: Error = Error::new("ERR DUMP payload version or checksum are wrong");
@@ -220,6 +220,24 @@ pub const ZRANGE_LIMIT: Error = Error::new(
 /// ZRANGE by word with scores.
 pub const ZRANGE_WITHSCORES: Error =
     Error::new("ERR syntax error, WITHSCORES not supported in combination with BYLEX");
+/// A unit of length that is none.
+pub const GEO_UNIT: Error = Error::new("ERR unsupported unit provided. please use M, KM, FT, MI");
+/// A search around a member that is not there.
+pub const GEO_MEMBER: Error = Error::new("ERR could not decode requested zset member");
+/// A radius that is no number.
+pub const GEO_RADIUS: Error = Error::new("ERR need numeric radius");
+/// A radius below zero.
+pub const GEO_RADIUS_NEGATIVE: Error = Error::new("ERR radius cannot be negative");
+/// A box's width that is no number.
+pub const GEO_WIDTH: Error = Error::new("ERR need numeric width");
+/// A box's height that is no number.
+pub const GEO_HEIGHT: Error = Error::new("ERR need numeric height");
+/// A box's side below zero.
+pub const GEO_BOX_NEGATIVE: Error = Error::new("ERR height or width cannot be negative");
+/// A search for no places.
+pub const GEO_COUNT: Error = Error::new("ERR COUNT must be > 0");
+/// GEOSEARCH with ANY alone.
+pub const GEO_ANY: Error = Error::new("ERR the ANY argument requires COUNT argument");
 /// OBJECT FREQ without frequencies.
 pub const NO_FREQUENCIES: Error = Error::new(
     "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
@@ -243,12 +261,41 @@ pub fn unsupported_option(option: &[u8]) -> Error {
     Error::bytes([b"ERR Unsupported option ", echoed(option, usize::MAX)].concat())
 }
 
+/// A word where HSETEX has options.
+#[must_use]
+pub fn unknown_argument(word: &[u8]) -> Error {
+    Error::bytes([b"ERR unknown argument: ", echoed(word, usize::MAX)].concat())
+}
+
 /// ZUNION and its like without keys.
 #[must_use]
 pub fn no_input_keys(command: &str) -> Error {
     Error::text(format!(
         "ERR at least 1 input key is needed for '{command}' command"
     ))
+}
+
+/// A place that the earth, or the grid laid over it, does not have.
+#[must_use]
+pub fn geo_pair(longitude: f64, latitude: f64) -> Error {
+    Error::text(format!(
+        "ERR invalid longitude,latitude pair {longitude:.6},{latitude:.6}"
+    ))
+}
+
+/// A search whose result is stored, with what only a reply can have; `what` is stored so.
+#[must_use]
+pub fn geo_store(what: &str) -> Error {
+    Error::text(format!(
+        "ERR {what} is not compatible with WITHDIST, WITHHASH and WITHCOORD options"
+    ))
+}
+
+/// GEOSEARCH without one of two options that exclude each other.
+#[must_use]
+pub fn geo_one_of(options: &str, command: &[u8]) -> Error {
+    let text = format!("ERR exactly one of {options} can be specified for ");
+    Error::bytes([text.as_bytes(), echoed(command, usize::MAX)].concat())
 }
 
 /// A BITOP that treats its first value apart, without another.

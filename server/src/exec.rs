@@ -537,6 +537,19 @@ pub fn log_deletes(log: &Log, db: u32, slot: Slot, keys: &[&[u8]]) {
     }
 }
 
+/// Logs the deletion of fields of a hash that the store decided by itself. The slot must be locked.
+pub fn log_field_deletes(log: &Log, db: u32, slot: Slot, key: &[u8], fields: &[Vec<u8>]) {
+    let Some(binlog) = writable(log) else { return };
+    let mut words: Vec<&[u8]> = vec![b"HDEL", key];
+    words.extend(fields.iter().map(Vec::as_slice));
+    let mut payload = Vec::new();
+    encode_command(&mut payload, &words);
+    let frame = Frame::data(UnixMs::now().0, slot.0, db16(db));
+    if let Err(error) = binlog.append(&frame, &[&payload]) {
+        unlogged(log, &error);
+    }
+}
+
 /// Appends a frame that changes no data: a word for the replicas. Returns its end, if the log is this node's to
 /// write and took it. The caller holds a side of the gate.
 pub fn log_no_data(log: &Log, payload: &[u8]) -> Option<Offset> {

@@ -71,6 +71,10 @@ impl Host for StoreHost {
         exec::log_deletes(&self.log, db, slot, keys);
     }
 
+    fn log_field_deletes(&self, db: u32, slot: Slot, key: &[u8], fields: &[Vec<u8>]) {
+        exec::log_field_deletes(&self.log, db, slot, key, fields);
+    }
+
     /// A node whose log takes nothing deletes nothing by itself, like a replica: what has expired is absent to
     /// clients, and is deleted when that can be logged.
     fn is_master(&self) -> bool {

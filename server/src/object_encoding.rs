@@ -62,7 +62,11 @@ pub fn encoding_of(
         Kind::Hash => {
             let compact = entries(settings.hash_max_listpack_entries)
                 && bytes(settings.hash_max_listpack_value_bytes)?;
-            if compact { "listpack" } else { "hashtable" }
+            match (compact, open.deadlines() > 0) {
+                (true, false) => "listpack",
+                (true, true) => "listpackex",
+                (false, _) => "hashtable",
+            }
         }
         Kind::Set => {
             if entries(settings.set_max_intset_entries) && all_integers(&open)? {

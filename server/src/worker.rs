@@ -20,6 +20,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use crate::clients::{ClientInfo, ClientKind, flag};
 use crate::config::Settings;
 use crate::data::Data;
+use crate::durability::{self, Durability};
 use crate::effects::Effects;
 use crate::gate::WorkerId;
 use crate::server::Server;
@@ -59,6 +60,8 @@ pub struct Worker {
     pub window: RefCell<Window>,
     /// Buffers not in use.
     pub buffers: Pool,
+    /// Sessions that wait until the log is on disk.
+    pub durability: Durability,
 }
 
 impl Worker {
@@ -111,6 +114,7 @@ pub fn spawn(
                 effects: RefCell::default(),
                 window: RefCell::default(),
                 buffers: Pool::default(),
+                durability: Durability::default(),
             });
             let tasks = tokio::task::LocalSet::new();
             tasks.block_on(&runtime, run(worker, receiver));
@@ -138,6 +142,7 @@ fn prefer_throughput() {
 
 async fn run(worker: Rc<Worker>, mut incoming: UnboundedReceiver<Incoming>) {
     let server = Arc::clone(&worker.server);
+    tokio::task::spawn_local(durability::attend(Rc::clone(&worker)));
     let mut rounds = tokio::time::interval(ROUND);
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

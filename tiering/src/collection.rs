@@ -8,7 +8,7 @@
 //!
 //! | kind | tree 0 ([`MAIN`]) | tree 1 |
 //! |---|---|---|
-//! | hash | field → value | |
+//! | hash | field → value | fields by deadline, while any expires (`fields.rs`) |
 //! | set | member | |
 //! | sorted set | score as eight bytes that sort ([`score_bytes`]), then the member | member → score |
 //! | list | values by position | |
@@ -28,6 +28,7 @@
 //! holds for a command that changes two collections: prefault both, then change.
 
 mod change;
+pub(crate) mod fields;
 mod snapshot;
 
 use std::ops::{ControlFlow, Range};
@@ -165,7 +166,9 @@ impl<'s> Tx<'s> {
             Found::Absent => {
                 self.misses += 1;
                 let form = Form::Lent(Small::of_pages(
-                    kind.trees().iter().map(|flavour| empty_page(*flavour)),
+                    kind.trees()[..kind.least_trees()]
+                        .iter()
+                        .map(|flavour| empty_page(*flavour)),
                 ));
                 return Ok(self.handle(key, kind, form, None, false));
             }
@@ -355,7 +358,7 @@ impl Collection<'_, '_> {
         reverse: bool,
         mut visit: impl FnMut(&[u8], Bytes<'_>) -> ControlFlow<()>,
     ) -> Result<(), Fault> {
-        self.prefault_walk(tree, &ranks)?;
+        self.prefault_walks(tree, std::slice::from_ref(&ranks))?;
         view!(self, tree, view => view.walk(ranks, reverse, &mut |key, value| visit(key, value)))
             .map_err(|absent| self.fault_on(absent))
     }
@@ -423,12 +426,18 @@ impl Collection<'_, '_> {
         self.fault_if(absent)
     }
 
-    fn prefault_walk(&self, tree: usize, ranks: &Range<u64>) -> Result<(), Fault> {
+    /// Makes sure that [`Collection::each`] over these ranges of ranks does not fault.
+    ///
+    /// # Errors
+    /// [`Fault`] if pages have to be read.
+    pub fn prefault_walks(&self, tree: usize, walks: &[Range<u64>]) -> Result<(), Fault> {
         let mut absent = Vec::new();
         if let Form::Large(object) = &self.form
             && !object.table.is_whole()
         {
-            object.view(tree).absent_in(ranks, &mut absent);
+            for ranks in walks {
+                object.view(tree).absent_in(ranks, &mut absent);
+            }
         }
         self.fault_if(absent)
     }

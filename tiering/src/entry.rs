@@ -25,8 +25,9 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
 use std::ptr::{self, NonNull};
 
 use crate::UnixMs;
+use crate::collection::fields::bound_in;
 use crate::state::State;
-use crate::tree::{LARGE, Object, discard};
+use crate::tree::{LARGE, Object, Small, discard};
 use crate::tx::Kind;
 
 const META: usize = 0;
@@ -159,6 +160,17 @@ impl Entry {
         // SAFETY: the address came from `object_value`, and the object lives until `release_object`.
         self.object_address()
             .map(|address| unsafe { &mut *address })
+    }
+
+    /// For a hash of which fields expire: a time before which none does.
+    pub(crate) fn field_deadline(self) -> Option<UnixMs> {
+        if self.kind() != Some(Kind::Hash) {
+            return None;
+        }
+        match self.object() {
+            Some(object) => bound_in(&object.extra),
+            None => bound_in(Small::parse(self.value())?.extra),
+        }
     }
 
     /// Takes the object away; the value is void afterwards.

@@ -197,7 +197,7 @@ impl Inner {
             return Ok(0);
         };
         let size = self.average_record_bytes();
-        let deleted = self.delete_cold_key(&self.key_of(db, &victim), DeleteReason::Evicted)?;
+        let deleted = self.delete_cold_key(&self.key_of(db, &victim))?;
         Ok(if deleted { size } else { 0 })
     }
 

@@ -4,11 +4,16 @@
 //! alone: hot keys by looking through the slots that hold one that is due (each remembers a lower bound of
 //! its next expiry), cold keys by the cold tier's index ordered by time. Index rows are never updated: a
 //! row whose key has another expiry by now is stale and simply goes.
+//!
+//! Fields of hashes likewise: each slot has its hashes in memory in the order in which a field of them may be due
+//! (`Space::fields_due`), and a cold hash has a row in the cold tier's index for its next deadline. A replica waits for
+//! its master's HDEL, and a field past its time that is still there is hidden by the commands.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::cold::{ColdKeyOwned, WriteSet};
+use crate::collection::fields::Expired;
 use crate::promote::PinSet;
 use crate::store::{DeleteReason, Inner, StoreError};
 use crate::tx::{Key, Tx};
@@ -18,6 +23,13 @@ use crate::{KeyHash, NamespaceId, SLOTS, Slot, UnixMs};
 const TIME_LIMIT: Duration = Duration::from_millis(25);
 /// Cold keys expired per portion.
 const COLD_PORTION: usize = 256;
+
+/// After a read that failed.
+const RETRY_MS: u64 = 1000;
+/// Fields deleted at a time, under the slot's lock.
+const FIELDS_AT_ONCE: u64 = 256;
+/// Hashes of a slot looked at in a round.
+const HASHES_AT_ONCE: usize = 64;
 
 /// Where the last round stopped.
 #[derive(Debug, Default)]
@@ -55,14 +67,99 @@ impl Inner {
         }
     }
 
-    fn expire_slot(&self, slot: Slot, now: UnixMs) {
-        let is_due = self.slots[slot.index()]
-            .lock()
-            .spaces()
-            .any(|space| space.next_expiry <= now.0);
+    fn expire_slot(self: &Arc<Self>, slot: Slot, now: UnixMs) {
+        let (mut is_due, mut has_fields) = (false, false);
+        for space in self.slots[slot.index()].lock().spaces() {
+            is_due |= space.next_expiry <= now.0;
+            has_fields |= space.next_fields().is_some_and(|at| at <= now.0);
+        }
         if is_due {
             self.host().with_gate(&mut || self.expire_due(slot, now));
         }
+        if has_fields && let Err(error) = self.expire_due_fields(slot, now) {
+            tracing::error!(%error, "fields of hashes do not expire");
+        }
+    }
+
+    /// Works off the hashes in memory of which fields are due.
+    fn expire_due_fields(self: &Arc<Self>, slot: Slot, now: UnixMs) -> Result<(), StoreError> {
+        let mut found: Vec<(NamespaceId, KeyHash, Box<[u8]>)> = Vec::new();
+        for space in self.slots[slot.index()].lock().spaces() {
+            let ns = space.ns;
+            let due = space.take_fields_due(now, HASHES_AT_ONCE);
+            found.extend(due.into_iter().map(|(hash, key)| (ns, hash, key)));
+        }
+        for (ns, hash, bytes) in found {
+            let Some(db) = self.keyspace.db_of(ns) else {
+                continue;
+            };
+            let key = Key {
+                db,
+                ns,
+                slot,
+                hash,
+                bytes: &bytes,
+            };
+            let expired = self.expire_fields(&key);
+            // What is left, or was not to be read now, comes again in the next round.
+            let again = match &expired {
+                Ok(left) => left.filter(|at| *at <= now),
+                Err(_) => Some(UnixMs(now.0 + RETRY_MS)),
+            };
+            if let Some(at) = again
+                && let Some(space) = self.slots[slot.index()].lock().space(ns)
+            {
+                space.queue_fields(hash, at);
+            }
+            expired?;
+        }
+        Ok(())
+    }
+
+    /// Deletes fields of a hash that are past their time, a portion of them; returns when the next one is due.
+    fn expire_fields(self: &Arc<Self>, key: &Key<'_>) -> Result<Option<UnixMs>, StoreError> {
+        let mut pins = PinSet::default();
+        loop {
+            self.pin_blocking(&[*key], &mut pins)?;
+            let mut done = None;
+            self.host().with_gate(&mut || {
+                if !self.is_master() || self.keyspace.db_of(key.ns) != Some(key.db) {
+                    done = Some(Ok(None));
+                    return;
+                }
+                let mut tx = Tx::begin(self, &[key.slot], UnixMs::now(), &pins, None);
+                done = match tx.expire_fields(key, FIELDS_AT_ONCE) {
+                    Err(_) => tx.take_failure().map(Err),
+                    Ok(expired) => Some(Ok(self.log_expired(key, &tx, expired))),
+                };
+            });
+            if let Some(done) = done {
+                return done;
+            }
+        }
+    }
+
+    /// Logs what became of a key whose fields were looked at; the slot is locked.
+    fn log_expired(&self, key: &Key<'_>, tx: &Tx<'_>, expired: Option<Expired>) -> Option<UnixMs> {
+        let delete = || {
+            let (db, slot) = (key.db, key.slot);
+            self.host()
+                .log_deletes(db, slot, &[key.bytes], DeleteReason::Expired);
+        };
+        if !tx.expired().is_empty() {
+            // The key itself was past its time.
+            delete();
+        }
+        let expired = expired?;
+        self.stats.expired_fields.add(expired.fields.len() as u64);
+        if expired.emptied {
+            delete();
+        } else if !expired.fields.is_empty() {
+            let (db, slot) = (key.db, key.slot);
+            self.host()
+                .log_field_deletes(db, slot, key.bytes, &expired.fields);
+        }
+        expired.next
     }
 
     fn expire_due(&self, slot: Slot, now: UnixMs) {
@@ -116,9 +213,20 @@ impl Inner {
             // A namespace without a database is doomed.
             if let Some(db) = self.keyspace.db_of(item.key.ns) {
                 let key = self.key_of(db, &item.key);
-                self.delete_cold_key(&key, DeleteReason::Expired)?;
+                let next = self.expire_fields(&key)?;
+                // The record is as it was until it is written again, and has to be found by its row until then.
+                if let Some(at) = next {
+                    done.put_expiry(at, &item.key.as_ref());
+                }
+                if next == Some(item.at) {
+                    continue;
+                }
             }
             done.delete_expiry(item.at, &item.key.as_ref());
+        }
+        if !self.is_master() {
+            // What is due is another's affair by now; the rows stay for when it is ours again.
+            return Ok(0);
         }
         self.cold().write(&mut done)?;
         Ok(due.len())
@@ -136,13 +244,9 @@ impl Inner {
         }
     }
 
-    /// Deletes a key that is only in the cold tier (for [`DeleteReason::Expired`], only if its time is
-    /// over); true if it was. The pin makes sure that the record judged is still the key's last word.
-    pub(crate) fn delete_cold_key(
-        self: &Arc<Self>,
-        key: &Key<'_>,
-        reason: DeleteReason,
-    ) -> Result<bool, StoreError> {
+    /// Evicts a key that is only in the cold tier; true if it was. The pin makes sure that the record judged is still
+    /// the key's last word.
+    pub(crate) fn delete_cold_key(self: &Arc<Self>, key: &Key<'_>) -> Result<bool, StoreError> {
         let mut pins = PinSet::default();
         self.pin_blocking(&[*key], &mut pins)?;
         let mut deleted = false;
@@ -151,26 +255,17 @@ impl Inner {
                 return;
             }
             let mut tx = Tx::begin(self, &[key.slot], UnixMs::now(), &pins, None);
-            deleted = match reason {
-                // Looking at it is enough.
-                DeleteReason::Expired => tx.peek(key).is_ok() && !tx.expired().is_empty(),
-                DeleteReason::Evicted => tx.is_cold(key) && matches!(tx.remove(key), Ok(true)),
+            let evicted = tx.is_cold(key) && matches!(tx.remove(key), Ok(true));
+            // It may turn out to have expired: then the look has deleted it.
+            let reason = match (evicted, tx.expired().is_empty()) {
+                (true, _) => DeleteReason::Evicted,
+                (false, false) => DeleteReason::Expired,
+                (false, true) => return,
             };
-            if deleted && reason == DeleteReason::Evicted {
-                self.stats.evicted_keys.add(1);
-            }
-            // A victim of eviction may turn out to have expired: then the look has deleted it.
-            let expired = !tx.expired().is_empty();
-            deleted |= expired;
-            if deleted {
-                let reason = if expired {
-                    DeleteReason::Expired
-                } else {
-                    reason
-                };
-                self.host()
-                    .log_deletes(key.db, key.slot, &[key.bytes], reason);
-            }
+            deleted = true;
+            self.stats.evicted_keys.add(u64::from(evicted));
+            self.host()
+                .log_deletes(key.db, key.slot, &[key.bytes], reason);
         });
         Ok(deleted)
     }

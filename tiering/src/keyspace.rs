@@ -19,6 +19,7 @@ use basalt_binlog::Offset;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::NamespaceId;
+use crate::space::Marks;
 
 /// A live namespace and its counts.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(crate) struct Namespace {
     pub(crate) live: AtomicI64,
     /// Keys with an expiry in either tier.
     pub(crate) volatile: AtomicI64,
+    /// Hashes of which fields expire, in either tier.
+    pub(crate) subexpiring: AtomicI64,
     /// Keys that are only in the cold tier; too high by at most `unknown`.
     pub(crate) cold_only: AtomicI64,
     /// Hot entries of which it is not known whether a cold copy exists.
@@ -43,6 +46,7 @@ impl Namespace {
             tracked,
             live: AtomicI64::new(0),
             volatile: AtomicI64::new(0),
+            subexpiring: AtomicI64::new(0),
             cold_only: AtomicI64::new(0),
             unknown: AtomicI64::new(0),
         })
@@ -56,6 +60,18 @@ impl Namespace {
         if n != 0 {
             self.volatile.fetch_add(n, Relaxed);
         }
+    }
+
+    pub(crate) fn add_subexpiring(&self, n: i64) {
+        if n != 0 {
+            self.subexpiring.fetch_add(n, Relaxed);
+        }
+    }
+
+    /// Counts a key with these marks, or discounts it.
+    pub(crate) fn add_marked(&self, marks: Marks, n: i64) {
+        self.add_volatile(if marks.volatile { n } else { 0 });
+        self.add_subexpiring(if marks.fields { n } else { 0 });
     }
 }
 

@@ -60,6 +60,6 @@ pub use scan::Frozen;
 pub use stats::{StoreStats, TierObject};
 pub use store::{DeleteReason, Host, Opened, Store, StoreError, StoreLimits, StoreOptions};
 pub use survey::{Survey, SurveyBy, SurveyKey, SurveyOptions};
-pub use tree::{Bytes, Flavour};
+pub use tree::{Bytes, Flavour, pack, unpack};
 pub use tx::{ExpiredKey, Expiry, Fault, Key, Kind, Tx, Value};
 pub use warm::HotName;

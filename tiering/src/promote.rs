@@ -333,6 +333,10 @@ impl Future for PinWait {
     }
 }
 
+/// So many lookups of a pin may read files on the spot: each costs the worker several microseconds, while its other
+/// clients wait.
+const AT_HAND_READS: usize = 64;
+
 /// Whether a key needed a load.
 enum Need {
     Nothing,
@@ -347,14 +351,15 @@ impl Inner {
         keys: &[Key<'_>],
         pins: &mut PinSet,
     ) -> Vec<Arc<Load>> {
-        let mut waiting = Vec::new();
+        let (mut waiting, mut lookups) = (Vec::new(), 0);
         for key in keys {
             match self.register(key, pins) {
                 Need::Nothing => {}
                 Need::Wait(load) => waiting.push(load),
                 Need::Start(load) => {
                     self.stats.cold_lookups.add(1);
-                    if !self.answer_from_memory(&load) {
+                    lookups += 1;
+                    if !self.answer_at_hand(&load, lookups <= AT_HAND_READS) {
                         self.readers.submit(Arc::clone(&load));
                     }
                     if let Need::Wait(load) = load.need() {
@@ -402,9 +407,15 @@ impl Inner {
         Need::Start(load)
     }
 
-    /// Answers a load without I/O if filters, memtables or the block cache can.
-    fn answer_from_memory(&self, load: &Load) -> bool {
-        match self.cold().get_cached(&load.cold_key()) {
+    /// Answers a load on the spot if that means no wait for the disk: an absent key, or a record in a memtable, in the
+    /// block cache or, with `from_files`, in the system's page cache.
+    fn answer_at_hand(&self, load: &Load, from_files: bool) -> bool {
+        let found = if from_files {
+            self.cold().get_at_hand(&load.cold_key())
+        } else {
+            self.cold().get_cached(&load.cold_key())
+        };
+        match found {
             Ok(CachedLookup::Hit(record)) => {
                 load.finish(Ok(Some(self.judge(load, record))));
                 true
@@ -459,7 +470,7 @@ impl Inner {
     fn read_cached_pages(&self, load: &Load) -> bool {
         let Some(want) = &load.want else { return false };
         let numbers: Vec<u32> = want.pages.iter().map(|page| page.0).collect();
-        let found = self.cold().pages_cached(want.ns, want.object.0, &numbers);
+        let found = self.cold().pages_at_hand(want.ns, want.object.0, &numbers);
         found.is_some_and(|found| {
             self.finish_pages(load, want, found);
             true

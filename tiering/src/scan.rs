@@ -185,6 +185,15 @@ impl Store {
             .map_or(0, |names| names.volatile.load(Relaxed).max(0) as u64)
     }
 
+    /// Hashes of a namespace of which fields expire.
+    #[must_use]
+    pub fn subexpiring_count(&self, ns: NamespaceId) -> u64 {
+        self.inner
+            .keyspace
+            .namespace(ns)
+            .map_or(0, |names| names.subexpiring.load(Relaxed).max(0) as u64)
+    }
+
     /// A key chosen about uniformly. May read from disk.
     ///
     /// # Errors

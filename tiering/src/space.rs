@@ -3,11 +3,14 @@
 //! Everything here is reached under the slot's lock. [`Space`] keeps the counts that make DBSIZE exact:
 //! each method below changes the table, the state of the entry and the counts together.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use basalt_binlog::Offset;
 
+use crate::cold::RecordHeader;
 use crate::entry::{Entry, Parts};
 use crate::keyspace::Namespace;
 use crate::promote::Load;
@@ -61,6 +64,10 @@ pub(crate) struct Space {
     pub(crate) tombstones: u32,
     /// No hot entry expires before this; `u64::MAX` if none does.
     pub(crate) next_expiry: u64,
+    /// Of the records, hashes of which fields expire.
+    pub(crate) subexpiring_records: u32,
+    /// Hashes in memory, by when a field of them may be due; some no longer are.
+    pub(crate) fields_due: Option<Box<FieldsDue>>,
     /// Objects without a key, by the hash of the key they had: their pages go in the batch that writes what became
     /// of it.
     pub(crate) dead: Vec<(KeyHash, ObjectId)>,
@@ -132,12 +139,34 @@ impl SlotTable {
     }
 }
 
+/// Deadlines, and the hash of the key.
+pub(crate) type FieldsDue = BinaryHeap<Reverse<(u64, u64)>>;
+
+/// What is counted of a key beside itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Marks {
+    /// It expires.
+    pub(crate) volatile: bool,
+    /// It is a hash of which fields expire.
+    pub(crate) fields: bool,
+}
+
+impl Marks {
+    /// Those of a cold record.
+    pub(crate) fn of_record(header: &RecordHeader) -> Marks {
+        Marks {
+            volatile: header.expiry.is_some(),
+            fields: header.fields_expire,
+        }
+    }
+}
+
 /// Whether a cold copy of a key is there, where no entry tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ColdCopy {
     No,
     Yes {
-        volatile: bool,
+        marks: Marks,
         object: Option<ObjectId>,
     },
     Unknown,
@@ -157,6 +186,8 @@ impl Space {
             hot_volatile: 0,
             tombstones: 0,
             next_expiry: u64::MAX,
+            subexpiring_records: 0,
+            fields_due: None,
             dead: Vec::new(),
         }
     }
@@ -210,10 +241,10 @@ impl Space {
         let mut cold_expiry = false;
         let state = match cold {
             ColdCopy::No => State::DirtyNew,
-            ColdCopy::Yes { volatile, object } => {
+            ColdCopy::Yes { marks, object } => {
                 self.dead.extend(object.map(|object| (new.hash, object)));
-                self.leave_cold_only(volatile);
-                cold_expiry = volatile;
+                self.leave_cold_only(marks);
+                cold_expiry = marks.volatile;
                 State::DirtyOver
             }
             ColdCopy::Unknown => {
@@ -229,8 +260,8 @@ impl Space {
     }
 
     /// Adds a clean entry: the cold copy's content, promoted.
-    pub(crate) fn insert_loaded(&mut self, new: &NewEntry<'_>) -> Place {
-        self.leave_cold_only(new.expiry.is_some());
+    pub(crate) fn insert_loaded(&mut self, new: &NewEntry<'_>, marks: Marks) -> Place {
+        self.leave_cold_only(marks);
         self.insert(new, State::Clean, new.expiry.is_some())
     }
 
@@ -244,11 +275,70 @@ impl Space {
     }
 
     /// A key stops being cold-only; it stays alive, now with an entry.
-    fn leave_cold_only(&mut self, volatile: bool) {
+    fn leave_cold_only(&mut self, marks: Marks) {
         self.add_cold_only(-1);
-        if volatile {
-            self.names.add_volatile(-1);
+        self.names.add_marked(marks, -1);
+    }
+
+    /// No field of the hash of `hash` expires before `after`, instead of `before`.
+    pub(crate) fn note_fields(
+        &mut self,
+        hash: KeyHash,
+        before: Option<UnixMs>,
+        after: Option<UnixMs>,
+    ) {
+        if before == after {
+            return;
         }
+        let count = i64::from(after.is_some()) - i64::from(before.is_some());
+        self.names.add_subexpiring(count);
+        if let Some(at) = after {
+            self.queue_fields(hash, at);
+        }
+    }
+
+    /// Has the fields of a hash looked at when `at` has come.
+    pub(crate) fn queue_fields(&mut self, hash: KeyHash, at: UnixMs) {
+        let most = 64 + 2 * self.table.len();
+        let due = self.fields_due.get_or_insert_with(Box::default);
+        if due.len() >= most {
+            let mut kept = std::mem::take(&mut **due).into_vec();
+            kept.sort_unstable();
+            kept.dedup();
+            kept.retain(|Reverse((at, hash))| {
+                let ours = |entry: Entry| entry.field_deadline() == Some(UnixMs(*at));
+                self.table.find_where(KeyHash(*hash), ours).is_some()
+            });
+            **due = kept.into();
+        }
+        due.push(Reverse((at.0, hash.0)));
+    }
+
+    /// When the fields of some hash here may be due next.
+    pub(crate) fn next_fields(&self) -> Option<u64> {
+        let Reverse((at, _)) = self.fields_due.as_ref()?.peek()?;
+        Some(*at)
+    }
+
+    /// The keys of hashes of which fields may be due.
+    pub(crate) fn take_fields_due(
+        &mut self,
+        now: UnixMs,
+        most: usize,
+    ) -> Vec<(KeyHash, Box<[u8]>)> {
+        let mut found = Vec::new();
+        while found.len() < most && self.next_fields().is_some_and(|at| at <= now.0) {
+            let due = self.fields_due.as_mut().expect("it has a first");
+            let Reverse((_, hash)) = due.pop().expect("it has a first");
+            let is_due = |entry: Entry| entry.field_deadline().is_some_and(|at| at <= now);
+            if let Some(place) = self.table.find_where(KeyHash(hash), is_due) {
+                found.push((KeyHash(hash), self.table.entry(place).key().into()));
+            }
+        }
+        if self.fields_due.as_ref().is_some_and(|due| due.is_empty()) {
+            self.fields_due = None;
+        }
+        found
     }
 
     fn insert(&mut self, new: &NewEntry<'_>, state: State, cold_expiry: bool) -> Place {
@@ -262,7 +352,10 @@ impl Space {
             key: new.key,
             value: new.value,
         });
-        self.table.insert(new.hash, entry, new.heat.0, new.seed)
+        let fields = entry.field_deadline();
+        let place = self.table.insert(new.hash, entry, new.heat.0, new.seed);
+        self.note_fields(new.hash, None, fields);
+        place
     }
 
     /// Replaces content and expiry of an entry, live or tombstone.
@@ -288,8 +381,10 @@ impl Space {
             self.note_dirty(hash, at);
         }
         self.bury_object(old, hash);
+        let fields = old.field_deadline();
         let new = old.reshape(Some(kind), state.written(), expiry, value);
         self.table.set_entry(place, new);
+        self.note_fields(hash, fields, new.field_deadline());
     }
 
     /// Marks a live entry written after its value was changed in place.
@@ -322,6 +417,7 @@ impl Space {
         debug_assert!(!entry.is_tombstone());
         let state = entry.state();
         self.count_expiry(entry.expiry(), None);
+        self.note_fields(hash, entry.field_deadline(), None);
         self.names.add_live(-1);
         if state == State::DirtyNew {
             self.table.remove(place, seed).free();
@@ -341,20 +437,20 @@ impl Space {
         &mut self,
         hash: KeyHash,
         key: &[u8],
-        volatile: bool,
+        marks: Marks,
         object: Option<ObjectId>,
         at: Offset,
         seed: u64,
     ) {
         self.dead.extend(object.map(|object| (hash, object)));
-        self.leave_cold_only(volatile);
+        self.leave_cold_only(marks);
         self.names.add_live(-1);
         self.tombstones += 1;
         self.note_dirty(hash, at);
         let tombstone = Entry::new(&Parts {
             kind: None,
             state: State::DirtyOver,
-            cold_expiry: volatile,
+            cold_expiry: marks.volatile,
             clock: 0,
             expiry: None,
             key,
@@ -380,6 +476,7 @@ impl Space {
     pub(crate) fn forget(&mut self, place: Place, seed: u64) {
         let entry = self.table.entry(place);
         self.count_expiry(entry.expiry(), None);
+        self.note_fields(KeyHash(0), entry.field_deadline(), None);
         self.names.add_live(-1);
         self.table.remove(place, seed).free();
     }

@@ -20,8 +20,8 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::cold::{ColdKey, RecordHeader, WriteSet};
 use crate::entry::Entry;
-use crate::lfu::{Tick, fast_random, fast_random_u64};
-use crate::space::{Space, counts_name};
+use crate::lfu::{Tick, fast_random_u64};
+use crate::space::{Marks, Space, counts_name};
 use crate::state::State;
 use crate::store::{Inner, STATE_KEYSPACE, STATE_OBJECTS, STATE_SEED, StoreError};
 use crate::table::Place;
@@ -39,7 +39,7 @@ const BATCH_SLOTS: usize = 2048;
 pub(crate) struct Batch {
     set: WriteSet,
     items: Vec<Item>,
-    counts: HashMap<(NamespaceId, Slot), (u32, u32)>,
+    counts: HashMap<(NamespaceId, Slot), Counts>,
     guard: Offset,
     slots: usize,
     /// Pages in the set.
@@ -54,6 +54,9 @@ impl std::fmt::Debug for Batch {
     }
 }
 
+/// Records of a slot, of those the ones that expire, and the hashes of which fields do.
+type Counts = (u32, u32, u32);
+
 /// One entry of a batch.
 #[derive(Debug)]
 struct Item {
@@ -64,12 +67,14 @@ struct Item {
     object: bool,
     /// Pages may leave memory once they are written.
     evict_pages: bool,
-    /// For an entry of which the cold copy is unknown: its key.
-    unknown: Option<Box<[u8]>>,
+    /// It is not known whether there is a cold copy.
+    unknown: bool,
+    /// For an entry of whose cold copy something has to be looked up: its key.
+    look_up: Option<Box<[u8]>>,
     had_copy: bool,
-    copy_volatile: bool,
+    copy: Marks,
     tombstone: bool,
-    volatile: bool,
+    marks: Marks,
     evict: bool,
 }
 
@@ -82,12 +87,14 @@ pub(crate) enum Want {
     All,
 }
 
-/// Which entries are let go: those used less than `counter`, and of those used exactly so often the share
-/// `ties` / 2^32.
+/// Which entries are let go: those used at most so often.
+///
+/// A sweep takes all of them in a slot and goes no further than it must. It could as well take a share of them in
+/// every slot; but the cold tier is ordered by slot, and what is written for a small part of its range costs it much less
+/// rewriting than the same amount strewn over all of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Victims {
     counter: u8,
-    ties: u32,
 }
 
 /// What a sweep did.
@@ -186,10 +193,10 @@ impl Inner {
         Ok(())
     }
 
-    /// Step 2: looks up whether blindly overwritten keys have a cold copy.
+    /// Step 2: looks up whether blindly overwritten keys have a cold copy, and where it counts, of what sort.
     fn resolve_unknown(&self, batch: &mut Batch) -> Result<(), StoreError> {
         for item in &mut batch.items {
-            let Some(key) = &item.unknown else { continue };
+            let Some(key) = &item.look_up else { continue };
             let cold_key = ColdKey::new(item.ns, item.slot, item.hash, key);
             let header = loop {
                 match self.cold().header(&cold_key) {
@@ -197,8 +204,12 @@ impl Inner {
                     Err(error) => self.pause_after(&error.into())?,
                 }
             };
-            item.had_copy = header.is_some();
-            item.copy_volatile = header.is_some_and(|header| header.expiry.is_some());
+            let copy = header.as_ref().map(Marks::of_record).unwrap_or_default();
+            if !item.unknown {
+                item.copy.fields = copy.fields;
+                continue;
+            }
+            (item.had_copy, item.copy) = (header.is_some(), copy);
             let kind = header.and_then(|header| Kind::from_code(header.kind));
             if kind.is_some_and(Kind::is_collection) {
                 let record = loop {
@@ -277,7 +288,11 @@ impl Inner {
             if let (Some(space), Some(counts)) =
                 (space.as_deref_mut(), batch.counts.get(&(ns, slot)))
             {
-                (space.records, space.volatile_records) = *counts;
+                (
+                    space.records,
+                    space.volatile_records,
+                    space.subexpiring_records,
+                ) = *counts;
             }
             while let Some(item) = items.next_if(|item| item.ns == ns && item.slot == slot) {
                 if let Some(space) = space.as_deref_mut() {
@@ -288,7 +303,7 @@ impl Inner {
     }
 
     fn land_item(&self, space: &mut Space, item: &Item) {
-        if item.unknown.is_some() {
+        if item.unknown {
             space
                 .names
                 .unknown
@@ -297,7 +312,7 @@ impl Inner {
                 // It was counted twice: as an entry and as a key that is only cold.
                 space.add_cold_only(-1);
                 space.names.add_live(-1);
-                space.names.add_volatile(-i64::from(item.copy_volatile));
+                space.names.add_marked(item.copy, -1);
             }
         }
         let seed = self.seed;
@@ -307,7 +322,7 @@ impl Inner {
         };
         let entry = space.table.entry(place);
         if !item.tombstone {
-            entry.set_cold_expiry(item.volatile);
+            entry.set_cold_expiry(item.marks.volatile);
         }
         let spilling = entry.state() == State::Spilling;
         if item.object
@@ -426,18 +441,13 @@ impl Inner {
         let mut below = 0;
         for (counter, &count) in counters.iter().enumerate() {
             if below + count >= wanted {
-                let share = f64::from(wanted - below) / f64::from(count);
                 return Victims {
                     counter: counter as u8,
-                    ties: (share * f64::from(u32::MAX)) as u32,
                 };
             }
             below += count;
         }
-        Victims {
-            counter: u8::MAX,
-            ties: u32::MAX,
-        }
+        Victims { counter: u8::MAX }
     }
 
     /// Sweeps slots from where the last sweep ended until `bytes` are freed, at most once round.
@@ -590,7 +600,7 @@ const SAMPLES_TRIED: usize = 4096;
 
 impl Victims {
     fn include(self, counter: u8) -> bool {
-        counter < self.counter || (counter == self.counter && fast_random() <= self.ties)
+        counter <= self.counter
     }
 }
 
@@ -642,7 +652,7 @@ impl Batch {
         let ns = space.names.id;
         let key = entry.key();
         let cold_key = ColdKey::new(ns, slot, hash, key);
-        let expiry = entry.expiry();
+        let (expiry, fields) = (entry.expiry(), entry.field_deadline());
         space.dead.retain(|(dead, object)| {
             if *dead == hash {
                 self.set.delete_object(ns, object.0);
@@ -658,12 +668,13 @@ impl Batch {
                     lfu_clock: entry.clock(),
                     guard,
                     expiry,
+                    fields_expire: fields.is_some(),
                 };
                 match entry.object() {
                     Some(object) => self.take_object(&cold_key, &header, object),
                     None => self.set.put(&cold_key, &header, entry.value()),
                 }
-                if let Some(at) = expiry {
+                for at in expiry.into_iter().chain(fields) {
                     self.set.put_expiry(at, &cold_key);
                 }
             }
@@ -674,16 +685,28 @@ impl Batch {
             hash,
             object: entry.object().is_some(),
             evict_pages: false,
-            unknown: (state == State::DirtyUnknown).then(|| key.into()),
+            unknown: state == State::DirtyUnknown,
+            // The entry does not remember whether fields of its cold copy expire.
+            look_up: (state == State::DirtyUnknown
+                || (state == State::DirtyOver && space.subexpiring_records > 0))
+                .then(|| key.into()),
             had_copy: state == State::DirtyOver,
-            copy_volatile: entry.cold_expiry(),
+            copy: Marks {
+                volatile: entry.cold_expiry(),
+                fields: false,
+            },
             tombstone: entry.is_tombstone(),
-            volatile: expiry.is_some(),
+            marks: Marks {
+                volatile: expiry.is_some(),
+                fields: fields.is_some(),
+            },
             evict,
         });
-        self.counts
-            .entry((ns, slot))
-            .or_insert((space.records, space.volatile_records));
+        self.counts.entry((ns, slot)).or_insert((
+            space.records,
+            space.volatile_records,
+            space.subexpiring_records,
+        ));
         self.guard = self.guard.max(guard);
         entry.set_state(state.spilling());
     }
@@ -706,19 +729,22 @@ impl Batch {
     /// Adds the new counts of the slots it touches to the set.
     fn count(&mut self) {
         for item in &self.items {
-            let (records, volatile) = self
+            let (records, volatile, subexpiring) = self
                 .counts
                 .get_mut(&(item.ns, item.slot))
                 .expect("every item's slot is counted");
             *records += u32::from(!item.tombstone);
-            *volatile += u32::from(!item.tombstone && item.volatile);
+            *volatile += u32::from(!item.tombstone && item.marks.volatile);
+            *subexpiring += u32::from(!item.tombstone && item.marks.fields);
             *records -= u32::from(item.had_copy);
-            *volatile -= u32::from(item.had_copy && item.copy_volatile);
+            *volatile -= u32::from(item.had_copy && item.copy.volatile);
+            *subexpiring -= u32::from(item.had_copy && item.copy.fields);
         }
-        for ((ns, slot), (records, volatile)) in &self.counts {
-            let mut value = [0u8; 8];
+        for ((ns, slot), (records, volatile, subexpiring)) in &self.counts {
+            let mut value = [0u8; 12];
             value[..4].copy_from_slice(&records.to_le_bytes());
-            value[4..].copy_from_slice(&volatile.to_le_bytes());
+            value[4..8].copy_from_slice(&volatile.to_le_bytes());
+            value[8..].copy_from_slice(&subexpiring.to_le_bytes());
             self.set.put_state(&counts_name(*ns, *slot), &value);
         }
     }

@@ -42,6 +42,8 @@ pub trait Host: Send + Sync {
     fn sync_log(&self, upto: Offset) -> Result<(), String>;
     /// Logs `DEL` for keys the store deletes by itself. Called under the lock of their slot.
     fn log_deletes(&self, db: u32, slot: Slot, keys: &[&[u8]], reason: DeleteReason);
+    /// Logs `HDEL` for fields of a hash whose time is over. Called under the lock of its slot.
+    fn log_field_deletes(&self, db: u32, slot: Slot, key: &[u8], fields: &[Vec<u8>]);
     /// False on a replica: then nothing expires or is evicted by itself.
     fn is_master(&self) -> bool;
     /// Runs `work` while no exclusive operation can begin.
@@ -594,19 +596,26 @@ impl Inner {
                 .ok_or_else(damaged)?;
             let ns = NamespaceId(u32::from_str_radix(ns, 16).map_err(|_| damaged())?);
             let slot = usize::from_str_radix(slot, 16).map_err(|_| damaged())?;
-            let counts: [u8; 8] = value.as_slice().try_into().map_err(|_| damaged())?;
-            let (records, volatile) = (le_u32(&counts[..4]), le_u32(&counts[4..]));
+            // Versions without field expiry wrote no third count.
+            if !matches!(value.len(), 8 | 12) {
+                return Err(damaged());
+            }
+            let (records, volatile) = (le_u32(&value[..4]), le_u32(&value[4..8]));
+            let subexpiring = value.get(8..).filter(|rest| !rest.is_empty());
+            let subexpiring = subexpiring.map_or(0, le_u32);
             // Counts of a doomed namespace go with it.
             let Some(names) = self.keyspace.namespace(ns) else {
                 continue;
             };
             names.add_live(i64::from(records));
             names.add_volatile(i64::from(volatile));
+            names.add_subexpiring(i64::from(subexpiring));
             keys += u64::from(records);
             let mut slot = self.slots.get(slot).ok_or_else(damaged)?.lock();
             let space = slot.add_space(names);
             space.add_cold_only(records as i32);
             (space.records, space.volatile_records) = (records, volatile);
+            space.subexpiring_records = subexpiring;
         }
         Ok(keys)
     }

@@ -18,7 +18,7 @@ use rand::rngs::SmallRng;
 use crate::entry::Entry;
 use crate::lfu::Tick;
 use crate::promote::{Loaded, PinSet, Pinned};
-use crate::space::{ColdCopy, NewEntry, SlotTable, Space, Watch};
+use crate::space::{ColdCopy, Marks, NewEntry, SlotTable, Space, Watch};
 use crate::store::{Inner, StoreError};
 use crate::table::Place;
 use crate::tree::{Flavour, Object, ObjectId, Small};
@@ -83,11 +83,21 @@ impl Kind {
     pub fn trees(self) -> &'static [Flavour] {
         match self {
             Kind::String | Kind::RawString => &[],
-            Kind::Hash | Kind::Bloom => &[Flavour::Map],
+            Kind::Bloom => &[Flavour::Map],
+            Kind::Hash => &[Flavour::Map, Flavour::Keys],
             Kind::Set => &[Flavour::Keys],
             Kind::ZSet => &[Flavour::Keys, Flavour::Map],
             Kind::List => &[Flavour::Sequence],
             Kind::Stream => &[Flavour::Map, Flavour::Map],
+        }
+    }
+
+    /// How many of its trees every value has; a hash has the second only while fields of it expire.
+    #[must_use]
+    pub(crate) fn least_trees(self) -> usize {
+        match self {
+            Kind::Hash => 1,
+            other => other.trees().len(),
         }
     }
 
@@ -194,15 +204,17 @@ fn object_of(loaded: &Loaded) -> Option<ObjectId> {
 /// True if what a record holds can be read without surprises.
 fn is_sound(loaded: &Loaded) -> bool {
     let payload = loaded.record.payload();
-    match Kind::from_code(loaded.record.header().kind).map(Kind::trees) {
-        None => false,
-        Some([]) => true,
-        Some(trees) => match Small::parse(payload) {
-            Some(small) => small.is_sound(trees),
-            None => {
-                Object::decode_root(payload).is_some_and(|object| object.trees.len() == trees.len())
-            }
-        },
+    let Some(kind) = Kind::from_code(loaded.record.header().kind) else {
+        return false;
+    };
+    let (least, trees) = (kind.least_trees(), kind.trees());
+    if trees.is_empty() {
+        return true;
+    }
+    match Small::parse(payload) {
+        Some(small) => small.is_sound(trees, least),
+        None => Object::decode_root(payload)
+            .is_some_and(|object| (least..=trees.len()).contains(&object.trees.len())),
     }
 }
 
@@ -376,7 +388,7 @@ impl<'s> Tx<'s> {
             return Ok(Found::Cold(loaded));
         }
         if header.is_expired(self.now) {
-            self.expire_cold(key, object_of(&loaded));
+            self.expire_cold(key, Marks::of_record(header), object_of(&loaded));
             return Ok(Found::Absent);
         }
         Ok(Found::Cold(loaded))
@@ -400,7 +412,7 @@ impl<'s> Tx<'s> {
         self.note_expired(key);
     }
 
-    fn expire_cold(&mut self, key: &Key<'_>, object: Option<ObjectId>) {
+    fn expire_cold(&mut self, key: &Key<'_>, marks: Marks, object: Option<ObjectId>) {
         if !self.inner.is_master() {
             return;
         }
@@ -408,7 +420,7 @@ impl<'s> Tx<'s> {
         let seed = self.inner.seed;
         self.slot(key.slot).changed(key.ns, key.hash, key.bytes);
         let space = self.space(key).expect("the key is counted here");
-        space.delete_cold(key.hash, key.bytes, true, object, at, seed);
+        space.delete_cold(key.hash, key.bytes, marks, object, at, seed);
         self.note_expired(key);
     }
 
@@ -480,6 +492,7 @@ impl<'s> Tx<'s> {
     pub(crate) fn install(&mut self, key: &Key<'_>, loaded: &Loaded) -> Place {
         let header = loaded.record.header();
         let kind = Kind::from_code(header.kind).unwrap_or(Kind::String);
+        let marks = Marks::of_record(header);
         let heat = if self.inner.heat.is_lru() {
             self.inner.heat.fresh(self.tick)
         } else {
@@ -496,7 +509,7 @@ impl<'s> Tx<'s> {
         let value = object.as_ref().map_or(payload, |object| &object[..]);
         let new = NewEntry::new(key, kind, value, header.expiry, heat, seed);
         let space = self.space(key).expect("the key is counted here");
-        space.insert_loaded(&new)
+        space.insert_loaded(&new, marks)
     }
 
     /// The key's entry for a change; installs the cold copy.
@@ -517,6 +530,22 @@ impl<'s> Tx<'s> {
             .find(key.hash, key.bytes)
             .expect("the key was found here");
         space.mark_written(place, key.hash, at);
+    }
+
+    /// The time before which no field of a hash in memory expires has changed.
+    pub(crate) fn note_fields(
+        &mut self,
+        key: &Key<'_>,
+        before: Option<UnixMs>,
+        after: Option<UnixMs>,
+    ) {
+        let space = self.space(key).expect("the key was found here");
+        space.note_fields(key.hash, before, after);
+    }
+
+    /// Counts fields that were deleted because their time is over.
+    pub fn count_expired_fields(&self, n: u64) {
+        self.inner.stats.expired_fields.add(n);
     }
 
     pub(crate) fn touch(&mut self, key: &Key<'_>, place: Place) {
@@ -703,10 +732,11 @@ impl<'s> Tx<'s> {
         match self.pins.look(key) {
             Ok(Pinned::Absent) => (ColdCopy::No, None),
             Ok(Pinned::Record(loaded)) => {
-                let expiry = loaded.record.header().expiry;
+                let header = loaded.record.header();
+                let expiry = header.expiry;
                 (
                     ColdCopy::Yes {
-                        volatile: expiry.is_some(),
+                        marks: Marks::of_record(header),
                         object: object_of(&loaded),
                     },
                     expiry,
@@ -777,9 +807,9 @@ impl<'s> Tx<'s> {
                 self.note_gone(key);
             }
             Found::Cold(loaded) => {
-                let volatile = loaded.record.header().expiry.is_some();
+                let marks = Marks::of_record(loaded.record.header());
                 let object = object_of(&loaded);
-                space.delete_cold(key.hash, key.bytes, volatile, object, at, seed);
+                space.delete_cold(key.hash, key.bytes, marks, object, at, seed);
             }
         }
         Ok(true)

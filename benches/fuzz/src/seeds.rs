@@ -64,6 +64,7 @@ fn cold() -> Vec<Vec<u8>> {
             lfu_clock: 600,
             guard: Offset(77),
             expiry,
+            fields_expire: false,
         };
         header.encode_onto(&mut record);
         record.extend_from_slice(b"value");

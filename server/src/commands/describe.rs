@@ -167,7 +167,9 @@ pub fn categories(command: &Command) -> Vec<&'static str> {
 pub fn key_range(command: &Command) -> (usize, i64, usize) {
     let range = |spec: &KeySpec| match spec.find {
         Find::Range { last, step } => Some((spec.first, last, step)),
-        Find::Count | Find::Unknown | Find::SortStore => None,
+        Find::Count | Find::Unknown | Find::SortStore | Find::HalfBehind(_) | Find::Behind(_) => {
+            None
+        }
     };
     let ranges: Vec<_> = command.keys.iter().filter_map(range).collect();
     let Some(first) = ranges.iter().map(|(first, ..)| *first).min() else {

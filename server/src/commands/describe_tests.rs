@@ -24,6 +24,14 @@ fn key_specs(command: &Command) -> String {
         }
         Find::Unknown | Find::SortStore => format!("{}/unknown/unknown", spec.flags.join(" ")),
         Find::Count => format!("{}/index {}/keynum 0 1 1", spec.flags.join(" "), spec.first),
+        Find::HalfBehind(word) => {
+            let flags = spec.flags.join(" ");
+            format!("{flags}/keyword {word} {}/range -1 1 2", spec.first)
+        }
+        Find::Behind(word) => {
+            let flags = spec.flags.join(" ");
+            format!("{flags}/keyword {word} {}/range 0 1 0", spec.first)
+        }
     };
     command.keys.iter().map(one).collect::<Vec<_>>().join(", ")
 }
@@ -108,7 +116,12 @@ fn keys_lie_within_the_arity_and_writes_say_what_they_write() {
         let least = command.arity.unsigned_abs() as usize;
         for spec in command.keys {
             // A list of keys may be empty, if another key stands before it.
-            let may_be_missing = matches!(spec.find, Find::Range { last, .. } if last < 0);
+            let may_be_missing = match spec.find {
+                Find::Range { last, .. } => last < 0,
+                Find::Count => false,
+                // A word that may be missing, too.
+                Find::Behind(_) => continue,
+            };
             assert!(
                 spec.first >= 1 && spec.first < least + usize::from(may_be_missing),
                 "{}: a key beyond the arity",

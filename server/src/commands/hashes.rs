@@ -1,10 +1,14 @@
 //! Hashes: the table. What the commands do is in the files below this one.
 //!
-//! A hash is one tree, field → value. Nobody calls these handlers but exec, through the table.
+//! A hash is one tree, field → value, and while fields of it expire, a second one (`tiering/src/collection/fields.rs`).
+//! Its fields are answered in the order of their bytes, also where Redis has them in the order they came. Nobody calls these handlers but exec, through the table.
 
 use super::{ArgSpec, Command, Ctx, Flags, Group, Handler, Intent, KeySpec};
 
+mod combined;
 mod counters;
+mod expire;
+mod fields;
 mod pick;
 mod read;
 mod write;
@@ -13,6 +17,25 @@ const KEY: ArgSpec = ArgSpec::key("key");
 const FIELD: ArgSpec = ArgSpec::new("field", "string");
 const VALUE: ArgSpec = ArgSpec::new("value", "string");
 const DATA: ArgSpec = ArgSpec::block("data", &[FIELD, VALUE]).multiple();
+const FIELDS: ArgSpec = ArgSpec::block(
+    "fields",
+    &[ArgSpec::new("numfields", "integer"), FIELD.multiple()],
+)
+.after("FIELDS");
+const SECONDS: ArgSpec = ArgSpec::new("seconds", "integer");
+const MILLIS: ArgSpec = ArgSpec::new("milliseconds", "integer");
+const UNIX_SECONDS: ArgSpec = ArgSpec::new("unix-time-seconds", "unix-time");
+const UNIX_MILLIS: ArgSpec = ArgSpec::new("unix-time-milliseconds", "unix-time");
+const CONDITION: ArgSpec = ArgSpec::one_of(
+    "condition",
+    &[
+        ArgSpec::word("nx", "NX"),
+        ArgSpec::word("xx", "XX"),
+        ArgSpec::word("gt", "GT"),
+        ArgSpec::word("lt", "LT"),
+    ],
+)
+.optional();
 const KEY_FIELD: &[ArgSpec] = &[KEY, FIELD];
 
 const READ: &[KeySpec] = &[KeySpec::one(1, Intent::Read, &["RO", "access"])];
@@ -79,9 +102,36 @@ pub const FAMILY: &[Command] = &[
         &[KEY, FIELD.multiple()], write::hdel),
     row("hgetdel", "Answers the values of fields and deletes them", "8.0.0", PER_FIELD, -5,
         Flags::WRITE.or(Flags::FAST), &[KeySpec::one(1, Intent::Update, &["RW", "access", "delete"])],
-        &[KEY, ArgSpec::block("fields", &[ArgSpec::new("numfields", "integer"), FIELD.multiple()])
-            .after("FIELDS")],
-        write::hgetdel),
+        &[KEY, FIELDS], combined::hgetdel),
+    row("hgetex", "Answers the values of fields and sets or removes their deadlines", "8.0.0", PER_FIELD, -5,
+        Flags::WRITE.or(Flags::FAST), COUNT,
+        &[KEY, ArgSpec::one_of("expiration", &[SECONDS.after("EX"), MILLIS.after("PX"), UNIX_SECONDS.after("EXAT"),
+            UNIX_MILLIS.after("PXAT"), ArgSpec::word("persist", "PERSIST")]).optional(), FIELDS],
+        combined::hgetex),
+    row("hsetex", "Sets fields of a hash with a deadline, all or none of them", "8.0.0", PER_FIELD, -6, WRITE_FAST, PUT,
+        &[KEY, ArgSpec::one_of("condition", &[ArgSpec::word("fnx", "FNX"), ArgSpec::word("fxx", "FXX")]).optional(),
+          ArgSpec::one_of("expiration", &[SECONDS.after("EX"), MILLIS.after("PX"), UNIX_SECONDS.after("EXAT"),
+            UNIX_MILLIS.after("PXAT"), ArgSpec::word("keepttl", "KEEPTTL")]).optional(),
+          ArgSpec::block("fields", &[ArgSpec::new("numfields", "integer"), DATA]).after("FIELDS")],
+        combined::hsetex),
+    row("hexpire", "Sets when fields expire, in seconds from now", "7.4.0", PER_FIELD, -6,
+        Flags::WRITE.or(Flags::FAST), PUT, &[KEY, SECONDS, CONDITION, FIELDS], expire::hexpire),
+    row("hpexpire", "Sets when fields expire, in milliseconds from now", "7.4.0", PER_FIELD, -6,
+        Flags::WRITE.or(Flags::FAST), PUT, &[KEY, MILLIS, CONDITION, FIELDS], expire::hpexpire),
+    row("hexpireat", "Sets when fields expire, as a Unix time in seconds", "7.4.0", PER_FIELD, -6,
+        Flags::WRITE.or(Flags::FAST), PUT, &[KEY, UNIX_SECONDS, CONDITION, FIELDS], expire::hexpireat),
+    row("hpexpireat", "Sets when fields expire, as a Unix time in milliseconds", "7.4.0", PER_FIELD, -6,
+        Flags::WRITE.or(Flags::FAST), PUT, &[KEY, UNIX_MILLIS, CONDITION, FIELDS], expire::hpexpireat),
+    row("hpersist", "Has fields stay", "7.4.0", PER_FIELD, -5, Flags::WRITE.or(Flags::FAST), PUT,
+        &[KEY, FIELDS], expire::hpersist),
+    row("httl", "Answers how many seconds fields have left", "7.4.0", PER_FIELD, -5, READ_FAST, READ,
+        &[KEY, FIELDS], expire::httl),
+    row("hpttl", "Answers how many milliseconds fields have left", "7.4.0", PER_FIELD, -5, READ_FAST, READ,
+        &[KEY, FIELDS], expire::hpttl),
+    row("hexpiretime", "Answers the Unix time in seconds at which fields expire", "7.4.0", PER_FIELD, -5, READ_FAST, READ,
+        &[KEY, FIELDS], expire::hexpiretime),
+    row("hpexpiretime", "Answers the Unix time in milliseconds at which fields expire", "7.4.0", PER_FIELD, -5,
+        READ_FAST, READ, &[KEY, FIELDS], expire::hpexpiretime),
     row("hincrby", "Adds an integer to the integer value of a field, 0 if absent", "2.0.0", ONE, 4, WRITE_FAST,
         COUNT, &[KEY, FIELD, ArgSpec::new("increment", "integer")], counters::hincrby),
     row("hincrbyfloat", "Adds a floating point number to the numeric value of a field, 0 if absent", "2.6.0",

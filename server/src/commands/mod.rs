@@ -13,6 +13,7 @@ use basalt_resp::{Args, Encoder};
 use basalt_tiering::{Fault, Key, Tx, UnixMs};
 use hashbrown::HashMap;
 
+use crate::args::is;
 use crate::blocking::Wait;
 use crate::effects::Effects;
 use crate::errors::Error;
@@ -25,6 +26,7 @@ pub mod collection;
 pub mod connection;
 pub mod describe;
 pub mod docs;
+pub mod geo;
 pub mod hashes;
 pub mod help;
 pub mod hyperloglog;
@@ -38,6 +40,7 @@ pub mod server_admin;
 pub mod sets;
 pub mod sorted_sets;
 mod spec;
+pub mod streams;
 pub mod strings;
 pub mod tier;
 pub mod transactions;
@@ -243,6 +246,11 @@ pub enum Find {
     Unknown,
     /// The argument behind SORT's last STORE.
     SortStore,
+    /// The first half of what stands behind the first such word at or behind `first`: keys, then as many other arguments. If
+    /// these are no halves, the handler is called without keys, and refuses them.
+    HalfBehind(&'static str),
+    /// The one argument behind each such word at or behind `first`.
+    Behind(&'static str),
 }
 
 /// An argument for COMMAND DOCS.
@@ -394,6 +402,24 @@ impl KeySpec {
             }
             Find::Unknown => {}
             Find::SortStore => sort_store(args).into_iter().for_each(each),
+            Find::HalfBehind(word) => {
+                let mut words = args.iter().skip(self.first);
+                let Some(at) = words.position(|arg| is(arg, word)) else {
+                    return false;
+                };
+                let start = self.first + at + 1;
+                let behind = args.len() - start;
+                if behind == 0 || !behind.is_multiple_of(2) {
+                    return false;
+                }
+                for index in start..start + behind / 2 {
+                    each(index);
+                }
+            }
+            Find::Behind(word) => {
+                let before = (self.first + 1..args.len()).filter(|at| is(&args[at - 1], word));
+                before.for_each(each);
+            }
         }
         true
     }
@@ -426,6 +452,8 @@ static FAMILIES: &[&[Command]] = &[
     lists::FAMILY,
     sets::FAMILY,
     sorted_sets::FAMILY,
+    streams::FAMILY,
+    geo::FAMILY,
     keys::FAMILY,
     keyspace::FAMILY,
     transactions::FAMILY,

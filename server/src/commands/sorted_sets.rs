@@ -16,7 +16,8 @@ mod read;
 mod remove;
 mod zset;
 
-pub(in crate::commands) use zset::{ZSet, store};
+pub(in crate::commands) use add::{Only, give_scores};
+pub(in crate::commands) use zset::{Scored, ZSet, store};
 
 const KEY: ArgSpec = ArgSpec::key("key");
 const MEMBER: ArgSpec = ArgSpec::new("member", "string");

@@ -13,6 +13,21 @@ impl KeySpec {
         Self::up_to(first, -1, 1, intent, flags)
     }
 
+    /// The one key behind each `word` from `first` on.
+    pub(crate) const fn behind(
+        word: &'static str,
+        first: usize,
+        intent: Intent,
+        flags: &'static [&'static str],
+    ) -> Self {
+        KeySpec {
+            first,
+            find: Find::Behind(word),
+            intent,
+            flags,
+        }
+    }
+
     /// Keys from `first` to `last` (see [`Find::Range`]), `step` apart.
     pub(crate) const fn up_to(
         first: usize,

@@ -169,6 +169,7 @@ pub struct Settings {
     pub set_max_listpack_value_bytes: u64,
     pub zset_max_listpack_entries: u64,
     pub zset_max_listpack_value_bytes: u64,
+    pub stream_node_max_entries: u64,
 
     pub port: u16,
     pub bind: Vec<String>,
@@ -255,6 +256,7 @@ impl Settings {
             set_max_listpack_value_bytes: v.pick("set-max-listpack-value"),
             zset_max_listpack_entries: v.pick("zset-max-listpack-entries"),
             zset_max_listpack_value_bytes: v.pick("zset-max-listpack-value"),
+            stream_node_max_entries: v.pick("stream-node-max-entries"),
             port: v.pick("port"),
             bind: v.pick("bind"),
             unixsocket: v.pick("unixsocket"),

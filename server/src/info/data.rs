@@ -17,7 +17,10 @@ pub(super) fn keyspace(source: &Source<'_>, lines: &mut Lines) {
             let expires = store.expires_count(ns);
             lines.field(
                 format_args!("db{db}"),
-                format_args!("keys={keys},expires={expires},avg_ttl=0"),
+                format_args!(
+                    "keys={keys},expires={expires},avg_ttl=0,subexpiry={}",
+                    store.subexpiring_count(ns)
+                ),
             );
         }
     }

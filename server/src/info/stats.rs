@@ -34,6 +34,7 @@ pub(super) fn stats(source: &Source<'_>, lines: &mut Lines) {
     lines.field("sync_full", count(&replicas.full));
     lines.field("sync_partial_ok", count(&replicas.partial_ok));
     lines.field("sync_partial_err", count(&replicas.partial_err));
+    lines.field("expired_subkeys", source.store.expired_fields);
     lines.field("expired_keys", source.store.expired_keys);
     lines.field("expired_stale_perc", "0.00");
     zero(

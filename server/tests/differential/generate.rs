@@ -1,4 +1,4 @@
-//! Random commands from a seed: a weighted table over all string, key, expiry and transaction
+//! Random commands from a seed: a weighted table over all string, key, stream, expiry and transaction
 //! commands, on few keys so that they collide.
 //!
 //! Two servers never read the clock at the same moment, so no command here depends on it: a time
@@ -7,10 +7,12 @@
 //! until something meets it, and DBSIZE counts it until then.
 
 mod bits;
+mod geo;
 mod hyperloglog;
 mod sets;
 mod sort;
 mod sorted_sets;
+mod streams;
 
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
@@ -56,6 +58,8 @@ struct Generator {
     rng: SmallRng,
     keys: Vec<Vec<u8>>,
     conn: usize,
+    /// Streams have had ids up to about this one.
+    entries: u64,
 }
 
 type Make = fn(&mut Generator) -> Command;
@@ -116,6 +120,17 @@ const KINDS: &[(u32, Make)] = &[
     (4, sort::prepare),
     (5, sort::sort),
     (4, sorted_sets::combine),
+    (18, streams::xadd),
+    (2, streams::xtrim),
+    (3, streams::xdel),
+    (4, streams::xrange),
+    (3, streams::xread),
+    (1, streams::xsetid),
+    (3, streams::ask),
+    (5, geo::geoadd),
+    (2, geo::ask),
+    (5, geo::search),
+    (3, geo::radius),
     (4, |g| g.many("DEL", false)),
     (2, |g| g.many("UNLINK", false)),
     (2, |g| g.many("EXISTS", false)),
@@ -215,6 +230,7 @@ fn may_be_spoilt(command: &Command) -> bool {
             | b"ZSCAN"
             | b"SORT"
             | b"SORT_RO"
+            | b"XREAD"
     )
 }
 
@@ -235,6 +251,7 @@ impl Generator {
             rng: SmallRng::seed_from_u64(seed),
             keys,
             conn: 0,
+            entries: 1,
         }
     }
 

@@ -193,6 +193,8 @@ impl Pair {
                     "SMEMBERS _",
                     "ZRANGE _ 0 -1 WITHSCORES",
                     "LRANGE _ 0 -1",
+                    "XRANGE _ - +",
+                    "XINFO STREAM _ FULL COUNT 0",
                     "PEXPIRETIME _",
                     "OBJECT ENCODING _",
                 ] {

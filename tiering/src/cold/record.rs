@@ -5,7 +5,7 @@
 //!   version   kind   flags   LFU counter  LFU clock u16 LE guard u64 LE    [expiry ms u64 LE]  payload…
 //! ```
 //!
-//! The expiry is there if flag bit 0 is set; all other flag bits are zero. Everything a SCAN with a TYPE
+//! The expiry is there if flag bit 0 is set; bit 1 says that fields of the hash expire; all other flag bits are zero. Everything a SCAN with a TYPE
 //! filter or an expiry check needs is in the first 22 bytes. `kind` belongs to the caller and is opaque here.
 //! There is no checksum of our own: RocksDB checks each block it reads.
 //!
@@ -18,6 +18,7 @@ use crate::ids::UnixMs;
 
 const VERSION: u8 = 1;
 const FLAG_EXPIRY: u8 = 1;
+const FLAG_FIELDS: u8 = 2;
 const FIXED_BYTES: usize = 14;
 
 /// Largest size of an encoded header.
@@ -36,6 +37,8 @@ pub struct RecordHeader {
     pub guard: Offset,
     /// When the key expires, if it does.
     pub expiry: Option<UnixMs>,
+    /// It is a hash of which fields expire.
+    pub fields_expire: bool,
 }
 
 /// Why bytes are not a record.
@@ -80,8 +83,11 @@ impl RecordHeader {
         bytes[3] = self.lfu_counter;
         bytes[4..6].copy_from_slice(&self.lfu_clock.to_le_bytes());
         bytes[6..FIXED_BYTES].copy_from_slice(&self.guard.0.to_le_bytes());
+        if self.fields_expire {
+            bytes[2] = FLAG_FIELDS;
+        }
         if let Some(at) = self.expiry {
-            bytes[2] = FLAG_EXPIRY;
+            bytes[2] |= FLAG_EXPIRY;
             bytes[FIXED_BYTES..].copy_from_slice(&at.0.to_le_bytes());
         }
         out.extend_from_slice(&bytes[..self.encoded_bytes()]);
@@ -98,13 +104,14 @@ impl RecordHeader {
         }
         let (fixed, rest) = record.split_first_chunk::<FIXED_BYTES>().ok_or(truncated)?;
         let [_, kind, flags, lfu_counter, c0, c1, guard @ ..] = *fixed;
-        let (expiry, payload) = match flags {
-            0 => (None, rest),
-            FLAG_EXPIRY => {
-                let (at, payload) = rest.split_first_chunk::<8>().ok_or(truncated)?;
-                (Some(UnixMs(u64::from_le_bytes(*at))), payload)
-            }
-            unknown => return Err(RecordError::UnknownFlags(unknown)),
+        if flags & !(FLAG_EXPIRY | FLAG_FIELDS) != 0 {
+            return Err(RecordError::UnknownFlags(flags));
+        }
+        let (expiry, payload) = if flags & FLAG_EXPIRY == 0 {
+            (None, rest)
+        } else {
+            let (at, payload) = rest.split_first_chunk::<8>().ok_or(truncated)?;
+            (Some(UnixMs(u64::from_le_bytes(*at))), payload)
         };
         let header = RecordHeader {
             kind,
@@ -112,6 +119,7 @@ impl RecordHeader {
             lfu_clock: u16::from_le_bytes([c0, c1]),
             guard: Offset(u64::from_le_bytes(guard)),
             expiry,
+            fields_expire: flags & FLAG_FIELDS != 0,
         };
         Ok((header, payload))
     }
@@ -165,14 +173,16 @@ mod tests {
             any::<u16>(),
             any::<u64>(),
             any::<Option<u64>>(),
+            any::<bool>(),
         )
             .prop_map(
-                |(kind, lfu_counter, lfu_clock, guard, expiry)| RecordHeader {
+                |(kind, lfu_counter, lfu_clock, guard, expiry, fields_expire)| RecordHeader {
                     kind,
                     lfu_counter,
                     lfu_clock,
                     guard: Offset(guard),
                     expiry: expiry.map(UnixMs),
+                    fields_expire,
                 },
             )
     }
@@ -226,6 +236,7 @@ mod tests {
             lfu_clock: 2,
             guard: Offset(3),
             expiry: None,
+            fields_expire: false,
         };
         let mut bytes = encoded(&header, b"v");
         bytes[2] = 0x82;
@@ -248,6 +259,7 @@ mod tests {
             lfu_clock: 0,
             guard: Offset(0),
             expiry: Some(UnixMs(10)),
+            fields_expire: false,
         };
         assert!(!header.is_expired(UnixMs(9)));
         assert!(header.is_expired(UnixMs(10)));

@@ -22,6 +22,7 @@ use self::tuning::Tuning;
 use super::CachedLookup;
 use super::error::ColdError;
 use super::key::{ColdKey, end_of_namespace, page_key, position, with_encoded};
+use super::nowait;
 use super::options::{ColdOptions, Division};
 use super::record::{ColdRecord, RecordHeader};
 use super::write_set::{Family, WriteSet};
@@ -31,7 +32,7 @@ use crate::ids::{NamespaceId, Slot};
 type Db = DBWithThreadMode<SingleThreaded>;
 
 /// The cold tier of one data directory. Shared by reference between threads; every method may be called from
-/// any thread. All but `get_cached` and `state_get` of small blobs may wait for the disk.
+/// any thread. All but `get_cached`, those named `at_hand`, and `state_get` of small blobs may wait for the disk.
 ///
 /// Dropping it does not flush: what was written since the last [`ColdTier::flush`] may be gone, as after a
 /// crash, and comes back from the binlog.
@@ -44,6 +45,8 @@ pub struct ColdTier {
     read: ReadOptions,
     read_cached: ReadOptions,
     write: WriteOptions,
+    /// Reads pass the system's page cache by.
+    direct_reads: bool,
 }
 
 impl ColdTier {
@@ -87,6 +90,7 @@ impl ColdTier {
             read: ReadOptions::default(),
             read_cached,
             write,
+            direct_reads: options.direct_reads,
         })
     }
 
@@ -107,6 +111,26 @@ impl ColdTier {
             Err(e) if e.kind() == ErrorKind::Incomplete => Ok(CachedLookup::Unknown),
             Err(e) => Err(store("get from memory")(e)),
         })
+    }
+
+    /// As [`ColdTier::get_cached`], and reads the file if the system has that part of it in memory.
+    pub fn get_at_hand(&self, key: &ColdKey<'_>) -> Result<CachedLookup, ColdError> {
+        if !self.reads_at_hand() {
+            return self.get_cached(key);
+        }
+        with_encoded(key, |key| {
+            match nowait::without_waiting(|| self.lookup(key, &self.read)) {
+                None => Ok(CachedLookup::Unknown),
+                Some(Ok(None)) => Ok(CachedLookup::Absent),
+                Some(Ok(Some(bytes))) => record_of(key, &bytes).map(CachedLookup::Hit),
+                Some(Err(e)) => Err(store("get at hand")(e)),
+            }
+        })
+    }
+
+    /// Whether a read can be ended where it would wait.
+    fn reads_at_hand(&self) -> bool {
+        !self.direct_reads && nowait::is_known()
     }
 
     /// Reads the header of `key`'s record, from disk if need be, without copying the value.

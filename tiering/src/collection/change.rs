@@ -31,6 +31,16 @@ impl Collection<'_, '_> {
     pub fn insert(&mut self, tree: usize, key: &[u8], value: &[u8]) -> Result<bool, Fault> {
         let mut cell = std::mem::take(&mut self.cell);
         encode_cell(self.kind.trees()[tree], key, value, &mut cell);
+        self.insert_cell(tree, key, cell)
+    }
+
+    /// Puts a cell; its bytes become the scratch memory again.
+    pub(super) fn insert_cell(
+        &mut self,
+        tree: usize,
+        key: &[u8],
+        cell: Vec<u8>,
+    ) -> Result<bool, Fault> {
         self.own();
         let inserted = match &mut self.form {
             Form::Lent(_) => unreachable!("made our own"),
@@ -166,7 +176,7 @@ impl Collection<'_, '_> {
     }
 
     /// Copies a small value, so that it can be changed.
-    fn own(&mut self) {
+    pub(super) fn own(&mut self) {
         if let Form::Lent(small) = &self.form {
             let page = |tree: usize| {
                 let mut page = Vec::with_capacity(small.page(tree).len() + 64);
@@ -193,7 +203,7 @@ impl Collection<'_, '_> {
         }
     }
 
-    fn note_change(&mut self) {
+    pub(super) fn note_change(&mut self) {
         if std::mem::replace(&mut self.changed, true) {
             return;
         }
@@ -227,6 +237,7 @@ impl Collection<'_, '_> {
             }
             return;
         }
+        self.drop_idle_index();
         let mut value = std::mem::take(&mut self.cell);
         let empty = Form::Lent(Small::default());
         match std::mem::replace(&mut self.form, empty) {

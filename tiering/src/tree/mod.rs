@@ -44,7 +44,7 @@ pub(crate) use object::{
     LARGE, Object, ObjectId, SMALL_MAX, Small, discard, encode_small, page_of, small_bytes,
 };
 pub(crate) use pages::Page;
-pub use value::Bytes;
+pub use value::{Bytes, pack, unpack};
 
 /// Number of a page within its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,6 +71,18 @@ pub(crate) struct Shape {
     pub(crate) flavour: Flavour,
     /// How many elements were ever removed, for cursors (see `Collection::scan`).
     pub(crate) shifts: u32,
+}
+
+/// Encodes a cell whose value is gone from `deadline` on.
+pub(crate) fn encode_cell_until(
+    key: &[u8],
+    content: &[u8],
+    deadline: crate::UnixMs,
+    out: &mut Vec<u8>,
+) {
+    out.clear();
+    value::put_key(key, out);
+    value::put_value_until(content, deadline, out);
 }
 
 /// Encodes a cell.

@@ -93,11 +93,10 @@ impl<'a> Small<'a> {
         Some(small)
     }
 
-    /// True if its pages are those of a value of these trees.
-    pub(crate) fn is_sound(&self, flavours: &[Flavour]) -> bool {
-        self.trees == flavours.len()
-            && self
-                .pages
+    /// True if its pages are those of a value of these trees, of which it has at least `least`.
+    pub(crate) fn is_sound(&self, flavours: &[Flavour], least: usize) -> bool {
+        (least..=flavours.len()).contains(&self.trees)
+            && self.pages[..self.trees]
                 .iter()
                 .zip(flavours)
                 .all(|(page, flavour)| leaf::is_sound(page, *flavour))
@@ -192,6 +191,26 @@ impl Object {
         Editor {
             pages: &mut self.table,
             shape: &mut self.trees[tree],
+        }
+    }
+
+    /// Adds a tree without elements.
+    pub(crate) fn add_tree(&mut self, flavour: Flavour) {
+        let page = leaf::empty(flavour);
+        let shape = Single::shape(&page, flavour);
+        let root = self.table.add(page);
+        self.trees.push(Shape { root, ..shape });
+    }
+
+    /// Drops the second tree, which is empty, and the extra bytes. Not while it has more than a page, as it may where a
+    /// neighbour was absent when the last element went.
+    pub(crate) fn drop_second(&mut self) {
+        if let [_, shape] = self.trees[..]
+            && shape.height == 0
+        {
+            self.table.free(shape.root);
+            self.trees.truncate(1);
+            self.extra.clear();
         }
     }
 

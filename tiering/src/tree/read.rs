@@ -135,6 +135,23 @@ impl<'a, P: Pages<'a>> View<P> {
         }
     }
 
+    /// All absent pages as far as they can be told, also those that hold no element: a leaf that became empty stays where
+    /// its neighbour was absent.
+    pub(crate) fn absent_anywhere(&self, absent: &mut Vec<PageId>) {
+        self.absent_under(self.shape.root, self.shape.height, absent);
+    }
+
+    fn absent_under(&self, id: PageId, height: u8, absent: &mut Vec<PageId>) {
+        let Some(page) = self.pages.page(id) else {
+            return absent.push(id);
+        };
+        if height > 0 {
+            for child in inner::children(page) {
+                self.absent_under(child.page, height - 1, absent);
+            }
+        }
+    }
+
     /// The absent pages in the way to the place of a rank.
     pub(crate) fn absent_at(&self, rank: u64, absent: &mut Vec<PageId>) {
         let missing = self

@@ -5,6 +5,7 @@
 //!   value   0..=0xBF  that many bytes follow
 //!           0xC0      a u32 with the length, and the bytes
 //!           0xC1..C8  a little-endian integer of 1 to 8 bytes, sign-extended
+//!           0xC9      a deadline, Unix ms in 6 bytes, little-endian, and a value of one of the first two forms
 //!           0xD0..FF  the integer 0 to 47
 //! ```
 //!
@@ -13,10 +14,14 @@
 
 use std::ops::Deref;
 
+use crate::UnixMs;
+
 const LONG: u8 = 0xFF;
 const RAW_MAX: usize = 0xBF;
 const RAW_LONG: u8 = 0xC0;
 const INT: u8 = 0xC0;
+const UNTIL: u8 = 0xC9;
+const DEADLINE_BYTES: usize = 6;
 const SMALL: u8 = 0xD0;
 const SMALL_MAX: i64 = (0xFF - SMALL) as i64;
 /// Longest text of a 64-bit integer.
@@ -29,6 +34,8 @@ pub enum Bytes<'a> {
     Raw(&'a [u8]),
     /// The text of an integer.
     Text([u8; TEXT_MAX], u8),
+    /// In its page, with the moment from which it is gone.
+    Until(&'a [u8], UnixMs),
 }
 
 impl Deref for Bytes<'_> {
@@ -37,7 +44,7 @@ impl Deref for Bytes<'_> {
     #[inline]
     fn deref(&self) -> &[u8] {
         match self {
-            Bytes::Raw(bytes) => bytes,
+            Bytes::Raw(bytes) | Bytes::Until(bytes, _) => bytes,
             Bytes::Text(text, len) => &text[..usize::from(*len)],
         }
     }
@@ -56,6 +63,23 @@ impl std::fmt::Debug for Bytes<'_> {
 }
 
 impl Bytes<'_> {
+    /// From when on it is gone, if it does not stay.
+    #[inline]
+    #[must_use]
+    pub fn deadline(&self) -> Option<UnixMs> {
+        match self {
+            Bytes::Until(_, at) => Some(*at),
+            _ => None,
+        }
+    }
+
+    /// True if it is gone at `now`.
+    #[inline]
+    #[must_use]
+    pub fn is_expired(&self, now: UnixMs) -> bool {
+        self.deadline().is_some_and(|at| at <= now)
+    }
+
     /// The text of a number.
     #[must_use]
     pub fn of_integer(number: i64) -> Bytes<'static> {
@@ -122,16 +146,37 @@ pub(super) fn put_value(value: &[u8], out: &mut Vec<u8>) {
                 out.extend_from_slice(value);
             }
         }
-        None if value.len() <= RAW_MAX => {
-            out.push(value.len() as u8);
-            out.extend_from_slice(value);
-        }
-        None => {
-            out.push(RAW_LONG);
-            out.extend_from_slice(&(value.len() as u32).to_le_bytes());
-            out.extend_from_slice(value);
-        }
+        None => put_raw(value, out),
     }
+}
+
+/// Appends a value in the form that values have in cells, for types that keep several values in one.
+pub fn pack(value: &[u8], out: &mut Vec<u8>) {
+    put_value(value, out);
+}
+
+/// The value that `bytes` begin with, packed by [`pack`], and what is behind it; `None` if they are damaged.
+#[must_use]
+pub fn unpack(bytes: &[u8]) -> Option<(Bytes<'_>, &[u8])> {
+    let end = value_end(bytes, 0)?;
+    Some((value_at(bytes, 0), &bytes[end..]))
+}
+
+fn put_raw(value: &[u8], out: &mut Vec<u8>) {
+    if value.len() <= RAW_MAX {
+        out.push(value.len() as u8);
+    } else {
+        out.push(RAW_LONG);
+        out.extend_from_slice(&(value.len() as u32).to_le_bytes());
+    }
+    out.extend_from_slice(value);
+}
+
+/// Appends a value that is gone from `deadline` on, which lies before 2^48.
+pub(super) fn put_value_until(value: &[u8], deadline: UnixMs, out: &mut Vec<u8>) {
+    out.push(UNTIL);
+    out.extend_from_slice(&deadline.0.to_le_bytes()[..DEADLINE_BYTES]);
+    put_raw(value, out);
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<usize> {
@@ -157,7 +202,14 @@ pub(super) fn value_end(bytes: &[u8], at: usize) -> Option<usize> {
     let end = match tag {
         RAW_LONG => (at + 5).checked_add(u32_at(bytes, at + 1)?)?,
         0xC1..=0xC8 => at + 1 + usize::from(tag - INT),
-        0xC9..=0xCF => return None,
+        UNTIL => {
+            let at = at + 1 + DEADLINE_BYTES;
+            return match *bytes.get(at)? {
+                0..=RAW_LONG => value_end(bytes, at),
+                _ => None,
+            };
+        }
+        0xCA..=0xCF => return None,
         SMALL.. => at + 1,
         len => at + 1 + usize::from(len),
     };
@@ -172,6 +224,15 @@ pub(super) fn value_at(bytes: &[u8], at: usize) -> Bytes<'_> {
         RAW_LONG => {
             let len = u32_at(bytes, at + 1).expect("a whole value");
             Bytes::Raw(&bytes[at + 5..at + 5 + len])
+        }
+        UNTIL => {
+            let mut deadline = [0u8; 8];
+            deadline[..DEADLINE_BYTES].copy_from_slice(&bytes[at + 1..at + 1 + DEADLINE_BYTES]);
+            let raw = match value_at(bytes, at + 1 + DEADLINE_BYTES) {
+                Bytes::Raw(raw) => raw,
+                _ => unreachable!("a page is checked when it is read"),
+            };
+            Bytes::Until(raw, UnixMs(u64::from_le_bytes(deadline)))
         }
         0xC1..=0xCF => {
             let len = usize::from(tag - INT);
@@ -233,6 +294,18 @@ mod tests {
         fn values_round_trip(number in any::<i64>(), shift in 0u32..64, raw in proptest::collection::vec(any::<u8>(), 0..300)) {
             round_trip((number >> shift).to_string().as_bytes());
             round_trip(&raw);
+        }
+
+        #[test]
+        fn values_with_a_deadline_round_trip(raw in proptest::collection::vec(any::<u8>(), 0..300), at in 0u64..1 << 48) {
+            let mut out = vec![9];
+            put_value_until(&raw, UnixMs(at), &mut out);
+            prop_assert_eq!(value_end(&out, 1), Some(out.len()));
+            let value = value_at(&out, 1);
+            prop_assert_eq!((&*value, value.deadline()), (&raw[..], Some(UnixMs(at))));
+            for cut in 1..out.len() {
+                prop_assert_eq!(value_end(&out[..cut], 1), None);
+            }
         }
 
         #[test]

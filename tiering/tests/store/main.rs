@@ -8,6 +8,7 @@
 //! | `steps.rs` | random steps, shared by the model and the crash test |
 //! | `random.rs`, `crash.rs`, `threads.rs` | the tests |
 //! | `collections.rs` | large values and their pages |
+//! | `fields.rs` | hashes whose fields have deadlines |
 //! | `named.rs` | bugs that were found, one test each |
 //!
 //! `BASALT_STORE_RUNS` multiplies the number of seeds, `BASALT_STORE_SEED` runs one seed alone.
@@ -15,6 +16,7 @@
 mod collections;
 mod crash;
 mod driver;
+mod fields;
 mod host;
 mod model;
 mod named;

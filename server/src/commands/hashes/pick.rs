@@ -1,7 +1,9 @@
 //! HRANDFIELD and HSCAN.
 
+use std::ops::ControlFlow;
+
 use basalt_resp::Proto;
-use basalt_tiering::{Kind, MAIN};
+use basalt_tiering::{Collection, Fault, Kind, MAIN, UnixMs};
 use rand::Rng;
 
 use crate::args::{Cursor, integer, is};
@@ -24,9 +26,30 @@ pub(super) fn hrandfield(ctx: &mut Ctx<'_, '_>) -> Outcome {
         ctx.out.null();
         return Ok(());
     }
+    if hash.expired_fields(ctx.now)? > 0 {
+        let left = live_ranks(&hash, ctx.now)?;
+        let rank = left.get(rng.random_range(0..left.len().max(1)));
+        let picked = rank.map(|rank| hash.at(MAIN, *rank)).transpose()?.flatten();
+        ctx.out.bulk_or_null(picked.map(|(field, _)| field));
+        return Ok(());
+    }
     let picked = hash.at(MAIN, rng.random_range(0..hash.len(MAIN)))?;
     ctx.out.bulk_or_null(picked.map(|(field, _)| field));
     Ok(())
+}
+
+/// The ranks of the fields that are not past their time, of a hash where some are: they go within a moment, so this is
+/// rare.
+fn live_ranks(hash: &Collection<'_, '_>, now: UnixMs) -> Result<Vec<u64>, Fault> {
+    let (mut rank, mut left) = (0, Vec::new());
+    hash.each(MAIN, 0..hash.len(MAIN), false, |_, value| {
+        if !value.is_expired(now) {
+            left.push(rank);
+        }
+        rank += 1;
+        ControlFlow::Continue(())
+    })?;
+    Ok(left)
 }
 
 fn several(ctx: &mut Ctx<'_, '_>) -> Outcome {
@@ -43,7 +66,13 @@ fn several(ctx: &mut Ctx<'_, '_>) -> Outcome {
     }
     let mut rng = ctx.tx.rng();
     let hash = collection(ctx.tx, &ctx.keys[0], Kind::Hash)?;
-    let ranks = random_ranks(&mut rng, hash.len(MAIN), count);
+    let ranks = if hash.expired_fields(ctx.now)? > 0 {
+        let left = live_ranks(&hash, ctx.now)?;
+        let picked = random_ranks(&mut rng, left.len() as u64, count);
+        picked.into_iter().map(|at| left[at as usize]).collect()
+    } else {
+        random_ranks(&mut rng, hash.len(MAIN), count)
+    };
     hash.prefault_at(MAIN, ranks.iter().copied())?;
     let pairs = with_values && ctx.out.proto() == Proto::Resp3;
     ctx.out
@@ -71,7 +100,7 @@ pub(super) fn hscan(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let options = ScanOptions::parse(Cursor::at(ctx.args, 3), true)?;
     let mut found = Vec::new();
     let next = hash.scan(MAIN, cursor, options.count, |field, value| {
-        if options.passes(field) {
+        if options.passes(field) && !value.is_expired(ctx.now) {
             found.push(field.to_vec());
             if !options.no_values {
                 found.push(value.to_vec());

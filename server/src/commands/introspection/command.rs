@@ -103,6 +103,7 @@ fn key_spec(out: &mut Encoder<'_>, spec: &KeySpec) {
     spec.flags.iter().for_each(|flag| out.simple(flag));
     out.bulk("begin_search");
     match spec.find {
+        Find::HalfBehind(word) | Find::Behind(word) => search_word(out, word, spec.first),
         Find::Unknown | Find::SortStore => search(out, "unknown", &[]),
         Find::Range { .. } | Find::Count => {
             search(out, "index", &[("index", spec.first as i64)]);
@@ -127,7 +128,27 @@ fn key_spec(out: &mut Encoder<'_>, spec: &KeySpec) {
             "keynum",
             &[("keynumidx", 0), ("firstkey", 1), ("keystep", 1)],
         ),
+        Find::HalfBehind(_) => search(
+            out,
+            "range",
+            &[("lastkey", -1), ("keystep", 1), ("limit", 2)],
+        ),
+        Find::Behind(_) => search(
+            out,
+            "range",
+            &[("lastkey", 0), ("keystep", 1), ("limit", 0)],
+        ),
     }
+}
+
+fn search_word(out: &mut Encoder<'_>, word: &str, from: usize) {
+    out.map(2);
+    pair(out, "type", "keyword");
+    out.bulk("spec");
+    out.map(2);
+    pair(out, "keyword", word);
+    out.bulk("startfrom");
+    out.integer(from as i64);
 }
 
 fn search(out: &mut Encoder<'_>, kind: &str, numbers: &[(&str, i64)]) {

@@ -1,21 +1,26 @@
 //! DUMP and RESTORE: a value as the bytes that a redis-server takes and gives.
 //!
 //! RESTORE logs what it made of the payload, not the payload: a SET, or the commands that fill a collection, or a DEL
-//! if its time is over already. Streams, and hashes whose fields expire, are refused.
+//! if its time is over already. Fields of hashes keep their deadlines.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use basalt_replication::rdb::{
     HashField, RdbError, RdbValue, dump as dump_payload, restore as read_payload,
 };
-use basalt_tiering::{Expiry, Key, Kind, MAIN, UnixMs};
+use basalt_tiering::{Collection, Expiry, Fault, Key, Kind, MAIN, UnixMs};
 
 use crate::args::{Cursor, integer, is};
 use crate::commands::collection::collection;
 use crate::commands::sorted_sets::{ZSet, store};
+use crate::commands::streams;
 use crate::commands::{Ctx, Outcome, Stop};
 use crate::effect_forms::log_in_portions;
 use crate::errors::{self, Error};
+
+/// Latest deadline that a field can have.
+const FIELD_DEADLINE_MAX: u64 = (1 << 46) - 1;
 
 pub(super) fn dump(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let Some(value) = ctx.tx.get(&ctx.keys[0])? else {
@@ -41,7 +46,15 @@ fn collected(ctx: &mut Ctx<'_, '_>, kind: Kind) -> Result<RdbValue, Stop> {
         })?;
         return Ok(RdbValue::SortedSet(members));
     }
+    if kind == Kind::Stream {
+        let snapshot = ctx.tx.snapshot(key)?;
+        let value = snapshot.map(|snapshot| streams::whole::dumped(&snapshot));
+        return Ok(RdbValue::Stream(value.unwrap_or_default()));
+    }
     let open = collection(ctx.tx, key, kind)?;
+    if kind == Kind::Hash {
+        return Ok(RdbValue::Hash(hash_fields(&open)?));
+    }
     let mut elements = Vec::new();
     open.each(MAIN, 0..open.len(MAIN), false, |name, value| {
         elements.push((name.to_vec(), value.to_vec()));
@@ -51,18 +64,24 @@ fn collected(ctx: &mut Ctx<'_, '_>, kind: Kind) -> Result<RdbValue, Stop> {
     Ok(match kind {
         Kind::Set => RdbValue::Set(elements.map(|(member, _)| member).collect()),
         Kind::List => RdbValue::List(elements.map(|(_, value)| value).collect()),
-        Kind::Hash => {
-            let field = |(field, value)| HashField {
-                field,
-                value,
-                expiry_ms: None,
-            };
-            RdbValue::Hash(elements.map(field).collect())
-        }
-        Kind::Stream | Kind::Bloom | Kind::String | Kind::RawString | Kind::ZSet => {
-            return Err(errors::NOT_DUMPED.into());
+        Kind::Bloom => return Err(errors::NOT_DUMPED.into()),
+        Kind::Stream | Kind::String | Kind::RawString | Kind::ZSet | Kind::Hash => {
+            unreachable!("they have forms of their own")
         }
     })
+}
+
+fn hash_fields(open: &Collection<'_, '_>) -> Result<Vec<HashField>, Fault> {
+    let mut fields = Vec::new();
+    open.each(MAIN, 0..open.len(MAIN), false, |field, value| {
+        fields.push(HashField {
+            field: field.to_vec(),
+            value: value.to_vec(),
+            expiry_ms: value.deadline().map(|at| at.0),
+        });
+        ControlFlow::Continue(())
+    })?;
+    Ok(fields)
 }
 
 pub(super) fn restore(ctx: &mut Ctx<'_, '_>) -> Outcome {
@@ -110,14 +129,10 @@ fn put(ctx: &mut Ctx<'_, '_>, value: RdbValue, deadline: Option<UnixMs>) -> Outc
         RdbValue::SortedSet(members) => store(ctx, key, &members)?,
         RdbValue::Set(members) => fill(ctx, key, Kind::Set, members)?,
         RdbValue::List(elements) => fill(ctx, key, Kind::List, elements)?,
-        RdbValue::Hash(fields) if fields.iter().all(|field| field.expiry_ms.is_none()) => {
-            let words = fields
-                .into_iter()
-                .flat_map(|field| [field.field, field.value]);
-            fill(ctx, key, Kind::Hash, words.collect())?;
-        }
-        RdbValue::Hash(_) | RdbValue::Stream(_) => {
-            return Err(errors::BAD_DATA_FORMAT.into());
+        RdbValue::Hash(fields) => fill_hash(ctx, key, fields)?,
+        RdbValue::Stream(stream) => {
+            let key = *key;
+            streams::whole::restore(ctx, &key, &stream)?;
         }
     }
     if let Some(deadline) = deadline {
@@ -127,7 +142,7 @@ fn put(ctx: &mut Ctx<'_, '_>, value: RdbValue, deadline: Option<UnixMs>) -> Outc
     Ok(())
 }
 
-/// Makes a collection of `words`: members, elements, or fields and values in turn.
+/// Makes a collection of `words`: members or elements.
 fn fill(ctx: &mut Ctx<'_, '_>, key: &Key<'_>, kind: Kind, words: Vec<Vec<u8>>) -> Outcome {
     if ctx.tx.remove(key)? {
         ctx.effects.delete(ctx.db, key.bytes);
@@ -135,12 +150,6 @@ fn fill(ctx: &mut Ctx<'_, '_>, key: &Key<'_>, kind: Kind, words: Vec<Vec<u8>>) -
     let key = *key;
     let mut open = collection(ctx.tx, &key, kind)?;
     let name: &[u8] = match kind {
-        Kind::Hash => {
-            for pair in words.chunks_exact(2) {
-                open.insert(MAIN, &pair[0], &pair[1])?;
-            }
-            b"HSET"
-        }
         Kind::List => {
             for (position, element) in words.iter().enumerate() {
                 open.insert_at(MAIN, position as u64, element)?;
@@ -156,6 +165,36 @@ fn fill(ctx: &mut Ctx<'_, '_>, key: &Key<'_>, kind: Kind, words: Vec<Vec<u8>>) -
     };
     drop(open);
     log_in_portions(ctx.effects, ctx.db, name, key.bytes, &words);
+    Ok(())
+}
+
+/// Makes a hash of `fields`.
+fn fill_hash(ctx: &mut Ctx<'_, '_>, key: &Key<'_>, fields: Vec<HashField>) -> Outcome {
+    if ctx.tx.remove(key)? {
+        ctx.effects.delete(ctx.db, key.bytes);
+    }
+    let key = *key;
+    let mut hash = collection(ctx.tx, &key, Kind::Hash)?;
+    let mut deadlines: BTreeMap<UnixMs, Vec<Vec<u8>>> = BTreeMap::new();
+    let mut words = Vec::new();
+    for HashField {
+        field,
+        value,
+        expiry_ms,
+    } in fields
+    {
+        let deadline = expiry_ms.map(|at| UnixMs(at.min(FIELD_DEADLINE_MAX)));
+        hash.put_field(&field, &value, deadline)?;
+        if let Some(at) = deadline {
+            deadlines.entry(at).or_default().push(field.clone());
+        }
+        words.extend([field, value]);
+    }
+    drop(hash);
+    log_in_portions(ctx.effects, ctx.db, b"HSET", key.bytes, &words);
+    for (at, fields) in deadlines {
+        ctx.effects.fields_expire_at(ctx.db, key.bytes, at, &fields);
+    }
     Ok(())
 }
 

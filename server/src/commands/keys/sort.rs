@@ -232,6 +232,7 @@ fn value_of(ctx: &mut Ctx<'_, '_>, key: &Key<'_>, field: Option<&[u8]>) -> Resul
         (Kind::Hash, Some(field)) => {
             let hash = collection(ctx.tx, key, Kind::Hash)?;
             let value = hash.get(MAIN, field)?;
+            let value = value.filter(|value| !value.is_expired(ctx.now));
             Ok(value.map(|value| value.to_vec()))
         }
         _ => Ok(None),

@@ -11,6 +11,8 @@ use sha1::{Digest as _, Sha1};
 
 use super::debug::Reach;
 use crate::commands::keyspace::for_each_key;
+use crate::commands::streams::id::Id;
+use crate::commands::streams::stream::{Head, decoded};
 use crate::effect_forms::double_text;
 use crate::errors::{self, Error};
 use crate::object_encoding::is_string;
@@ -61,23 +63,51 @@ impl Digest {
         self.xor(&pair.0);
     }
 
+    /// Adds the entries of a stream; its groups do not count.
+    fn entries(&mut self, open: &Collection<'_, '_>) -> Result<(), Fault> {
+        let head = Head::decode(open.extra());
+        open.each(MAIN, 0..open.len(MAIN), false, |key, value| {
+            let id = Id::of_key(key);
+            self.mix(format!("{}.{}", id.ms, id.seq).as_bytes());
+            for (name, value) in decoded(&head, &value).fields() {
+                self.mix(name);
+                self.mix(&value);
+            }
+            ControlFlow::Continue(())
+        })
+    }
+
     /// Adds the elements of a collection.
     fn elements(&mut self, open: &Collection<'_, '_>, kind: Kind) -> Result<(), Fault> {
+        if kind == Kind::Stream {
+            return self.entries(open);
+        }
         if kind == Kind::Bloom {
             self.mix(open.extra());
         }
         open.each(MAIN, 0..open.len(MAIN), false, |key, value| {
             match kind {
-                Kind::Hash => self.pair(key, &value),
+                Kind::Hash => {
+                    let mut pair = Digest::default();
+                    pair.mix(key);
+                    pair.mix(&value);
+                    if value.deadline().is_some() {
+                        pair.xor(b"!!hexpire!!");
+                    }
+                    self.xor(&pair.0);
+                }
                 Kind::ZSet => {
                     let (score, member) = key.split_first_chunk().expect("eight bytes of score");
                     self.pair(member, double_text(bytes_score(*score)).as_bytes());
                 }
                 Kind::List => self.mix(&value),
                 Kind::Set => self.xor(key),
-                Kind::Stream | Kind::Bloom | Kind::String | Kind::RawString => {
+                Kind::Bloom => {
                     self.mix(key);
                     self.mix(&value);
+                }
+                Kind::Stream | Kind::String | Kind::RawString => {
+                    unreachable!("they have forms of their own")
                 }
             }
             ControlFlow::Continue(())

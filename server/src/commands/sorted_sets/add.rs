@@ -113,18 +113,7 @@ fn add(ctx: &mut Ctx<'_, '_>, options: Options, at: usize) -> Outcome {
         // Zero has no sign here.
         pairs.push((score.ok_or(errors::NOT_A_FLOAT)? + 0.0, member));
     }
-    let mut set = ZSet::open(ctx.tx, &ctx.keys[0])?;
-    set.prefault_members(pairs.iter().map(|(_, member)| *member))?;
-    let plan = plan(&set, options, &pairs)?;
-    let places = plan.changes.iter().flat_map(|change| {
-        let old = change.old.map(|old| place(old, change.member));
-        old.into_iter().chain([place(change.new, change.member)])
-    });
-    set.prefault_places(&places.collect::<Vec<_>>())?;
-    for change in &plan.changes {
-        set.put(change.member, change.old, change.new)?;
-    }
-    drop(set);
+    let plan = carry_out(ctx, options, &pairs)?;
     if !plan.changes.is_empty() {
         ctx.effects.as_given(ctx.db, ctx.args);
     }
@@ -141,6 +130,52 @@ fn add(ctx: &mut Ctx<'_, '_>, options: Options, at: usize) -> Outcome {
         None => ctx.out.null(),
     }
     Ok(())
+}
+
+/// Which members get their score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::commands) enum Only {
+    /// All of them.
+    All,
+    /// Those that are not there yet.
+    New,
+    /// Those that are there.
+    Present,
+}
+
+/// Gives members their scores in the set at the first key; answers how many were added and how many changed. It is
+/// not logged.
+pub(in crate::commands) fn give_scores(
+    ctx: &mut Ctx<'_, '_>,
+    only: Only,
+    pairs: &[(f64, &[u8])],
+) -> Result<(i64, i64), Stop> {
+    let options = Options {
+        only_new: only == Only::New,
+        only_present: only == Only::Present,
+        ..Options::default()
+    };
+    let plan = carry_out(ctx, options, pairs)?;
+    Ok((plan.added, plan.updated))
+}
+
+fn carry_out<'a>(
+    ctx: &mut Ctx<'_, '_>,
+    options: Options,
+    pairs: &[(f64, &'a [u8])],
+) -> Result<Plan<'a>, Stop> {
+    let mut set = ZSet::open(ctx.tx, &ctx.keys[0])?;
+    set.prefault_members(pairs.iter().map(|(_, member)| *member))?;
+    let plan = plan(&set, options, pairs)?;
+    let places = plan.changes.iter().flat_map(|change| {
+        let old = change.old.map(|old| place(old, change.member));
+        old.into_iter().chain([place(change.new, change.member)])
+    });
+    set.prefault_places(&places.collect::<Vec<_>>())?;
+    for change in &plan.changes {
+        set.put(change.member, change.old, change.new)?;
+    }
+    Ok(plan)
 }
 
 fn plan<'a>(

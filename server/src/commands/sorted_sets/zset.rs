@@ -68,7 +68,7 @@ impl ZSet<'_, '_> {
         self.0.is_empty()
     }
 
-    pub(super) fn existed(&self) -> bool {
+    pub(in crate::commands) fn existed(&self) -> bool {
         self.0.existed()
     }
 
@@ -78,7 +78,7 @@ impl ZSet<'_, '_> {
     }
 
     /// How many stand before the place `key`, and whether it is taken.
-    pub(super) fn rank(&self, key: &[u8]) -> Result<(u64, bool), Fault> {
+    pub(in crate::commands) fn rank(&self, key: &[u8]) -> Result<(u64, bool), Fault> {
         self.0.rank(MAIN, key)
     }
 
@@ -135,8 +135,13 @@ impl ZSet<'_, '_> {
     }
 
     /// Makes sure that these places can be taken and left.
-    pub(super) fn prefault_places(&self, places: &[Vec<u8>]) -> Result<(), Fault> {
+    pub(in crate::commands) fn prefault_places(&self, places: &[Vec<u8>]) -> Result<(), Fault> {
         self.0.prefault(MAIN, places.iter().map(Vec::as_slice))
+    }
+
+    /// Makes sure that [`ZSet::each`] over these ranges of ranks does not fault.
+    pub(in crate::commands) fn prefault_walks(&self, walks: &[Range<u64>]) -> Result<(), Fault> {
+        self.0.prefault_walks(MAIN, walks)
     }
 
     /// Gives a member the score `new`; `old` is the one it has. What has to be read was prefaulted.

@@ -68,8 +68,19 @@ pub(super) const PARAMS: &[Param] = &[
         NAMES_ONLY,
     )
     .or(&["zset-max-ziplist-value"]),
-    kept("stream-node-max-bytes", SIZE, "4096", NOT_YET),
-    kept("stream-node-max-entries", LONG_COUNT, "100", NOT_YET),
+    kept(
+        "stream-node-max-bytes",
+        SIZE,
+        "4096",
+        "Kept without effect: entries lie in pages of a size of their own.",
+    ),
+    live(
+        "stream-node-max-entries",
+        LONG_COUNT,
+        "100",
+        Topic::Encodings,
+        "In steps of how many entries trimming with `~` takes them out; 0 stands for 100.",
+    ),
     live(
         "hll-sparse-max-bytes",
         SIZE,

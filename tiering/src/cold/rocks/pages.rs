@@ -5,6 +5,7 @@ use rocksdb::{ReadOptions, WriteBatch};
 use super::{ColdTier, store};
 use crate::cold::error::ColdError;
 use crate::cold::key::page_key;
+use crate::cold::nowait;
 use crate::cold::write_set::{Family, PageChange, WriteSet};
 use crate::ids::NamespaceId;
 
@@ -38,15 +39,18 @@ impl ColdTier {
         self.read_pages(ns, object, pages, &self.read)
     }
 
-    /// As [`ColdTier::pages`], from memory alone; `None` if the disk would have to be asked.
+    /// As [`ColdTier::pages`]; `None` if the disk would have to be asked.
     #[must_use]
-    pub fn pages_cached(
+    pub fn pages_at_hand(
         &self,
         ns: NamespaceId,
         object: u64,
         pages: &[u32],
     ) -> Option<Vec<Option<Vec<u8>>>> {
-        self.read_pages(ns, object, pages, &self.read_cached).ok()
+        if !self.reads_at_hand() {
+            return self.read_pages(ns, object, pages, &self.read_cached).ok();
+        }
+        nowait::without_waiting(|| self.read_pages(ns, object, pages, &self.read))?.ok()
     }
 
     fn read_pages(

@@ -2,6 +2,7 @@
 
 mod memory;
 
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use rocksdb::{PerfContext, PerfMetric, PerfStatsLevel, perf::set_perf_stats};
@@ -39,6 +40,7 @@ fn header(guard: u64) -> RecordHeader {
         lfu_clock: 300,
         guard: Offset(guard),
         expiry: None,
+        fields_expire: false,
     }
 }
 
@@ -377,6 +379,56 @@ fn memory_answers_absence_and_never_reads_a_file() {
     assert_eq!(blocks, 1, "a cold read is one block");
     let again = tier.get_cached(&key(&7_u64.to_le_bytes())).unwrap();
     assert_eq!(again, CachedLookup::Hit(record.unwrap()));
+}
+
+#[test]
+fn what_the_system_has_in_memory_is_read_at_hand() {
+    let (dir, tier) = fresh();
+    put(&tier, &["a", "b"]);
+    tier.flush().unwrap();
+    drop(tier);
+    let tier = open(&dir.path().join("cold"));
+    drop_cached_blocks(&tier);
+    if !nowait::is_known() {
+        return;
+    }
+    let before = nowait::tests::SEEN.get();
+    let found = tier.get_at_hand(&key(b"a")).unwrap();
+    let seen = nowait::tests::SEEN.get() - before;
+    assert_eq!(seen, 1, "RocksDB reads by our pread");
+    if nowait::is_known() {
+        let record = tier.get(&key(b"a")).unwrap();
+        assert_eq!(found, CachedLookup::Hit(record.unwrap()));
+    }
+    assert_eq!(tier.get_at_hand(&key(b"c")).unwrap(), CachedLookup::Absent);
+}
+
+#[test]
+fn what_is_only_on_disk_is_not_read_at_hand() {
+    let (dir, tier) = fresh();
+    put(&tier, &["a", "b"]);
+    tier.flush().unwrap();
+    drop(tier);
+    let tier = open(&dir.path().join("cold"));
+    drop_cached_blocks(&tier);
+    for file in std::fs::read_dir(dir.path().join("cold")).unwrap() {
+        let file = std::fs::File::open(file.unwrap().path()).unwrap();
+        file.sync_all().unwrap();
+        // SAFETY: the descriptor is open.
+        unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+    }
+    let at_hand = tier.get_at_hand(&key(b"a")).unwrap();
+    let record = tier.get(&key(b"a")).unwrap().unwrap();
+    // On a file system in memory it is always at hand.
+    assert!(
+        at_hand == CachedLookup::Unknown || at_hand == CachedLookup::Hit(record.clone()),
+        "{at_hand:?}"
+    );
+    // A read that was ended leaves nothing behind: the block is in the cache now.
+    assert_eq!(
+        tier.get_at_hand(&key(b"a")).unwrap(),
+        CachedLookup::Hit(record)
+    );
 }
 
 #[test]
