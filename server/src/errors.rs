@@ -236,8 +236,8 @@ pub const GEO_WIDTH: Error = Error::new("ERR need numeric width");
 pub const GEO_HEIGHT: Error = Error::new("ERR need numeric height");
 /// A box's side below zero.
 pub const GEO_BOX_NEGATIVE: Error = Error::new("ERR height or width cannot be negative");
-/// A search for no places.
-pub const GEO_COUNT: Error = Error::new("ERR COUNT must be > 0");
+/// COUNT of nothing, for a search of places or XAUTOCLAIM.
+pub const COUNT_ABOVE_ZERO: Error = Error::new("ERR COUNT must be > 0");
 /// GEOSEARCH with ANY alone.
 pub const GEO_ANY: Error = Error::new("ERR the ANY argument requires COUNT argument");
 /// OBJECT FREQ without frequencies.
