@@ -169,8 +169,6 @@ pub const SPECIFIED_KEY_ABSENT: Error = Error::new("ERR The specified key does n
 pub const NOT_DUMPED: Error = Error::new("ERR values of this type cannot be dumped");
 /// RESTORE of a payload that is damaged or of a newer version.
 pub const PAYLOAD_VERSION: Error = Error::new("ERR DUMP payload version or checksum are wrong");
-/// DUMP of a value that Redis' format has no form for.
-pub const NOT_DUMPED: Error = Error::new("ERR values of this type cannot be dumped");
 /// RESTORE of a payload that makes no value.
 pub const BAD_DATA_FORMAT: Error = Error::new("ERR Bad data format");
 /// RESTORE onto a key that is there.
