@@ -58,7 +58,7 @@ pub(super) fn geoadd(ctx: &mut Ctx<'_, '_>) -> Outcome {
         at += 1;
     }
     let words = ctx.args.tail(at);
-    if words.is_empty() || words.len() % 3 != 0 || (only_new && only_present) {
+    if words.is_empty() || !words.len().is_multiple_of(3) || (only_new && only_present) {
         return Err(errors::SYNTAX.into());
     }
     let words: Vec<&[u8]> = words.iter().collect();

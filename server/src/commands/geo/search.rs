@@ -140,10 +140,10 @@ impl<'a> Options<'a> {
         };
         let mut words = Cursor::at(args, first);
         while let Some(word) = words.next() {
-            if !options.of_reply(word, &mut words)?
-                && !(form.is_search() && options.of_area(word, &mut words, set)?)
-                && !options.of_store(word, &mut words, form)?
-            {
+            let known = options.of_reply(word, &mut words)?
+                || (form.is_search() && options.of_area(word, &mut words, set)?)
+                || options.of_store(word, &mut words, form)?;
+            if !known {
                 return Err(errors::SYNTAX.into());
             }
         }

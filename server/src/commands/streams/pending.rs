@@ -1,6 +1,7 @@
 //! XACK, XACKDEL, XPENDING: what was delivered and not acknowledged.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::{ControlFlow, Range};
 
 use basalt_resp::Args;
@@ -147,9 +148,8 @@ pub(super) fn xpending(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let found = find(&stream, &group, &query, consumer.as_ref(), now)?;
     let mut names: HashMap<u64, Vec<u8>> = HashMap::new();
     for number in found.iter().map(|pending| pending.consumer) {
-        if !names.contains_key(&number) {
-            let name = stream.consumer_name(&group, number)?;
-            names.insert(number, name.unwrap_or_default());
+        if let Entry::Vacant(name) = names.entry(number) {
+            name.insert(stream.consumer_name(&group, number)?.unwrap_or_default());
         }
     }
     ctx.out.array(found.len());
