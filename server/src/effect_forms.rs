@@ -105,11 +105,7 @@ impl Effects {
                 Kind::Set => b"SADD",
                 Kind::ZSet => b"ZADD",
                 Kind::List => b"RPUSH",
-                Kind::String
-                | Kind::RawString
-                | Kind::LargeString
-                | Kind::Stream
-                | Kind::Bloom => {
+                Kind::String | Kind::RawString | Kind::LargeString | Kind::Stream | Kind::Bloom => {
                     unreachable!("logged in forms of their own")
                 }
             },

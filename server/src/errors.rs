@@ -165,10 +165,10 @@ pub const HYPERLOGLOG_CORRUPT: Error = Error::new("INVALIDOBJ Corrupted HLL obje
 pub const HYPERLOGLOG_NOT_SPARSE: Error = Error::new("ERR HLL encoding is not sparse");
 /// PFDEBUG of an absent key.
 pub const SPECIFIED_KEY_ABSENT: Error = Error::new("ERR The specified key does not exist");
-/// RESTORE of a payload that is damaged or of a newer version.
-pub const PAYLOAD_VERSION: Error = Error::new("ERR DUMP payload version or checksum are wrong");
 /// DUMP of a value that Redis' format has no form for.
 pub const NOT_DUMPED: Error = Error::new("ERR values of this type cannot be dumped");
+/// RESTORE of a payload that is damaged or of a newer version.
+pub const PAYLOAD_VERSION: Error = Error::new("ERR DUMP payload version or checksum are wrong");
 /// RESTORE of a payload that makes no value.
 pub const BAD_DATA_FORMAT: Error = Error::new("ERR Bad data format");
 /// RESTORE onto a key that is there.
@@ -234,8 +234,8 @@ pub const GEO_WIDTH: Error = Error::new("ERR need numeric width");
 pub const GEO_HEIGHT: Error = Error::new("ERR need numeric height");
 /// A box's side below zero.
 pub const GEO_BOX_NEGATIVE: Error = Error::new("ERR height or width cannot be negative");
-/// A search for no places.
-pub const GEO_COUNT: Error = Error::new("ERR COUNT must be > 0");
+/// COUNT of nothing, for a search of places or XAUTOCLAIM.
+pub const COUNT_ABOVE_ZERO: Error = Error::new("ERR COUNT must be > 0");
 /// GEOSEARCH with ANY alone.
 pub const GEO_ANY: Error = Error::new("ERR the ANY argument requires COUNT argument");
 /// OBJECT FREQ without frequencies.

@@ -36,7 +36,9 @@ const KEY: ArgSpec = ArgSpec::key("key");
 const ITEM: ArgSpec = ArgSpec::new("item", "string");
 const ERROR_RATE: ArgSpec = ArgSpec::new("error_rate", "double");
 const CAPACITY: ArgSpec = ArgSpec::new("capacity", "integer");
-const EXPANSION: ArgSpec = ArgSpec::new("expansion", "integer").after("EXPANSION").optional();
+const EXPANSION: ArgSpec = ArgSpec::new("expansion", "integer")
+    .after("EXPANSION")
+    .optional();
 const NONSCALING: ArgSpec = ArgSpec::word("nonscaling", "NONSCALING").optional();
 
 const WRITE: Flags = Flags::WRITE.or(Flags::DENYOOM);
@@ -44,7 +46,8 @@ const READ: Flags = Flags::READONLY.or(Flags::FAST);
 const CHANGES: &[KeySpec] = &[KeySpec::one(1, Intent::Update, &["RW", "update"])];
 const READS: &[KeySpec] = &[KeySpec::one(1, Intent::Read, &["RO", "access"])];
 const ONE: &str = "O(K*L), K being the number of hash functions and L that of layers";
-const MANY: &str = "O(N*K*L), N being the number of items, K that of hash functions and L that of layers";
+const MANY: &str =
+    "O(N*K*L), N being the number of items, K that of hash functions and L that of layers";
 
 /// A command on Bloom filters.
 #[allow(clippy::too_many_arguments, reason = "the columns of the table")]

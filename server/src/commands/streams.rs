@@ -5,6 +5,7 @@
 //! | `id.rs`, `entry.rs`, `stream.rs`, `groups.rs` | a stream's bytes: ids, entries, the stream, its groups |
 //! | `trim.rs` | what XADD and XTRIM take out |
 //! | `add.rs`, `delete.rs`, `range.rs`, `read.rs`, `info.rs` | the commands |
+//! | `group.rs`, `group_read.rs`, `claim.rs`, `pending.rs` | the commands on groups |
 //! | `whole.rs` | a stream as a whole: copies in the log, DUMP, RESTORE |
 //! | `texts.rs` | errors that only streams have |
 //!
@@ -19,11 +20,15 @@ use super::{
 };
 
 mod add;
+mod claim;
 pub mod delete;
 pub mod entry;
+mod group;
+mod group_read;
 pub mod groups;
 pub mod id;
 mod info;
+mod pending;
 pub mod range;
 pub mod read;
 pub mod stream;
@@ -73,6 +78,16 @@ const TRIM_PARTS: &[ArgSpec] = &[
 const NUMBERED_IDS: ArgSpec =
     ArgSpec::block("ids", &[ArgSpec::new("numids", "integer"), IDS]).after("IDS");
 
+const GROUP: ArgSpec = ArgSpec::new("group", "string");
+const CONSUMER: ArgSpec = ArgSpec::new("consumer", "string");
+const MIN_IDLE: ArgSpec = ArgSpec::new("min-idle-time", "string");
+const JUSTID: ArgSpec = ArgSpec::word("justid", "JUSTID").optional();
+const ENTRIESREAD: ArgSpec = ArgSpec::new("entries-read", "integer")
+    .after("ENTRIESREAD")
+    .optional()
+    .since("7.0.0");
+const NEW_OR_ID: ArgSpec = ArgSpec::one_of("id-selector", &[ID, ArgSpec::word("new-id", "$")]);
+
 const READ: &[KeySpec] = &[KeySpec::one(1, Intent::Read, &["RO", "access"])];
 const LOOK: &[KeySpec] = &[KeySpec::one(1, Intent::Read, &["RO"])];
 const SECOND: &[KeySpec] = &[KeySpec::one(2, Intent::Read, &["RO", "access"])];
@@ -84,6 +99,16 @@ const STREAMS: &[KeySpec] = &[KeySpec {
     intent: Intent::Read,
     flags: &["RO", "access"],
 }];
+
+const GROUP_STREAMS: &[KeySpec] = &[KeySpec {
+    first: 4,
+    find: Find::HalfBehind("STREAMS"),
+    intent: Intent::Update,
+    flags: &["RO", "access"],
+}];
+const GROUP_INSERT: &[KeySpec] = &[KeySpec::one(2, Intent::Update, &["RW", "insert"])];
+const GROUP_UPDATE: &[KeySpec] = &[KeySpec::one(2, Intent::Update, &["RW", "update"])];
+const GROUP_DELETE: &[KeySpec] = &[KeySpec::one(2, Intent::Update, &["RW", "delete"])];
 
 const WRITE_FAST: Flags = Flags::WRITE.or(Flags::FAST);
 const GROW: Flags = WRITE_FAST.or(Flags::DENYOOM);
@@ -142,8 +167,65 @@ pub const FAMILY: &[Command] = &in_group(Group::Stream, [
                 &[KEY, ArgSpec::block("full-block", &[ArgSpec::word("full", "FULL"), COUNT]).optional()
                     .since("6.0.0")],
                 info::stream),
+            data_row("xinfo|groups", "Describes the groups of a stream", "5.0.0",
+                "O(G*log(N)), G being the number of groups", 3, Flags::READONLY, SECOND, &[KEY], info::groups),
+            data_row("xinfo|consumers", "Describes the consumers of a group", "5.0.0",
+                "O(C*log(N)), C being the number of consumers", 4, Flags::READONLY, SECOND, &[KEY, GROUP],
+                info::consumers),
         ]),
         handler: Handler::Session(container),
         ..data_row("xinfo", "Describes streams", "5.0.0", "See the subcommands", -2, Flags::NONE, &[], &[], info::stream)
     },
+    Command {
+        subcommands: &in_group(Group::Stream, [
+            Command {
+                handler: Handler::Session(help),
+                ..data_row("xgroup|help", "Lists the subcommands", "5.0.0", "O(1)", 2, READY, &[], &[], group::create)
+            },
+            data_row("xgroup|create", "Makes a group", "5.0.0", "O(log(N))", -5, Flags::WRITE.or(Flags::DENYOOM),
+                GROUP_INSERT,
+                &[KEY, GROUP, NEW_OR_ID, ArgSpec::word("mkstream", "MKSTREAM").optional(), ENTRIESREAD],
+                group::create),
+            data_row("xgroup|setid", "Sets up to where a group has come", "5.0.0", "O(log(N))", -5, Flags::WRITE,
+                GROUP_UPDATE, &[KEY, GROUP, NEW_OR_ID, ENTRIESREAD], group::setid),
+            data_row("xgroup|destroy", "Removes a group", "5.0.0",
+                "O(N), N being the number of its pending entries", 4, Flags::WRITE, GROUP_DELETE, &[KEY, GROUP],
+                group::destroy),
+            data_row("xgroup|createconsumer", "Makes a consumer of a group", "6.2.0", "O(log(N))", 5,
+                Flags::WRITE.or(Flags::DENYOOM), GROUP_INSERT, &[KEY, GROUP, CONSUMER], group::createconsumer),
+            data_row("xgroup|delconsumer", "Removes a consumer of a group", "5.0.0",
+                "O(N*log(N)), N being the number of its pending entries", 5, Flags::WRITE, GROUP_DELETE,
+                &[KEY, GROUP, CONSUMER], group::delconsumer),
+        ]),
+        handler: Handler::Session(container),
+        ..data_row("xgroup", "Manages consumer groups", "5.0.0", "See the subcommands", -2, Flags::NONE, &[], &[],
+            group::create)
+    },
+    data_row("xreadgroup", "Answers the entries that a group has not had, and makes them a consumer's; may wait for them",
+        "5.0.0", RANGE, -7, Flags::WRITE.or(Flags::BLOCKING).or(Flags::MOVABLE_KEYS), GROUP_STREAMS,
+        &[ArgSpec::block("group-block", &[GROUP, CONSUMER]).after("GROUP"), COUNT, BLOCK,
+          ArgSpec::word("noack", "NOACK").optional(), ArgSpec::block("streams", &[KEYS, IDS]).after("STREAMS")],
+        group_read::xreadgroup),
+    data_row("xack", "Acknowledges entries, which are then pending no more", "5.0.0", PER_ID, -4, WRITE_FAST, UPDATE,
+        &[KEY, GROUP, IDS], pending::xack),
+    data_row("xackdel", "Acknowledges entries and deletes them", "8.2.0", PER_ID, -6, WRITE_FAST, DELETE,
+        &[KEY, GROUP, REFS, NUMBERED_IDS], pending::xackdel),
+    data_row("xpending", "Answers what is pending of a group, in short or entry by entry", "5.0.0",
+        "O(log(N)+M), M being the number of entries looked at", -3, Flags::READONLY, READ,
+        &[KEY, GROUP,
+          ArgSpec::block("filters", &[
+              ArgSpec::new("min-idle-time", "integer").after("IDLE").optional().since("6.2.0"), START, END,
+              ArgSpec::new("count", "integer"), CONSUMER.optional(),
+          ]).optional()],
+        pending::xpending),
+    data_row("xclaim", "Makes pending entries those of a consumer", "5.0.0", PER_ID, -6, WRITE_FAST, UPDATE,
+        &[KEY, GROUP, CONSUMER, MIN_IDLE, IDS, ArgSpec::new("ms", "integer").after("IDLE").optional(),
+          ArgSpec::new("unix-time-milliseconds", "unix-time").after("TIME").optional(),
+          ArgSpec::new("count", "integer").after("RETRYCOUNT").optional(),
+          ArgSpec::word("force", "FORCE").optional(), JUSTID,
+          ArgSpec::new("lastid", "string").after("LASTID").optional()],
+        claim::xclaim),
+    data_row("xautoclaim", "Makes those pending entries a consumer's that have been idle", "6.2.0",
+        "O(log(N)+M), M being ten times the number of entries wanted", -6, WRITE_FAST, DELETE,
+        &[KEY, GROUP, CONSUMER, MIN_IDLE, START, COUNT, JUSTID], claim::xautoclaim),
 ]);

@@ -249,8 +249,8 @@ pub(super) fn serve(
     Ok(served)
 }
 
-/// Who is to be served next from what the key holds now. For a key that is gone these are readers of streams: their group
-/// is gone with it.
+/// Who is to be served next from what the key holds now; readers of streams always, since a group goes with its key, even if
+/// that holds something else now.
 fn next_waiter(
     server: &Server,
     tx: &mut Tx<'_>,
@@ -262,7 +262,11 @@ fn next_waiter(
         return Ok(None);
     }
     let kind = tx.peek(key)?.map_or(Kind::Stream, |value| value.kind);
-    Ok(server.waiters.next(key, kind, ticket))
+    let waiting = [kind, Kind::Stream].map(|kind| server.waiters.next(key, kind, ticket));
+    Ok(waiting
+        .into_iter()
+        .flatten()
+        .min_by_key(|waiter| waiter.ticket))
 }
 
 /// Tells those who were served, now that it is logged (or could not be).

@@ -22,6 +22,7 @@ mod server;
 mod sets;
 mod sort;
 mod sorted_sets;
+mod stream_groups;
 mod streams;
 mod strings;
 mod tier;

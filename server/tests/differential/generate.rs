@@ -12,6 +12,7 @@ mod hyperloglog;
 mod sets;
 mod sort;
 mod sorted_sets;
+mod stream_groups;
 mod streams;
 
 use rand::rngs::SmallRng;
@@ -127,6 +128,12 @@ const KINDS: &[(u32, Make)] = &[
     (3, streams::xread),
     (1, streams::xsetid),
     (3, streams::ask),
+    (4, stream_groups::xgroup),
+    (10, stream_groups::xreadgroup),
+    (4, stream_groups::xack),
+    (4, stream_groups::xclaim),
+    (3, stream_groups::xautoclaim),
+    (4, stream_groups::xpending),
     (5, geo::geoadd),
     (2, geo::ask),
     (5, geo::search),
@@ -231,6 +238,8 @@ fn may_be_spoilt(command: &Command) -> bool {
             | b"SORT"
             | b"SORT_RO"
             | b"XREAD"
+            | b"XSETID"
+            | b"XREADGROUP"
     )
 }
 

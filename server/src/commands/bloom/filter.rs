@@ -131,7 +131,7 @@ impl Filter {
                 .try_fold(0, u64::checked_add)
                 .is_some()
             && capacities()
-                .last()
+                .next_back()
                 .flatten()
                 .is_some_and(|last| self.last_items <= last)
     }

@@ -163,7 +163,7 @@ impl<'a> Options<'a> {
             _ if is(word, "COUNT") => {
                 let count = integer(words.value()?)?;
                 let count = usize::try_from(count).ok().filter(|count| *count > 0);
-                self.count = Some(count.ok_or(errors::GEO_COUNT)?);
+                self.count = Some(count.ok_or(errors::COUNT_ABOVE_ZERO)?);
             }
             _ => return Ok(false),
         }

@@ -47,6 +47,65 @@ pub(super) fn stream(ctx: &mut Ctx<'_, '_>) -> Outcome {
     Ok(())
 }
 
+pub(super) fn groups(ctx: &mut Ctx<'_, '_>) -> Outcome {
+    let stream = Stream::open(ctx.tx, &ctx.keys[0])?;
+    if !stream.existed() {
+        return Err(errors::NO_SUCH_KEY.into());
+    }
+    let groups = stream.groups()?;
+    let out = &mut ctx.out;
+    out.array(groups.len());
+    for group in &groups {
+        let pending = stream.pending_ranks(group, Id::MIN, Id::MAX)?;
+        out.map(6);
+        out.bulk("name");
+        out.bulk(&group.name);
+        out.bulk("consumers");
+        out.integer(stream.consumer_count(group)? as i64);
+        out.bulk("pending");
+        out.integer((pending.end - pending.start) as i64);
+        out.bulk("last-delivered-id");
+        out.bulk(group.last.text());
+        out.bulk("entries-read");
+        integer_or_null(out, group.read);
+        out.bulk("lag");
+        integer_or_null(out, lag(&stream, group)?);
+    }
+    Ok(())
+}
+
+pub(super) fn consumers(ctx: &mut Ctx<'_, '_>) -> Outcome {
+    let now = ctx.now.0;
+    let stream = Stream::open(ctx.tx, &ctx.keys[0])?;
+    if !stream.existed() {
+        return Err(errors::NO_SUCH_KEY.into());
+    }
+    let Some(group) = stream.group(&ctx.args[3])? else {
+        return Err(texts::no_group_for_key(&ctx.args[3], &ctx.args[2]).into());
+    };
+    let consumers = stream.consumers(&group)?;
+    let out = &mut ctx.out;
+    out.array(consumers.len());
+    for consumer in &consumers {
+        let pending = stream.owned_ranks(&group, consumer.number, Id::MIN, Id::MAX)?;
+        out.map(4);
+        out.bulk("name");
+        out.bulk(&consumer.name);
+        out.bulk("pending");
+        out.integer((pending.end - pending.start) as i64);
+        out.bulk("idle");
+        // A copy that came from the log does not know when.
+        out.integer(match consumer.seen_ms {
+            0 => 0,
+            seen => now.saturating_sub(seen) as i64,
+        });
+        out.bulk("inactive");
+        let inactive = consumer.active_ms.map(|at| now.saturating_sub(at) as i64);
+        out.integer(inactive.unwrap_or(-1));
+    }
+    Ok(())
+}
+
 /// How many entries, and pending ones of each kind, are shown.
 fn full_count(args: &Args<'_>) -> Result<u64, Error> {
     const DEFAULT: u64 = 10;

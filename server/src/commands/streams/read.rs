@@ -36,7 +36,7 @@ impl Options {
                 options.count = read_count(words.value()?)?;
             } else if is(word, "STREAMS") && left > 0 {
                 if !left.is_multiple_of(2) {
-                    return Err(texts::unbalanced("xread", "'+', or '$'"));
+                    return Err(texts::unbalanced("xread", ", '+', or '$'"));
                 }
                 options.ids_at = ctx.args.len() - left / 2;
                 return Ok(options);
@@ -117,7 +117,11 @@ fn serve(
     let key = ctx.keys[0];
     let mut reply = StreamsReply::begin(&mut ctx.out);
     for (_, id) in awaited.iter().filter(|(name, _)| name == key.bytes) {
-        let stream = Stream::peek(ctx.tx, &key)?;
+        let stream = match Stream::peek(ctx.tx, &key) {
+            // The key holds something else now; it may become a stream again.
+            Err(Stop::Error(_)) => return Ok(false),
+            stream => stream?,
+        };
         let mut ranks = stream.after(*id)?;
         if let Some(count) = count {
             ranks.end = ranks.end.min(ranks.start.saturating_add(count));

@@ -61,11 +61,92 @@ pub const NUMIDS: Error = Error::new("ERR Number of IDs must be a positive integ
 pub const NUMIDS_MISMATCH: Error =
     Error::new("ERR The `numids` parameter must match the number of arguments");
 
+/// XREADGROUP without a group.
+pub const GROUP_MISSING: Error = Error::new("ERR Missing GROUP option for XREADGROUP");
+/// XGROUP CREATE of a group that is there.
+pub const BUSY_GROUP: Error = Error::new("BUSYGROUP Consumer Group name already exists");
+/// XGROUP with a number of entries that is none.
+pub const ENTRIESREAD: Error = Error::new("ERR value for ENTRIESREAD must be positive or -1");
+/// XGROUP of an absent key.
+pub const XGROUP_NO_KEY: Error = Error::new(
+    "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option \
+     to create an empty stream automatically.",
+);
+
+/// A text with a client's words in it.
+fn with(parts: &[&[u8]]) -> Error {
+    let parts = parts.iter().map(|part| echoed(part, usize::MAX));
+    Error::bytes(parts.collect::<Vec<_>>().concat())
+}
+
+/// A key or a group that is not there; `place` is the command, if it says so.
+#[must_use]
+pub fn no_group(key: &[u8], group: &[u8], place: &str) -> Error {
+    with(&[
+        b"NOGROUP No such key '",
+        key,
+        b"' or consumer group '",
+        group,
+        b"'",
+        place.as_bytes(),
+    ])
+}
+
+/// A group that a stream does not have.
+#[must_use]
+pub fn no_group_for_key(group: &[u8], key: &[u8]) -> Error {
+    with(&[
+        b"NOGROUP No such consumer group '",
+        group,
+        b"' for key name '",
+        key,
+        b"'",
+    ])
+}
+
+/// XGROUP with words that its subcommand does not know.
+#[must_use]
+pub fn xgroup_arguments(subcommand: &[u8]) -> Error {
+    with(&[
+        b"ERR unknown subcommand or wrong number of arguments for '",
+        subcommand,
+        b"'. Try XGROUP HELP.",
+    ])
+}
+
+/// XREADGROUP behind an id that only XREAD knows.
+#[must_use]
+pub fn meaningless(id: &str) -> Error {
+    Error::text(format!(
+        "ERR The {id} ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer \
+         by specifying a proper ID, or use the > ID to get new messages. The {id} ID would just return an empty \
+         result set."
+    ))
+}
+
+/// XCLAIM and XAUTOCLAIM with an argument that is no number.
+#[must_use]
+pub fn invalid_argument(argument: &str, command: &str) -> Error {
+    Error::text(format!("ERR Invalid {argument} argument for {command}"))
+}
+
+/// XCLAIM with an option's value that is no number.
+#[must_use]
+pub fn invalid_option(option: &str) -> Error {
+    Error::text(format!("ERR Invalid {option} option argument for XCLAIM"))
+}
+
+/// XCLAIM with a word that it does not know.
+#[must_use]
+pub fn unrecognized_xclaim(word: &[u8]) -> Error {
+    with(&[b"ERR Unrecognized XCLAIM option '", word, b"'"])
+}
+
 /// As many ids as keys are wanted.
 #[must_use]
 pub fn unbalanced(command: &str, special: &str) -> Error {
     Error::text(format!(
-        "ERR Unbalanced '{command}' list of streams: for each stream key an ID, {special} must be specified."
+        "ERR Unbalanced '{command}' list of streams: for each stream key an ID{special} must be specified."
     ))
 }
 

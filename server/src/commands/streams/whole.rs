@@ -8,6 +8,7 @@ use basalt_replication::rdb::{
 };
 use basalt_tiering::{Key, Snapshot};
 
+use super::group::{Names, log_seen};
 use super::groups::{Pending, WholeGroup, groups_of};
 use super::id::Id;
 use super::stream::{Head, Stream, each_of};
@@ -64,10 +65,13 @@ fn log_group(effects: &mut Effects, db: u32, key: &[u8], whole: &WholeGroup) {
         ],
     );
     for consumer in &whole.consumers {
-        effects.command(
+        let names = Names {
             db,
-            &[b"XGROUP", b"CREATECONSUMER", key, name, &consumer.name],
-        );
+            key,
+            group: name,
+            consumer: &consumer.name,
+        };
+        log_seen(effects, &names, true, consumer.seen_ms);
     }
     for pending in &whole.pending {
         let owner = whole.consumer(pending.consumer);
