@@ -12,7 +12,6 @@ pub mod commands;
 pub mod config;
 pub mod data;
 pub mod dispatch;
-pub mod durability;
 pub mod effect_forms;
 pub mod effects;
 pub mod errors;

@@ -20,7 +20,6 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use crate::clients::{ClientInfo, ClientKind, flag};
 use crate::config::Settings;
 use crate::data::Data;
-use crate::durability::{self, Durability};
 use crate::effects::Effects;
 use crate::gate::WorkerId;
 use crate::server::Server;
@@ -60,8 +59,6 @@ pub struct Worker {
     pub window: RefCell<Window>,
     /// Buffers not in use.
     pub buffers: Pool,
-    /// Sessions that wait until the log is on disk.
-    pub durability: Durability,
 }
 
 impl Worker {
@@ -114,7 +111,6 @@ pub fn spawn(
                 effects: RefCell::default(),
                 window: RefCell::default(),
                 buffers: Pool::default(),
-                durability: Durability::default(),
             });
             let tasks = tokio::task::LocalSet::new();
             tasks.block_on(&runtime, run(worker, receiver));
@@ -142,7 +138,6 @@ fn prefer_throughput() {
 
 async fn run(worker: Rc<Worker>, mut incoming: UnboundedReceiver<Incoming>) {
     let server = Arc::clone(&worker.server);
-    tokio::task::spawn_local(durability::attend(Rc::clone(&worker)));
     let mut rounds = tokio::time::interval(ROUND);
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

@@ -20,7 +20,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::cold::{ColdKey, RecordHeader, WriteSet};
 use crate::entry::Entry;
-use crate::lfu::{Tick, fast_random_u64};
+use crate::lfu::{Tick, fast_random, fast_random_u64};
 use crate::space::{Marks, Space, counts_name};
 use crate::state::State;
 use crate::store::{Inner, STATE_KEYSPACE, STATE_OBJECTS, STATE_SEED, StoreError};
@@ -87,14 +87,12 @@ pub(crate) enum Want {
     All,
 }
 
-/// Which entries are let go: those used at most so often.
-///
-/// A sweep takes all of them in a slot and goes no further than it must. It could as well take a share of them in
-/// every slot; but the cold tier is ordered by slot, and what is written for a small part of its range costs it much less
-/// rewriting than the same amount strewn over all of it.
+/// Which entries are let go: those used less than `counter`, and of those used exactly so often the share
+/// `ties` / 2^32.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Victims {
     counter: u8,
+    ties: u32,
 }
 
 /// What a sweep did.
@@ -441,13 +439,18 @@ impl Inner {
         let mut below = 0;
         for (counter, &count) in counters.iter().enumerate() {
             if below + count >= wanted {
+                let share = f64::from(wanted - below) / f64::from(count);
                 return Victims {
                     counter: counter as u8,
+                    ties: (share * f64::from(u32::MAX)) as u32,
                 };
             }
             below += count;
         }
-        Victims { counter: u8::MAX }
+        Victims {
+            counter: u8::MAX,
+            ties: u32::MAX,
+        }
     }
 
     /// Sweeps slots from where the last sweep ended until `bytes` are freed, at most once round.
@@ -600,7 +603,7 @@ const SAMPLES_TRIED: usize = 4096;
 
 impl Victims {
     fn include(self, counter: u8) -> bool {
-        counter <= self.counter
+        counter < self.counter || (counter == self.counter && fast_random() <= self.ties)
     }
 }
 

@@ -257,7 +257,10 @@ impl Connection {
         {
             return Ok(());
         }
-        self.worker.durability.wait(&log, offset).await;
+        let mut synced = log.synced.subscribe();
+        binlog.request_sync(offset);
+        // The sender lives as long as the log.
+        let _ = synced.wait_for(|upto| *upto >= offset).await;
         if binlog.state() == LogState::Poisoned && binlog.synced() < offset {
             // The client must not take its writes for durable, and nothing true can be said of them.
             return Err(io::ErrorKind::ConnectionAborted.into());
