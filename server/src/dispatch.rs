@@ -160,7 +160,9 @@ pub(crate) fn own_name(args: &Args<'_>) -> Option<&'static str> {
     if !RENAMED.load(Ordering::Relaxed) {
         return None;
     }
-    find(args).map(|row| row.command.name)
+    // A subcommand's own word is among the arguments.
+    let name = find(args)?.command.name;
+    name.split('|').next()
 }
 
 impl Table {
