@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use basalt_resp::Args;
 use basalt_tiering::{Kind, MAIN, Snapshot, UnixMs, bytes_score};
 
-use crate::commands::streams;
+use crate::commands::{bloom, streams};
 use crate::dispatch;
 use crate::effects::Effects;
 
@@ -49,25 +49,63 @@ impl Effects {
 
     /// The key, which holds nothing, now holds a copy of `value` and expires at `deadline`.
     ///
-    /// A collection is logged as the commands that fill it, a portion of its elements in each.
+    /// A collection is logged as the commands that fill it, a portion of its elements in each; so is a large string.
     pub fn copy_of(&mut self, db: u32, key: &[u8], value: &Snapshot, deadline: Option<UnixMs>) {
         if let Some(string) = value.string() {
             return self.set(db, key, string, deadline);
         }
-        if value.kind == Kind::Stream {
-            streams::whole::log_copy(self, db, key, value);
-            if let Some(deadline) = deadline {
-                self.expire_at(db, key, deadline);
-            }
-            return;
+        match value.kind {
+            Kind::LargeString => self.text(db, key, value.text_len(), |add| value.text_pieces(add)),
+            Kind::Stream => streams::whole::log_copy(self, db, key, value),
+            Kind::Bloom => bloom::log_copy(self, db, key, value),
+            _ => self.elements_of(db, key, value),
         }
+        if let Some(deadline) = deadline {
+            self.expire_at(db, key, deadline);
+        }
+    }
+
+    /// The key, which holds nothing, now holds a string of `len` bytes, zeroes but for what `fill` adds, in order.
+    ///
+    /// It is logged as the writes that make it, so that what is sparse is sparse in the log, too.
+    pub fn text(
+        &mut self,
+        db: u32,
+        key: &[u8],
+        len: u64,
+        fill: impl FnOnce(&mut dyn FnMut(u64, &[u8])),
+    ) {
+        let mut run = Run {
+            at: 0,
+            bytes: Vec::new(),
+        };
+        fill(&mut |at, bytes| {
+            let end = run.at + run.bytes.len() as u64;
+            if at > end + RUN_GAP || run.bytes.len() + bytes.len() > RUN_BYTES {
+                run.log(self, db, key);
+            }
+            if run.bytes.is_empty() {
+                run.at = at;
+            }
+            run.bytes.resize((at - run.at) as usize, 0);
+            run.bytes.extend_from_slice(bytes);
+        });
+        if run.at + (run.bytes.len() as u64) < len {
+            run.log(self, db, key);
+            run.at = len - 1;
+            run.bytes.push(0);
+        }
+        run.log(self, db, key);
+    }
+
+    fn elements_of(&mut self, db: u32, key: &[u8], value: &Snapshot) {
         let mut portion = Portion {
             name: match value.kind {
                 Kind::Hash => b"HSET",
                 Kind::Set => b"SADD",
                 Kind::ZSet => b"ZADD",
                 Kind::List => b"RPUSH",
-                Kind::String | Kind::RawString | Kind::Stream => {
+                Kind::String | Kind::RawString | Kind::LargeString | Kind::Stream | Kind::Bloom => {
                     unreachable!("logged in forms of their own")
                 }
             },
@@ -98,9 +136,6 @@ impl Effects {
         portion.log(self, db, key);
         for (at, fields) in deadlines {
             self.fields_expire_at(db, key, at, &fields);
-        }
-        if let Some(deadline) = deadline {
-            self.expire_at(db, key, deadline);
         }
     }
 
@@ -158,6 +193,29 @@ impl Portion {
         command.extend(self.words.iter().map(Vec::as_slice));
         effects.command(db, &command);
         self.words.clear();
+    }
+}
+
+/// Most bytes of one write of a string that is logged in parts.
+const RUN_BYTES: usize = 1 << 20;
+/// Fewer zeroes than this between two pieces are written with them.
+const RUN_GAP: u64 = 32;
+
+/// Bytes of a string that is logged in parts.
+struct Run {
+    at: u64,
+    bytes: Vec<u8>,
+}
+
+impl Run {
+    fn log(&mut self, effects: &mut Effects, db: u32, key: &[u8]) {
+        if self.bytes.is_empty() {
+            return;
+        }
+        let mut digits = itoa::Buffer::new();
+        let at = digits.format(self.at).as_bytes();
+        effects.command(db, &[b"SETRANGE", key, at, &self.bytes]);
+        self.bytes.clear();
     }
 }
 

@@ -165,6 +165,8 @@ pub const HYPERLOGLOG_CORRUPT: Error = Error::new("INVALIDOBJ Corrupted HLL obje
 pub const HYPERLOGLOG_NOT_SPARSE: Error = Error::new("ERR HLL encoding is not sparse");
 /// PFDEBUG of an absent key.
 pub const SPECIFIED_KEY_ABSENT: Error = Error::new("ERR The specified key does not exist");
+/// DUMP of a value that Redis' format has no form for.
+pub const NOT_DUMPED: Error = Error::new("ERR values of this type cannot be dumped");
 /// RESTORE of a payload that is damaged or of a newer version.
 pub const PAYLOAD_VERSION: Error = Error::new("ERR DUMP payload version or checksum are wrong");
 /// RESTORE of a payload that makes no value.

@@ -15,22 +15,17 @@ const INT_MAX_BYTES: usize = 20;
 /// Longest string that Redis allocates together with its object header.
 const EMBSTR_MAX_BYTES: usize = 44;
 
-/// True if the commands on strings work on it.
-#[must_use]
-pub fn is_string(kind: Kind) -> bool {
-    matches!(kind, Kind::String | Kind::RawString)
-}
-
 /// The type's name, as TYPE answers.
 #[must_use]
 pub fn type_name(kind: Kind) -> &'static str {
     match kind {
-        Kind::String | Kind::RawString => "string",
+        Kind::String | Kind::RawString | Kind::LargeString => "string",
         Kind::Hash => "hash",
         Kind::Set => "set",
         Kind::ZSet => "zset",
         Kind::List => "list",
         Kind::Stream => "stream",
+        Kind::Bloom => "MBbloom--",
     }
 }
 
@@ -44,20 +39,22 @@ pub fn encoding_of(
         return Ok(None);
     };
     let kind = value.kind;
-    if is_string(kind) {
-        return Ok(Some(string_encoding(kind, value.bytes)));
-    }
-    let open = match tx.peek_collection(key, kind) {
-        Ok(open) => open,
-        Err(OpenError::Fault) => return Err(Fault),
-        Err(OpenError::WrongKind) => unreachable!("the kind was just read"),
+    let just_read = |error| match error {
+        OpenError::Fault => Fault,
+        OpenError::WrongKind => unreachable!("the kind was just read"),
     };
+    if kind.is_string() {
+        let text = tx.peek_text(key).map_err(just_read)?;
+        let encoding = |bytes| string_encoding(kind, bytes);
+        return Ok(text.map(|text| text.plain().map_or("raw", encoding)));
+    }
+    let open = tx.peek_collection(key, kind).map_err(just_read)?;
     let (entries, bytes) = (
         |most: u64| open.len(MAIN) <= most,
         |most: u64| elements_fit(&open, most),
     );
     Ok(Some(match kind {
-        Kind::String | Kind::RawString => unreachable!("answered above"),
+        Kind::String | Kind::RawString | Kind::LargeString => unreachable!("answered above"),
         Kind::Hash => {
             let compact = entries(settings.hash_max_listpack_entries)
                 && bytes(settings.hash_max_listpack_value_bytes)?;
@@ -92,6 +89,7 @@ pub fn encoding_of(
             }
         }
         Kind::Stream => "stream",
+        Kind::Bloom => "raw",
     }))
 }
 

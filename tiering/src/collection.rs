@@ -2,7 +2,7 @@
 //!
 //! [`Tx::collection`] opens one. A key that is absent opens as an empty collection, so most commands need no case for
 //! it. What the handle changes is stored when it is dropped; a collection that is empty by then is deleted (a stream
-//! is not). The handle logs nothing: effects are the command's.
+//! or Bloom filter is not). The handle logs nothing: effects are the command's.
 //!
 //! A collection consists of one or two trees, which every operation names by number:
 //!
@@ -13,6 +13,8 @@
 //! | sorted set | score as eight bytes that sort ([`score_bytes`]), then the member | member → score |
 //! | list | values by position | |
 //! | stream | id as 16 bytes, big-endian → entry | the command's own (groups, pending) |
+//! | large string | chunks by number (`text.rs`, whose affair this is) | |
+//! | Bloom filter | layer and number → a chunk of its bits | |
 //!
 //! and extra bytes of the type's own ([`Collection::extra`]). Keys sort byte by byte. A small collection is one
 //! page for each tree, inside its entry; a large one is an object whose pages may be absent (`tree`).
@@ -154,13 +156,13 @@ impl<'s> Tx<'s> {
         self.open(key, kind, false)
     }
 
-    fn open<'t>(
+    pub(crate) fn open<'t>(
         &'t mut self,
         key: &Key<'t>,
         kind: Kind,
         touch: bool,
     ) -> Result<Collection<'t, 's>, OpenError> {
-        debug_assert!(kind.is_collection());
+        debug_assert!(kind.has_trees());
         let entry = match self.find(key)? {
             Found::Absent => {
                 self.misses += 1;
@@ -400,6 +402,24 @@ impl Collection<'_, '_> {
         view.absent_in(&ranks, &mut absent);
         view.absent_at(ranks.start, &mut absent);
         view.absent_at(ranks.end, &mut absent);
+        self.fault_if(absent)
+    }
+
+    /// Makes sure that no page is absent.
+    ///
+    /// # Errors
+    /// [`Fault`] if pages have to be read.
+    pub(crate) fn prefault_all(&self) -> Result<(), Fault> {
+        let Form::Large(object) = &self.form else {
+            return Ok(());
+        };
+        if object.table.is_whole() {
+            return Ok(());
+        }
+        let mut absent = Vec::new();
+        for tree in 0..object.trees.len() {
+            object.view(tree).absent_anywhere(&mut absent);
+        }
         self.fault_if(absent)
     }
 

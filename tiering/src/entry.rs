@@ -4,7 +4,7 @@
 //!  byte 0      meta   kind (3 bits) | state (3 bits) | has expiry | cold copy has expiry
 //!  byte 1..3   clock  LFU decay clock, minutes, little endian
 //!  byte 3      key length,   0xFF: a u32 follows the header
-//!  byte 4      value length, 0xFF: a u32 follows
+//!  byte 4      value length, 0xFF: a u32 follows; 0xFE: a u32 follows, and the kind is 8 more than its bits say
 //!  [u32 key length] [u32 value length] [u64 expiry, ms]
 //!  key bytes
 //!  value bytes
@@ -36,6 +36,8 @@ const KEY_LEN: usize = 3;
 const VALUE_LEN: usize = 4;
 const FIXED: usize = 5;
 const LONG: u8 = 0xFF;
+/// In place of a value's length: as `LONG`, and the kind is one of those that three bits do not hold.
+const EXTENDED: u8 = 0xFE;
 
 const KIND_MASK: u8 = 0b0000_0111;
 const STATE_SHIFT: u8 = 3;
@@ -45,6 +47,8 @@ const COLD_EXPIRY: u8 = 0b1000_0000;
 
 /// Kind code of a tombstone: deleted here, the cold copy not yet.
 const TOMBSTONE: u8 = 7;
+/// Kind codes from here on are extended.
+const EXTENDED_KINDS: u8 = 8;
 
 /// Bytes of a value that is an object's address.
 const OBJECT_BYTES: usize = 9;
@@ -79,19 +83,40 @@ fn layout(len: usize) -> Layout {
     Layout::from_size_align(block_len(len), 16).expect("an entry is far smaller than isize::MAX")
 }
 
-fn header_len(key_len: usize, value_len: usize, has_expiry: bool) -> usize {
+/// The three bits of a kind.
+fn kind_bits(kind: Option<Kind>) -> u8 {
+    kind.map_or(TOMBSTONE, |kind| kind as u8 & KIND_MASK)
+}
+
+fn is_extended(kind: Option<Kind>) -> bool {
+    kind.is_some_and(|kind| kind as u8 >= EXTENDED_KINDS)
+}
+
+/// The byte in place of a value's length; from `EXTENDED` on a u32 follows.
+fn value_len_byte(kind: Option<Kind>, value_len: usize) -> u8 {
+    if is_extended(kind) {
+        EXTENDED
+    } else if value_len >= usize::from(EXTENDED) {
+        LONG
+    } else {
+        value_len as u8
+    }
+}
+
+fn header_len(kind: Option<Kind>, key_len: usize, value_len: usize, has_expiry: bool) -> usize {
+    let wide_value = value_len_byte(kind, value_len) >= EXTENDED;
     FIXED
         + if key_len >= usize::from(LONG) { 4 } else { 0 }
-        + if value_len >= usize::from(LONG) { 4 } else { 0 }
+        + if wide_value { 4 } else { 0 }
         + if has_expiry { 8 } else { 0 }
 }
 
 impl Entry {
     /// Allocates an entry.
     pub(crate) fn new(parts: &Parts<'_>) -> Entry {
-        let len = header_len(parts.key.len(), parts.value.len(), parts.expiry.is_some())
-            + parts.key.len()
-            + parts.value.len();
+        let (key_len, value_len) = (parts.key.len(), parts.value.len());
+        let header = header_len(parts.kind, key_len, value_len, parts.expiry.is_some());
+        let len = header + key_len + value_len;
         let layout = layout(len);
         // SAFETY: the layout has a non-zero size.
         let Some(block) = NonNull::new(unsafe { alloc(layout) }) else {
@@ -117,7 +142,7 @@ impl Entry {
     }
 
     fn object_address(self) -> Option<*mut Object> {
-        let is_large = self.kind().is_some_and(Kind::is_collection)
+        let is_large = self.kind().is_some_and(Kind::has_trees)
             && self.value_len() == OBJECT_BYTES
             && self.value()[0] & LARGE != 0;
         if !is_large {
@@ -171,7 +196,7 @@ impl Entry {
     fn write(self, parts: &Parts<'_>) {
         let key_len = parts.key.len();
         let value_len = parts.value.len();
-        let meta = parts.kind.map_or(TOMBSTONE, |kind| kind as u8)
+        let meta = kind_bits(parts.kind)
             | ((parts.state as u8) << STATE_SHIFT)
             | if parts.expiry.is_some() {
                 HAS_EXPIRY
@@ -186,13 +211,16 @@ impl Entry {
             let p = self.0.as_ptr();
             *p.add(META) = meta;
             ptr::copy_nonoverlapping(parts.clock.to_le_bytes().as_ptr(), p.add(CLOCK), 2);
-            for (field, len) in [(KEY_LEN, key_len), (VALUE_LEN, value_len)] {
-                if len >= usize::from(LONG) {
-                    *p.add(field) = LONG;
+            let key_byte = key_len.min(usize::from(LONG)) as u8;
+            let value_byte = value_len_byte(parts.kind, value_len);
+            for (field, byte, wide, len) in [
+                (KEY_LEN, key_byte, key_byte == LONG, key_len),
+                (VALUE_LEN, value_byte, value_byte >= EXTENDED, value_len),
+            ] {
+                *p.add(field) = byte;
+                if wide {
                     ptr::copy_nonoverlapping((len as u32).to_le_bytes().as_ptr(), p.add(at), 4);
                     at += 4;
-                } else {
-                    *p.add(field) = len as u8;
                 }
             }
             if let Some(expiry) = parts.expiry {
@@ -240,7 +268,7 @@ impl Entry {
     /// Length of the value.
     pub(crate) fn value_len(self) -> usize {
         match self.byte(VALUE_LEN) {
-            LONG => self.u32_at(self.value_len_at()),
+            EXTENDED.. => self.u32_at(self.value_len_at()),
             len => usize::from(len),
         }
     }
@@ -252,7 +280,11 @@ impl Entry {
     fn key_at(self) -> usize {
         FIXED
             + if self.byte(KEY_LEN) == LONG { 4 } else { 0 }
-            + if self.byte(VALUE_LEN) == LONG { 4 } else { 0 }
+            + if self.byte(VALUE_LEN) >= EXTENDED {
+                4
+            } else {
+                0
+            }
             + if self.has_expiry() { 8 } else { 0 }
     }
 
@@ -285,8 +317,17 @@ impl Entry {
     }
 
     /// The kind; `None` for a tombstone.
+    #[inline]
     pub(crate) fn kind(self) -> Option<Kind> {
-        Kind::from_code(self.byte(META) & KIND_MASK)
+        let bits = self.byte(META) & KIND_MASK;
+        if self.is_extended() {
+            return Kind::from_code(bits + EXTENDED_KINDS);
+        }
+        Kind::from_code(bits)
+    }
+
+    fn is_extended(self) -> bool {
+        self.byte(VALUE_LEN) == EXTENDED
     }
 
     /// True for a tombstone.
@@ -294,8 +335,9 @@ impl Entry {
         self.byte(META) & KIND_MASK == TOMBSTONE
     }
 
-    /// Changes the kind of a live entry.
+    /// Changes the kind of a live entry, of both which the three bits hold.
     pub(crate) fn set_kind(self, kind: Kind) {
+        debug_assert!(!self.is_extended() && !is_extended(Some(kind)));
         self.set_byte(META, (self.byte(META) & !KIND_MASK) | kind as u8);
     }
 
@@ -357,9 +399,11 @@ impl Entry {
         value: &[u8],
     ) -> Entry {
         self.release_object();
-        if expiry.is_some() == self.has_expiry() && value.len() == self.value_len() {
-            let code = kind.map_or(TOMBSTONE, |kind| kind as u8);
-            self.set_byte(META, (self.byte(META) & !KIND_MASK) | code);
+        let fits = value.len() == self.value_len()
+            && expiry.is_some() == self.has_expiry()
+            && is_extended(kind) == self.is_extended();
+        if fits {
+            self.set_byte(META, (self.byte(META) & !KIND_MASK) | kind_bits(kind));
             self.set_state(state);
             if let Some(expiry) = expiry {
                 self.overwrite_expiry(expiry);
@@ -416,11 +460,12 @@ impl Entry {
     /// The entry with its value grown to `new_len` bytes; the new ones are zero.
     pub(crate) fn grow(self, new_len: usize) -> Entry {
         let old_len = self.value_len();
-        debug_assert!(new_len >= old_len);
+        debug_assert!(new_len >= old_len && !self.is_extended());
         let old_block = self.len();
         let key_at = self.key_at();
         let body = self.key_len() + old_len;
-        let shift = if new_len >= usize::from(LONG) && old_len < usize::from(LONG) {
+        let wide = new_len >= usize::from(EXTENDED);
+        let shift = if wide && old_len < usize::from(EXTENDED) {
             4
         } else {
             0
@@ -441,7 +486,7 @@ impl Entry {
                 ptr::copy(p.add(long_at), p.add(long_at + 4), key_at - long_at + body);
                 *p.add(VALUE_LEN) = LONG;
             }
-            if new_len >= usize::from(LONG) {
+            if wide {
                 ptr::copy_nonoverlapping(
                     (new_len as u32).to_le_bytes().as_ptr(),
                     p.add(long_at),
@@ -505,6 +550,17 @@ mod tests {
             let mut entry = Entry::new(&parts(&key, &values[0], expiries[0]));
             check(entry, &key, &values[0], expiries[0]);
             for (value, expiry) in values.iter().zip(&expiries) {
+                // Nine bytes could be an object's address.
+                if value.len() != OBJECT_BYTES {
+                    for kind in [Kind::LargeString, Kind::Bloom] {
+                        entry = entry.reshape(Some(kind), State::DirtyOver, *expiry, value);
+                        check(entry, &key, value, *expiry);
+                        prop_assert_eq!(entry.kind(), Some(kind));
+                        entry = entry.with_expiry(None).with_expiry(Some(UnixMs(9)));
+                        check(entry, &key, value, Some(UnixMs(9)));
+                        prop_assert_eq!(entry.kind(), Some(kind));
+                    }
+                }
                 entry = entry.reshape(Some(Kind::RawString), State::Clean, *expiry, value);
                 check(entry, &key, value, *expiry);
                 prop_assert_eq!(entry.state(), State::Clean);

@@ -1,11 +1,14 @@
 //! A door for micro-benchmarks and fuzz targets to parts that no one else may use: thin wrappers, no logic.
 //! Hidden in the documentation; not an interface.
 
+use std::ops::{ControlFlow, Range};
+
 use crate::entry::{Entry, Parts};
 use crate::keyspace::{Keyspace, SavedKeyspace};
 use crate::lfu::{Heat, Tick};
 use crate::state::State;
 use crate::table::HotTable;
+use crate::tree::{Flavour, Object, ObjectId, encode_cell};
 use crate::tx::Kind;
 use crate::warm::HotKey;
 use crate::{KeyHash, NamespaceId, Offset, Slot, UnixMs};
@@ -140,6 +143,96 @@ impl Counters {
     #[must_use]
     pub fn decayed(&self, counter: u8, clock: u16, now: UnixMs) -> u8 {
         self.0.decayed(counter, clock, Tick::at(now))
+    }
+}
+
+/// A tree of pages by itself, all of them in memory.
+#[derive(Debug)]
+pub struct Tree {
+    object: Object,
+    flavour: Flavour,
+    cell: Vec<u8>,
+}
+
+impl Tree {
+    /// An empty tree.
+    #[must_use]
+    pub fn new(flavour: Flavour) -> Self {
+        let empty = vec![flavour as u8, 0, 0];
+        Tree {
+            object: Object::of_pages(ObjectId(1), &[flavour], vec![empty], Vec::new()),
+            flavour,
+            cell: Vec::new(),
+        }
+    }
+
+    /// Puts a key; whether it is new.
+    pub fn insert(&mut self, key: &[u8], value: &[u8]) -> bool {
+        encode_cell(self.flavour, key, value, &mut self.cell);
+        let inserted = self.object.editor(0).insert(key, &self.cell);
+        inserted.expect("all pages are there")
+    }
+
+    /// Puts a value in front of all others.
+    pub fn push_front(&mut self, value: &[u8]) {
+        self.put_at(0, value);
+    }
+
+    /// Puts a value behind all others.
+    pub fn push_back(&mut self, value: &[u8]) {
+        self.put_at(self.object.trees[0].len, value);
+    }
+
+    fn put_at(&mut self, rank: u64, value: &[u8]) {
+        encode_cell(self.flavour, &[], value, &mut self.cell);
+        let inserted = self.object.editor(0).insert_at(rank, &self.cell);
+        inserted.expect("all pages are there");
+    }
+
+    /// Takes a key out; whether it was there.
+    pub fn remove(&mut self, key: &[u8]) -> bool {
+        let removed = self.object.editor(0).remove(key);
+        removed.expect("all pages are there")
+    }
+
+    /// Length of the value of a key.
+    #[must_use]
+    pub fn get(&self, key: &[u8]) -> Option<usize> {
+        let found = self.object.view(0).get(key).expect("all pages are there");
+        found.map(|value| value.len())
+    }
+
+    /// How many keys are smaller.
+    #[must_use]
+    pub fn rank(&self, key: &[u8]) -> u64 {
+        let (rank, _) = self.object.view(0).rank(key).expect("all pages are there");
+        rank
+    }
+
+    /// Lengths of key and value at a rank.
+    #[must_use]
+    pub fn at(&self, rank: u64) -> Option<(usize, usize)> {
+        let found = self.object.view(0).at(rank).expect("all pages are there");
+        found.map(|(key, value)| (key.len(), value.len()))
+    }
+
+    /// Bytes of the elements of a range of ranks.
+    #[must_use]
+    pub fn walk(&self, ranks: Range<u64>) -> usize {
+        let mut bytes = 0;
+        let view = self.object.view(0);
+        let walked = view.walk(ranks, false, &mut |key, value| {
+            bytes += key.len() + value.len();
+            ControlFlow::Continue(())
+        });
+        walked.expect("all pages are there");
+        bytes
+    }
+
+    /// Bytes in memory.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.object.memory()
     }
 }
 

@@ -14,6 +14,8 @@
 //! | a copy of the cold tier for a replica | `snapshot.rs` |
 //! | databases, FLUSHDB, SWAPDB | `keyspace.rs` |
 //! | SCAN, DBSIZE, RANDOMKEY | `scan.rs` |
+//! | strings: plain ones, and trees of chunks | `text.rs` |
+//! | the hottest and the largest keys | `survey.rs` |
 //! | hashes, sets, lists, … | `collection.rs`, `tree/` |
 
 mod allocator;
@@ -41,7 +43,9 @@ mod spill;
 mod state;
 mod stats;
 mod store;
+mod survey;
 mod table;
+mod text;
 mod tree;
 mod tx;
 mod warm;
@@ -57,6 +61,8 @@ pub use promote::{PinSet, PinWait};
 pub use scan::Frozen;
 pub use stats::{StoreStats, TierObject};
 pub use store::{DeleteReason, Host, Opened, Store, StoreError, StoreLimits, StoreOptions};
+pub use survey::{Survey, SurveyBy, SurveyKey, SurveyOptions};
+pub use text::{LARGE_STRING_MIN_BYTES, Text};
 pub use tree::{Bytes, Flavour, pack, unpack};
 pub use tx::{ExpiredKey, Expiry, Fault, Key, Kind, Tx, Value};
 pub use warm::HotName;

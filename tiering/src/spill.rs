@@ -211,7 +211,7 @@ impl Inner {
             }
             (item.had_copy, item.copy) = (header.is_some(), copy);
             let kind = header.and_then(|header| Kind::from_code(header.kind));
-            if kind.is_some_and(Kind::is_collection) {
+            if kind.is_some_and(Kind::has_trees) {
                 let record = loop {
                     match self.cold().get(&cold_key) {
                         Ok(record) => break record,

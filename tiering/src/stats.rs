@@ -228,16 +228,15 @@ impl Store {
     }
 }
 
-/// About what a cold value takes: its record, and pages for the most part full.
 fn cold_bytes(record: &crate::cold::ColdRecord) -> u64 {
-    const PAGE_BYTES: u64 = 1536;
-    let payload = record.payload();
-    let is_collection = Kind::from_code(record.header().kind).is_some_and(Kind::is_collection);
-    let object = is_collection
-        .then(|| Object::decode_root(payload))
-        .flatten();
-    let pages = object.map_or(0, |object| u64::from(object.table.stored().1));
-    payload.len() as u64 + pages * PAGE_BYTES
+    payload_bytes(record.header().kind, record.payload())
+}
+
+/// About what a cold value takes: its record, and pages for the most part full.
+pub(crate) fn payload_bytes(kind: u8, payload: &[u8]) -> u64 {
+    let has_trees = Kind::from_code(kind).is_some_and(Kind::has_trees);
+    let object = has_trees.then(|| Object::decode_root(payload)).flatten();
+    payload.len() as u64 + object.map_or(0, |object| object.whole_bytes())
 }
 
 fn state_name(inner: &Inner, state: State) -> &'static str {

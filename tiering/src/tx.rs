@@ -5,7 +5,8 @@
 //! (asserted), so a fault leaves nothing half done. The one exception is harmless: a key that is found past
 //! its expiry is deleted at once (on a master), and reported by [`Tx::expired`] for the log.
 //!
-//! Strings are bytes, and their operations are here; those of collections are in `collection.rs`.
+//! What concerns keys as a whole is here, and how a plain string is changed; what is in strings is read and written
+//! through `text.rs`, what is in collections through `collection.rs`.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -57,6 +58,10 @@ pub enum Kind {
     List = 5,
     /// Entries by id, and the groups that read them.
     Stream = 6,
+    /// A string that was modified in place and is long: a tree of its chunks (`text.rs`).
+    LargeString = 8,
+    /// A Bloom filter: chunks of its bits by layer and number.
+    Bloom = 9,
 }
 
 impl Kind {
@@ -71,16 +76,19 @@ impl Kind {
             4 => Some(Kind::ZSet),
             5 => Some(Kind::List),
             6 => Some(Kind::Stream),
+            8 => Some(Kind::LargeString),
+            9 => Some(Kind::Bloom),
             _ => None,
         }
     }
 
-    /// The trees a collection of this kind consists of; none for strings.
+    /// The trees a value of this kind consists of; none for plain strings.
     #[must_use]
     pub fn trees(self) -> &'static [Flavour] {
         match self {
             Kind::String | Kind::RawString => &[],
             Kind::Hash => &[Flavour::Map, Flavour::Keys],
+            Kind::LargeString | Kind::Bloom => &[Flavour::Map],
             Kind::Set => &[Flavour::Keys],
             Kind::ZSet => &[Flavour::Keys, Flavour::Map],
             Kind::List => &[Flavour::Sequence],
@@ -97,20 +105,36 @@ impl Kind {
         }
     }
 
-    /// True if its values are trees ([`Tx::collection`]).
+    /// True if its values are trees.
+    #[must_use]
+    pub fn has_trees(self) -> bool {
+        !self.trees().is_empty()
+    }
+
+    /// True for a string in any form ([`Tx::text`]).
+    #[must_use]
+    pub fn is_string(self) -> bool {
+        matches!(self, Kind::String | Kind::RawString | Kind::LargeString)
+    }
+
+    /// True if its values have elements ([`Tx::collection`]): it is no string.
     #[must_use]
     pub fn is_collection(self) -> bool {
-        !self.trees().is_empty()
+        !self.is_string()
+    }
+
+    /// True if a value of it stays when its first tree is empty.
+    pub(crate) fn may_be_empty(self) -> bool {
+        matches!(self, Kind::Stream | Kind::LargeString | Kind::Bloom)
     }
 }
 
-/// A value as a handler sees it.
+/// What there is to know of a value besides its content, which [`Tx::text`] and [`Tx::collection`] give.
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'a> {
     /// Type of the payload.
     pub kind: Kind,
-    /// The payload of a string. That of a collection is the store's own affair: see [`Tx::collection`].
-    pub bytes: &'a [u8],
+    pub(crate) bytes: &'a [u8],
     /// When the key expires.
     pub expiry: Option<UnixMs>,
     /// LFU counter after decay.
@@ -187,9 +211,7 @@ impl std::fmt::Debug for Tx<'_> {
 fn object_of(loaded: &Loaded) -> Option<ObjectId> {
     let kind = Kind::from_code(loaded.record.header().kind)?;
     let payload = loaded.record.payload();
-    kind.is_collection()
-        .then(|| Object::id_of(payload))
-        .flatten()
+    kind.has_trees().then(|| Object::id_of(payload)).flatten()
 }
 
 /// True if what a record holds can be read without surprises.
@@ -217,6 +239,20 @@ pub(crate) enum Found {
     Cold(Arc<Loaded>),
     /// Nowhere.
     Absent,
+}
+
+impl Value<'_> {
+    /// Bytes of the value as the store keeps it: a string's own, a root's or a page's of what has trees.
+    #[must_use]
+    pub fn stored_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Where these bytes are at the moment, for those who look inside.
+    #[must_use]
+    pub fn address(&self) -> *const u8 {
+        self.bytes.as_ptr()
+    }
 }
 
 impl<'s> Tx<'s> {
@@ -492,7 +528,7 @@ impl<'s> Tx<'s> {
         let seed = self.inner.seed;
         self.inner.stats.promoted.add(1);
         let payload = loaded.record.payload();
-        let object = if kind.is_collection() {
+        let object = if kind.has_trees() {
             Object::decode_root(payload).map(|object| Entry::object_value(Box::new(object)))
         } else {
             None
@@ -504,7 +540,7 @@ impl<'s> Tx<'s> {
     }
 
     /// The key's entry for a change; installs the cold copy.
-    fn find_for_write(&mut self, key: &Key<'_>) -> Result<Option<Place>, Fault> {
+    pub(crate) fn find_for_write(&mut self, key: &Key<'_>) -> Result<Option<Place>, Fault> {
         Ok(match self.find(key)? {
             Found::Hot(place) => Some(place),
             Found::Absent => None,
@@ -581,7 +617,7 @@ impl<'s> Tx<'s> {
     /// A live entry's value with one look at the slot; `None` leaves everything else to [`Tx::find`]. The value
     /// is good for as long as nothing changes here, which [`Tx::read`] sees to.
     #[inline]
-    fn read_hot<'v>(&mut self, key: &Key<'_>, touch: bool) -> Option<Value<'v>> {
+    pub(crate) fn read_hot<'v>(&mut self, key: &Key<'_>, touch: bool) -> Option<Value<'v>> {
         let (inner, tick, now) = (self.inner, self.tick, self.now);
         let touch = touch && !self.no_touch;
         let space = self.space(key)?;
@@ -614,7 +650,11 @@ impl<'s> Tx<'s> {
         })
     }
 
-    fn read_found(&mut self, key: &Key<'_>, touch: bool) -> Result<Option<Value<'_>>, Fault> {
+    pub(crate) fn read_found(
+        &mut self,
+        key: &Key<'_>,
+        touch: bool,
+    ) -> Result<Option<Value<'_>>, Fault> {
         match self.find(key)? {
             Found::Absent => {
                 self.misses += 1;
@@ -821,24 +861,9 @@ impl<'s> Tx<'s> {
         Ok(true)
     }
 
-    /// Appends to the value (creates the key if absent) and returns the new length. Amortised O(added).
-    ///
-    /// # Errors
-    /// [`Fault`] if the key has to be pinned first.
-    pub fn append(&mut self, key: &Key<'_>, tail: &[u8]) -> Result<usize, Fault> {
-        let Some(place) = self.find_for_write(key)? else {
-            self.set(key, Kind::String, tail, Expiry::Never);
-            return Ok(tail.len());
-        };
-        let space = self.space(key).expect("the key was found here");
-        let old_len = space.table.entry(place).value_len();
-        let value = self.change(key, place, old_len + tail.len());
-        value[old_len..].copy_from_slice(tail);
-        Ok(value.len())
-    }
-
-    /// Gives the existing value, grown with zeroes to at least `len`, for modification in place; creates
-    /// the key if absent. Keeps the expiry. The kind becomes `RawString`.
+    /// Gives the existing value, a plain string, grown with zeroes to at least `len`, for modification in place; creates
+    /// the key if absent. Keeps the expiry. The kind becomes `RawString`. For short values alone, since what it makes
+    /// is never a tree; see [`Tx::write_text`].
     ///
     /// # Errors
     /// [`Fault`] if the key has to be pinned first.
@@ -855,7 +880,7 @@ impl<'s> Tx<'s> {
         Ok(self.change(key, place, new_len))
     }
 
-    fn change(&mut self, key: &Key<'_>, place: Place, new_len: usize) -> &mut [u8] {
+    pub(crate) fn change(&mut self, key: &Key<'_>, place: Place, new_len: usize) -> &mut [u8] {
         let at = self.begin_write(key);
         self.touch(key, place);
         let space = self.space(key).expect("the key was found here");

@@ -373,3 +373,46 @@ fn point_reads_are_measured() {
     );
     drop(store);
 }
+
+#[test]
+fn surveys_say_how_large_the_sample_was() {
+    let row = "*14\r\n$3\r\nkey\r\n$2\r\nk \r\n$2\r\ndb\r\n:3\r\n$4\r\ntype\r\n$4\r\nhash\r\n$4\r\ntier\r\n$3\r\nhot\r\n\
+        $3\r\nlfu\r\n:77\r\n$5\r\nbytes\r\n:4096\r\n$8\r\nelements\r\n:12\r\n";
+    let reply = |sampled: u64| {
+        format!(
+            "*6\r\n$7\r\nsampled\r\n:{sampled}\r\n$5\r\ntotal\r\n:2000\r\n$4\r\nkeys\r\n*1\r\n{row}"
+        )
+    };
+    let (port, served) = stand_in(vec![&*reply(100).leak()].leak());
+    let text = stdout(&basalt(&[
+        "tier", "bigkeys", "-p", &port, "--count", "1", "--type", "hash",
+    ]));
+    assert!(
+        text.starts_with("a sample: 100 of 2000 keys were looked at (5.0 %)\n"),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("   3         4096         12  77 hot  hash      \"k \"\n"),
+        "{text}"
+    );
+    assert_eq!(
+        served.join().expect("it served"),
+        "TIER BIGKEYS COUNT 1 TYPE hash "
+    );
+    let (port, served) = stand_in(vec![&*reply(2000).leak()].leak());
+    let text = stdout(&basalt(&["tier", "hotkeys", "-p", &port, "--sample", "9"]));
+    assert!(
+        text.starts_with("all 2000 keys in memory were looked at\n"),
+        "{text}"
+    );
+    assert_eq!(
+        served.join().expect("it served"),
+        "TIER HOTKEYS COUNT 10 SAMPLE 9 "
+    );
+    let (port, _) = stand_in(vec![&*reply(100).leak()].leak());
+    let text = stdout(&basalt(&["tier", "hotkeys", "-p", &port, "--json"]));
+    let found: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(found["sampled"], 100);
+    assert_eq!(found["keys"][0]["key"], "k ");
+    assert_eq!(found["keys"][0]["elements"], 12);
+}

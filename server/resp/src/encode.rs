@@ -119,6 +119,34 @@ impl<'a> Encoder<'a> {
         push_bulk(self.out, bytes.as_ref());
     }
 
+    /// A byte string of `len` bytes that come in parts: `fill` hands them to its argument. If it fails, nothing is written.
+    ///
+    /// # Errors
+    /// Those of `fill`.
+    pub fn bulk_in_parts<E>(
+        &mut self,
+        len: usize,
+        fill: impl FnOnce(&mut dyn FnMut(&[u8])) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let before = self.out.len();
+        self.out.reserve(len + BULK_FRAME);
+        push_header(self.out, b'$', len);
+        let start = self.out.len();
+        let out = &mut *self.out;
+        let filled = fill(&mut |part| out.extend_from_slice(part));
+        if filled.is_err() {
+            self.out.truncate(before);
+            return filled;
+        }
+        assert_eq!(
+            self.out.len() - start,
+            len,
+            "the parts are as long as was said"
+        );
+        self.out.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+
     /// A byte string, or null.
     #[inline]
     pub fn bulk_or_null(&mut self, bytes: Option<impl AsRef<[u8]>>) {
@@ -321,11 +349,13 @@ fn push_long_header(out: &mut Vec<u8>, tag: u8, value: usize) {
     out.extend_from_slice(Header::new(tag, value).as_bytes());
 }
 
+/// Most bytes around those of a byte string.
+const BULK_FRAME: usize = 1 + 20 + 2 + 2;
+
 #[inline]
 pub(crate) fn push_bulk(out: &mut Vec<u8>, bytes: &[u8]) {
     // One growth at most, whatever the length.
-    const FRAME: usize = 1 + 20 + 2 + 2;
-    out.reserve(bytes.len() + FRAME);
+    out.reserve(bytes.len() + BULK_FRAME);
     push_header(out, b'$', bytes.len());
     out.extend_from_slice(bytes);
     out.extend_from_slice(b"\r\n");

@@ -10,6 +10,7 @@ mod combine;
 mod count;
 mod field;
 mod field_op;
+mod sparse;
 mod words;
 
 const KEY: ArgSpec = ArgSpec::key("key");

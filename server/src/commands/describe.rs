@@ -32,7 +32,7 @@ const FLAG_ORDER: [Flags; 21] = [
 ];
 
 /// Every ACL category, in the order in which Redis lists them.
-pub const CATEGORIES: [&str; 21] = [
+pub const CATEGORIES: [&str; 22] = [
     "keyspace",
     "read",
     "write",
@@ -54,6 +54,7 @@ pub const CATEGORIES: [&str; 21] = [
     "connection",
     "transaction",
     "scripting",
+    "bloom",
 ];
 
 /// Categories that follow from neither group nor flags.
@@ -86,6 +87,8 @@ impl Group {
             Group::Stream => "stream",
             Group::Bitmap => "bitmap",
             Group::HyperLogLog => "hyperloglog",
+            // As Redis calls what its modules bring.
+            Group::Bloom => "module",
             Group::Geo => "geo",
             Group::PubSub => "pubsub",
             Group::Transactions => "transactions",
@@ -102,6 +105,7 @@ impl Group {
         match self {
             Group::Generic => Some("keyspace"),
             Group::SortedSet => Some("sortedset"),
+            Group::Bloom => Some("bloom"),
             Group::Transactions => Some("transaction"),
             Group::Server | Group::Cluster | Group::Basalt => None,
             other => Some(other.name()),

@@ -21,6 +21,8 @@ mod hash;
 mod header;
 mod sparse;
 
+pub(super) use hash::murmur64a;
+
 const KEY: ArgSpec = ArgSpec::key("key");
 const WRITE: Flags = Flags::WRITE.or(Flags::DENYOOM);
 

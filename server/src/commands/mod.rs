@@ -21,6 +21,7 @@ use crate::server::Server;
 use crate::session::SessionCtx;
 
 pub mod bitmaps;
+pub mod bloom;
 pub mod collection;
 pub mod connection;
 pub mod describe;
@@ -188,6 +189,7 @@ pub enum Group {
     Stream,
     Bitmap,
     HyperLogLog,
+    Bloom,
     Geo,
     PubSub,
     Transactions,
@@ -445,6 +447,7 @@ static FAMILIES: &[&[Command]] = &[
     strings::FAMILY,
     bitmaps::FAMILY,
     hyperloglog::FAMILY,
+    bloom::FAMILY,
     hashes::FAMILY,
     lists::FAMILY,
     sets::FAMILY,

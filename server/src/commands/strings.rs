@@ -2,13 +2,14 @@
 //!
 //! Nobody calls these handlers but exec, through the table.
 
-use basalt_tiering::Value;
+use std::ops::Range;
+
+use basalt_resp::Encoder;
+use basalt_tiering::{Fault, Text};
 
 use super::{
     ArgSpec, Command, Ctx, Find, Flags, Group, Intent, KeySpec, data_row as row, in_group,
 };
-use crate::errors::{self, Error};
-use crate::object_encoding::is_string;
 
 mod get;
 mod incr;
@@ -136,13 +137,22 @@ pub const FAMILY: &[Command] = &in_group(Group::String, [
         lcs::lcs),
 ]);
 
-/// The value as a string, if there is one.
+/// Answers a string.
 #[inline]
-pub(super) fn string(value: Option<Value<'_>>) -> Result<Option<Value<'_>>, Error> {
-    match value {
-        Some(value) if !is_string(value.kind) => Err(errors::WRONG_TYPE),
-        _ => Ok(value),
+fn reply(out: &mut Encoder<'_>, text: &Text<'_, '_>) -> Result<(), Fault> {
+    match text.plain() {
+        Some(bytes) => {
+            out.bulk(bytes);
+            Ok(())
+        }
+        None => reply_part(out, text, 0..text.len()),
     }
+}
+
+/// Answers bytes that a string has.
+fn reply_part(out: &mut Encoder<'_>, text: &Text<'_, '_>, range: Range<u64>) -> Result<(), Fault> {
+    let len = (range.end - range.start) as usize;
+    out.bulk_in_parts(len, |add| text.each_piece(range, add))
 }
 
 /// The longest string a command may make: `proto-max-bulk-len`. Replay is not bound by it, since the limit

@@ -7,6 +7,7 @@ use super::introspection::{container, row};
 use super::{ArgSpec, Command, Flags, Group, Intent, KeySpec};
 
 mod binlog;
+mod survey;
 mod tiers;
 
 const ADMIN: Flags = Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::NO_MULTI);
@@ -14,6 +15,8 @@ const ANY: Flags = Flags::LOADING.or(Flags::STALE);
 const READ: Flags = Flags::NOSCRIPT.or(Flags::NO_MULTI);
 const KEYS: &[ArgSpec] = &[ArgSpec::key("key").multiple()];
 const ALL_KEYS: &[KeySpec] = &[KeySpec::rest(2, Intent::Exists, &["RO"])];
+const COUNT: ArgSpec = ArgSpec::new("count", "integer").after("COUNT").optional();
+const SAMPLE: ArgSpec = ArgSpec::new("keys", "integer").after("SAMPLE").optional();
 const CONTAINER: &str = "See the subcommands";
 
 const fn ours(command: Command) -> Command {
@@ -28,8 +31,14 @@ const fn ours(command: Command) -> Command {
 pub const FAMILY: &[Command] = &[
     Command {
         subcommands: &[
+            ours(row("tier|bigkeys", "Tells the largest keys of a sample of both tiers", "0.1.0",
+                "O(N), N being the number of keys sampled", -2, READ.or(Flags::READONLY),
+                &[COUNT, SAMPLE, ArgSpec::new("type", "string").after("TYPE").optional()], survey::bigkeys)),
             ours(row("tier|compact", "Rewrites the cold tier without what was deleted; waits for it", "0.1.0",
                 "O(N), N being the bytes of the cold tier", 2, ADMIN, &[], tiers::compact)),
+            ours(row("tier|hotkeys", "Tells the most used keys of a sample of those in memory", "0.1.0",
+                "O(N), N being the number of keys sampled", -2, READ.or(Flags::READONLY),
+                &[COUNT, SAMPLE, ArgSpec::new("type", "string").after("TYPE").optional()], survey::hotkeys)),
             ours(row("tier|help", "Lists the subcommands", "0.1.0", "O(1)", 2, ANY, &[], help)),
             Command {
                 keys: &[KeySpec::one(2, Intent::Exists, &["RO"])],

@@ -5,6 +5,7 @@ mod support;
 
 mod bitmaps;
 mod blocking;
+mod bloom;
 mod config;
 mod connection;
 mod expire;
@@ -13,6 +14,7 @@ mod hash_fields;
 mod hashes;
 mod hyperloglog;
 mod keys;
+mod large_strings;
 mod lists;
 mod protocol;
 mod replicas;

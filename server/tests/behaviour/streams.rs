@@ -215,7 +215,7 @@ behaviour! {
         XADD s 1-1 f 1 -> "1-1"
         b> send XREAD BLOCK 0 STREAMS other s $ $
         c> send XREAD COUNT 1 BLOCK 0 STREAMS s 5-0
-        until 3000ms: CLIENT LIST -> like "*cmd=xread*cmd=xread*"
+        until 3000ms: INFO clients -> like "*blocked_clients:2\r\n*"
         XADD s 2-1 f 2 -> "2-1"
         b> expect XREAD -> [["s", [["2-1", ["f", "2"]]]]]
         c> silent
@@ -228,6 +228,7 @@ behaviour! {
         EXEC -> ["5-1", "6-1"]
         c> expect XREAD -> [["s", [["5-1", ["f", "3"]]]]]
         b> send XREAD BLOCK 0 STREAMS s 6-1
+        until 3000ms: INFO clients -> like "*blocked_clients:1\r\n*"
         DEL s -> 1
         RPUSH s x -> 1
         DEL s -> 1
@@ -236,6 +237,7 @@ behaviour! {
         XADD s 7-1 f 6 -> "7-1"
         b> expect XREAD -> [["s", [["7-1", ["f", "6"]]]]]
         b> send XREAD BLOCK 0 STREAMS made 0
+        until 3000ms: INFO clients -> like "*blocked_clients:1\r\n*"
         RENAME s made -> +OK
         b> expect XREAD -> [["made", [["6-1", ["f", "5"]], ["7-1", ["f", "6"]]]]]
         end

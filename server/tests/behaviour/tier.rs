@@ -143,4 +143,34 @@ behaviour! {
         @basalt GET k -> (nil)
         @basalt DBSIZE -> 0
     "#
+
+    surveys_find_hot_and_large_keys [hot memory] r#"
+        @basalt MSET a 1 b 2 big "x"*5000 -> +OK
+        @basalt RPUSH l 1 2 3 -> 3
+        @basalt SELECT 1 -> +OK
+        @basalt HSET h f v g w -> 2
+        @basalt TIER BIGKEYS COUNT 1 -> ["sampled", 5, "total", 5, "keys", [["key", "big", "db", 0, "type", "string", "tier", "hot", "lfu", int, "bytes", 5000..5100, "elements", (nil)]]]
+        @basalt TIER BIGKEYS TYPE hash -> ["sampled", 5, "total", 5, "keys", [["key", "h", "db", 1, "type", "hash", "tier", "hot", "lfu", int, "bytes", 1..200, "elements", 2]]]
+        @basalt TIER BIGKEYS TYPE list SAMPLE 1000000 COUNT 5 -> ["sampled", 5, "total", 5, "keys", [["key", "l", "db", 0, "type", "list", "tier", "hot", "lfu", int, "bytes", 1..200, "elements", 3]]]
+        @basalt TIER BIGKEYS SAMPLE 1 COUNT 100 -> ["sampled", 1..5, "total", 5, "keys", [...]]
+        @basalt TIER BIGKEYS SAMPLE 0 -> ["sampled", 0, "total", 5, "keys", []]
+        @basalt TIER HOTKEYS TYPE stream -> ["sampled", 5, "total", 5, "keys", []]
+        @basalt TIER HOTKEYS COUNT 0 -> ["sampled", 5, "total", 5, "keys", []]
+        @basalt TIER HOTKEYS COUNT x -> -"ERR value is out of range, must be positive"
+        @basalt TIER HOTKEYS TYPE nonsense -> -ERR no such type
+        @basalt TIER HOTKEYS WHAT -> -ERR syntax error
+        @basalt FLUSHDB -> +OK
+        @basalt TIER HOTKEYS TYPE hash -> ["sampled", 4, "total", 4, "keys", []]
+    "#
+
+    surveys_of_size_look_at_the_disk [hot] r#"
+        @basalt MSET a 1 b 2 c "x"*3000 -> +OK
+        @basalt RPUSH l 1 2 3 -> 3
+        @basalt TIER SPILL ALL -> success
+        @basalt SET b 3 -> +OK
+        @basalt DEL a -> 1
+        @basalt TIER HOTKEYS -> ["sampled", 1, "total", 1, "keys", [["key", "b", "db", 0, "type", "string", "tier", "hot", "lfu", int, "bytes", int, "elements", (nil)]]]
+        @basalt TIER BIGKEYS COUNT 1 -> ["sampled", 3, "total", 3, "keys", [["key", "c", "db", 0, "type", "string", "tier", "cold", "lfu", int, "bytes", 3000..3100, "elements", (nil)]]]
+        @basalt TIER BIGKEYS TYPE list -> ["sampled", 3, "total", 3, "keys", [["key", "l", "db", 0, "type", "list", "tier", "cold", "lfu", int, "bytes", int, "elements", 3]]]
+    "#
 }

@@ -10,7 +10,7 @@ use crate::support::resp::{Reply, encode};
 /// Times to live never end during a run: they begin at this time in the year 3021.
 const FAR_MS: i64 = 33_177_117_420_000;
 /// Values stay below this, so that a run's data is known to fit the disk.
-const MAX_VALUE: usize = 6000;
+const MAX_LONG: usize = 50_000;
 
 /// A key's value and the time it expires at, -1 for never.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +126,11 @@ impl Op {
             },
             45..50 => Self::SetRange {
                 key,
-                at: rng.random_range(0..100),
+                // Beyond 16 KiB a string is a tree.
+                at: match rng.random_ratio(1, 20) {
+                    true => rng.random_range(0..20) * 2024 + rng.random_range(0..3),
+                    false => rng.random_range(0..100),
+                },
                 value: format!("@{stamp}").into(),
             },
             50..62 => Self::Incr {
@@ -273,7 +277,7 @@ impl Op {
     /// Whether the value it leaves would grow too large.
     pub(crate) fn grows_too_large(&self, state: &State) -> bool {
         match self {
-            Self::Append { key, .. } => state.get(key).is_some_and(|e| e.value.len() > MAX_VALUE),
+            Self::Append { key, .. } => state.get(key).is_some_and(|e| e.value.len() > MAX_LONG),
             Self::Group { ops } => ops.iter().any(|op| op.grows_too_large(state)),
             _ => false,
         }

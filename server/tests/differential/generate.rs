@@ -238,6 +238,7 @@ fn may_be_spoilt(command: &Command) -> bool {
             | b"SORT"
             | b"SORT_RO"
             | b"XREAD"
+            | b"XSETID"
             | b"XREADGROUP"
     )
 }
@@ -643,10 +644,10 @@ impl Generator {
     }
 
     fn setrange(&mut self) -> Command {
-        let end = if self.rng.random_ratio(1, 10) {
-            9000
-        } else {
-            60
+        let end = match self.rng.random_range(0..20) {
+            0..2 => 9000,
+            2 => 60_000,
+            _ => 60,
         };
         let offset = self.rng.random_range(0..end).to_string();
         vec!["SETRANGE".into(), self.key(), offset.into(), self.value()]
@@ -654,8 +655,13 @@ impl Generator {
 
     fn range(&mut self, name: &str) -> Command {
         let mut command = vec![name.into(), self.key()];
+        let far = if self.rng.random_ratio(1, 10) {
+            60_000
+        } else {
+            50
+        };
         for _ in 0..2 {
-            command.push(self.rng.random_range(-50..50).to_string().into());
+            command.push(self.rng.random_range(-far..far).to_string().into());
         }
         command
     }

@@ -37,7 +37,9 @@ fn compare_in(world: World) {
         );
         return;
     };
-    let theirs = Server::start_binary(peer, &["--save", "", "--appendonly", "no"]);
+    // It looks for waits that are over at this rate, and does nothing else meanwhile.
+    let args = ["--save", "", "--appendonly", "no", "--hz", "500"];
+    let theirs = Server::start_binary(peer, &args);
     let count = usize::try_from(env_number("BASALT_DIFF_COMMANDS", DEFAULT_COMMANDS))
         .expect("a count of commands");
     let seed = env_number("BASALT_DIFF_SEED", DEFAULT_SEED);

@@ -211,3 +211,18 @@ fn who_waits_on_a_master_that_becomes_a_replica_is_told_so() {
     );
     assert!(client.closed_within(Duration::from_secs(5)).unwrap());
 }
+
+#[test]
+fn readers_of_streams_wait_on_a_replica() {
+    let (master, replica) = pair();
+    let mut client = replica.client();
+    let words = ["XREAD", "BLOCK", "0", "STREAMS", "s", "other", "$", "$"];
+    client.send(&words).expect("connected");
+    thread::sleep(Duration::from_millis(100));
+    assert!(master.call("SET another 1").is_ok());
+    assert_eq!(master.call("XADD s 1-1 f v").text(), "1-1");
+    assert_eq!(
+        client.read().unwrap().to_string(),
+        "[[\"s\", [[\"1-1\", [\"f\", \"v\"]]]]]"
+    );
+}

@@ -6,7 +6,7 @@ use super::{Collection, Form};
 use crate::entry::Entry;
 use crate::tree::leaf;
 use crate::tree::{Absent, Object, SMALL_MAX, Small, encode_cell, encode_small, small_bytes};
-use crate::tx::{Expiry, Fault, Found, Kind};
+use crate::tx::{Expiry, Fault, Found};
 
 impl Collection<'_, '_> {
     /// Replaces the type's own bytes. They are kept with the root: a few dozen, not thousands.
@@ -224,7 +224,7 @@ impl Collection<'_, '_> {
     }
 
     fn store(&mut self) {
-        let keeps = self.kind == Kind::Stream || !self.is_empty();
+        let keeps = self.kind.may_be_empty() || !self.is_empty();
         if !keeps {
             // The object goes with its entry.
             self.form = Form::Lent(Small::default());

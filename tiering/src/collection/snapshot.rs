@@ -34,7 +34,7 @@ impl Tx<'_> {
             return Ok(None);
         };
         let (kind, expiry) = (value.kind, value.expiry);
-        if !kind.is_collection() {
+        if !kind.has_trees() {
             let content = Content::Bytes(value.bytes.to_vec());
             return Ok(Some(Snapshot {
                 kind,
@@ -49,13 +49,7 @@ impl Tx<'_> {
             OpenError::Fault => Fault,
             OpenError::WrongKind => unreachable!("the kind was just read"),
         })?;
-        if let Form::Large(object) = &open.form {
-            let mut absent = Vec::new();
-            for tree in 0..object.trees.len() {
-                object.view(tree).absent_anywhere(&mut absent);
-            }
-            open.fault_if(absent)?;
-        }
+        open.prefault_all()?;
         let content = match &open.form {
             Form::Large(object) => Content::Object(Box::new(object.share(id))),
             _ => Content::Bytes(bytes),
@@ -103,7 +97,7 @@ impl Tx<'_> {
             object.trees.push(tree.finish());
         }
         assert!(
-            kind == Kind::Stream || object.trees[MAIN].len > 0,
+            kind.may_be_empty() || object.trees[MAIN].len > 0,
             "an empty collection is no value"
         );
         match object.as_small() {
@@ -114,11 +108,11 @@ impl Tx<'_> {
 }
 
 impl Snapshot {
-    /// The bytes of a string.
+    /// The bytes of a plain string.
     #[must_use]
     pub fn string(&self) -> Option<&[u8]> {
         match &self.content {
-            Content::Bytes(bytes) if !self.kind.is_collection() => Some(bytes),
+            Content::Bytes(bytes) if !self.kind.has_trees() => Some(bytes),
             _ => None,
         }
     }

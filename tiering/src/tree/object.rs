@@ -259,6 +259,12 @@ impl Object {
             + self.trees.capacity() * size_of::<Shape>()
     }
 
+    /// About what all its pages take, in memory or not: for the most part they are full.
+    pub(crate) fn whole_bytes(&self) -> u64 {
+        const PAGE_BYTES: u64 = 1536;
+        u64::from(self.table.stored().1) * PAGE_BYTES
+    }
+
     /// Appends what the cold record holds of it.
     pub(crate) fn encode_root(&self, out: &mut Vec<u8>) {
         out.push(LARGE | self.trees.len() as u8);

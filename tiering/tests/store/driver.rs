@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use basalt_tiering::{
-    Expiry, Fault, Key, Kind, Opened, PinSet, Policy, Store, StoreLimits, StoreOptions, Tx, UnixMs,
+    Expiry, Fault, Key, Kind, OpenError, Opened, PinSet, Policy, Store, StoreLimits, StoreOptions,
+    Tx, UnixMs,
 };
 
 use crate::host::{Effect, FakeHost, Frame, Log, Why};
@@ -68,6 +69,35 @@ pub(crate) struct Seen<R> {
     pub(crate) result: R,
     /// Effects logged before this command's own.
     pub(crate) at: usize,
+}
+
+/// What there is to load first; these keys hold strings only.
+pub(crate) fn fault(error: OpenError) -> Fault {
+    assert_eq!(error, OpenError::Fault, "it is a string");
+    Fault
+}
+
+/// The string at a key; `count` says whether the access counts.
+pub(crate) fn held(tx: &mut Tx<'_>, key: &Key<'_>, count: bool) -> Result<Option<Held>, Fault> {
+    let text = if count {
+        tx.text(key)
+    } else {
+        tx.peek_text(key)
+    };
+    let Some(text) = text.map_err(fault)? else {
+        return Ok(None);
+    };
+    Ok(Some(Held {
+        value: text.bytes()?.into_owned(),
+        expiry: text.expiry(),
+    }))
+}
+
+/// APPEND; answers the new length.
+pub(crate) fn append(tx: &mut Tx<'_>, key: &Key<'_>, tail: &[u8]) -> Result<usize, Fault> {
+    let text = tx.peek_text(key).map_err(fault)?;
+    let len = text.map_or(0, |text| text.len());
+    Ok(tx.write_text(key, len, tail).map_err(fault)? as usize)
 }
 
 impl Driver {
@@ -139,7 +169,7 @@ impl Driver {
     /// GET.
     pub(crate) fn get(&self, db: u32, key: &[u8], now: UnixMs) -> Option<Vec<u8>> {
         let read = |tx: &mut Tx<'_>, key: &Key<'_>| {
-            Ok((tx.get(key)?.map(|value| value.bytes.to_vec()), None))
+            Ok((held(tx, key, true)?.map(|held| held.value), None))
         };
         self.command(&mut PinSet::default(), (db, key), now, read)
             .result
@@ -264,7 +294,7 @@ impl Driver {
                 Ok(())
             }),
             Effect::Append(db, key, tail) => {
-                self.apply_to(frame, *db, key, |tx, key| tx.append(key, tail).map(drop));
+                self.apply_to(frame, *db, key, |tx, key| append(tx, key, tail).map(drop));
             }
             Effect::Expire(db, key, at) => {
                 self.apply_to(frame, *db, key, |tx, key| tx.set_expiry(key, *at).map(drop));
@@ -349,15 +379,10 @@ impl Driver {
         let now = UnixMs(1);
         for db in 0..DATABASES {
             let mut pins = PinSet::default();
-            let held = model.dbs[db as usize].keys();
-            for key in held.chain(others) {
+            let ours = model.dbs[db as usize].keys();
+            for key in ours.chain(others) {
                 let seen = self.command(&mut pins, (db, key), now, |tx, key| {
-                    let value = tx.peek(key)?;
-                    let held = value.map(|v| Held {
-                        value: v.bytes.to_vec(),
-                        expiry: v.expiry,
-                    });
-                    Ok((held, None))
+                    Ok((held(tx, key, false)?, None))
                 });
                 assert_eq!(
                     seen.result.as_ref(),

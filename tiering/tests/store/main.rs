@@ -9,6 +9,7 @@
 //! | `random.rs`, `crash.rs`, `threads.rs` | the tests |
 //! | `collections.rs` | large values and their pages |
 //! | `fields.rs` | hashes whose fields have deadlines |
+//! | `strings.rs` | strings changed in place, plain and large, against bytes in a row |
 //! | `named.rs` | bugs that were found, one test each |
 //!
 //! `BASALT_STORE_RUNS` multiplies the number of seeds, `BASALT_STORE_SEED` runs one seed alone.
@@ -22,6 +23,7 @@ mod model;
 mod named;
 mod random;
 mod steps;
+mod strings;
 mod threads;
 
 /// The budget reads jemalloc's figures: they are the process' only with this allocator.

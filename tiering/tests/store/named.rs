@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use basalt_tiering::{Expiry, Kind, Offset, PinSet, Policy, UnixMs};
 
-use crate::driver::{DATABASES, Driver, options};
+use crate::driver::{DATABASES, Driver, append, options};
 use crate::host::{Effect, Why};
 use crate::model::Model;
 use crate::seeds;
@@ -154,7 +154,7 @@ fn a_spill_inside_a_replayed_frame_splits_it_exactly() {
                 let mut tx = driver
                     .store
                     .begin_replay(&[key.slot], now, &pins, Offset(1000), end);
-                if tx.append(&key, tail).is_ok() || tx.take_skipped() {
+                if append(&mut tx, &key, tail).is_ok() || tx.take_skipped() {
                     break;
                 }
                 drop(tx);

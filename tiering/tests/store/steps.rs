@@ -6,7 +6,7 @@ use basalt_tiering::{Expiry, Key, Kind, PinSet, Tx, UnixMs};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
-use crate::driver::{DATABASES, Driver, Seen};
+use crate::driver::{DATABASES, Driver, Seen, append, fault, held};
 use crate::host::{Effect, Log, Why};
 use crate::model::{Held, Model};
 
@@ -239,7 +239,7 @@ impl World {
         let seen = self
             .driver
             .command(&mut self.pins, (db, key), self.now, |tx, key| {
-                let len = tx.append(key, &tail)?;
+                let len = append(tx, key, &tail)?;
                 Ok((
                     len,
                     Some(Effect::Append(db, key.bytes.to_vec(), tail.clone())),
@@ -258,10 +258,12 @@ impl World {
         let seen = self
             .driver
             .command(&mut self.pins, (db, key), self.now, |tx, key| {
-                let value = tx.modify(key, len)?;
+                let before = held(tx, key, false)?;
+                let expiry = before.as_ref().and_then(|held| held.expiry);
+                let mut value = before.map_or_else(Vec::new, |held| held.value);
+                value.resize(value.len().max(len), 0);
                 value[len - 1] = byte;
-                let value = value.to_vec();
-                let expiry = tx.peek(key)?.and_then(|value| value.expiry);
+                tx.write_text(key, len as u64 - 1, &[byte]).map_err(fault)?;
                 Ok((
                     value.clone(),
                     Some(Effect::Set(db, key.bytes.to_vec(), value, expiry)),
@@ -307,14 +309,7 @@ impl World {
 
     fn read(&mut self, db: u32, key: &[u8]) {
         let count = self.rng.random_bool(0.7);
-        let read = |tx: &mut Tx<'_>, key: &Key<'_>| {
-            let value = if count { tx.get(key)? } else { tx.peek(key)? };
-            let held = value.map(|v| Held {
-                value: v.bytes.to_vec(),
-                expiry: v.expiry,
-            });
-            Ok((held, None))
-        };
+        let read = |tx: &mut Tx<'_>, key: &Key<'_>| Ok((held(tx, key, count)?, None));
         let Seen { result, at } = self
             .driver
             .command(&mut self.pins, (db, key), self.now, read);

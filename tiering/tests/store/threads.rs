@@ -10,7 +10,7 @@ use basalt_tiering::{Expiry, Key, Kind, PinSet, UnixMs};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
-use crate::driver::{DATABASES, Driver, options};
+use crate::driver::{DATABASES, Driver, append, options};
 use crate::host::{Effect, Why};
 use crate::model::Model;
 use crate::seeds;
@@ -63,7 +63,7 @@ fn write(driver: &Driver, rng: &mut SmallRng, pins: &mut PinSet, key: &[u8], cou
             Ok(((), there.then_some(effect)))
         })),
         _ => drop(driver.command(pins, (0, key), now, |tx, key| {
-            tx.append(key, &value)?;
+            append(tx, key, &value)?;
             Ok((
                 (),
                 Some(Effect::Append(0, key.bytes.to_vec(), value.clone())),

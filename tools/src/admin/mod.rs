@@ -1,6 +1,6 @@
 //! `basalt`: administration.
 //!
-//! - `server`: what asks a running server: `info`, `tier`.
+//! - `server`: what asks a running server: `info`, `tier`; `survey`: `tier hotkeys`, `bigkeys`.
 //! - `log`: what reads the files of a log, also of one in use: `binlog info`, `dump`, `verify`.
 //! - `cold`: what reads the cold tier: `cold stats`, `get`, `bench`.
 //! - `commands`: the bytes of a frame as commands, for people and as JSON.

@@ -1,5 +1,8 @@
 //! What asks a running server.
 
+#[path = "survey.rs"]
+mod survey;
+
 use std::io::{Read as _, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -7,6 +10,8 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use basalt_resp::{ReplyDecoder, Value, encode_command};
 use clap::{Args, Subcommand};
+
+use self::survey::SurveyArgs;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
@@ -46,6 +51,10 @@ enum TierCommand {
     Compact(TargetOnly),
     /// Write keys to disk and take them out of memory
     Spill(SpillArgs),
+    /// Print the most used keys, as found in a sample of those in memory
+    Hotkeys(SurveyArgs),
+    /// Print the largest keys, as found in a sample of both tiers
+    Bigkeys(SurveyArgs),
 }
 
 #[derive(Args)]
@@ -75,6 +84,8 @@ pub(super) fn info(args: &InfoArgs, out: &mut dyn Write) -> anyhow::Result<()> {
 pub(super) fn tier(args: &TierArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let (target, command) = match &args.command {
         TierCommand::Stats(only) => (&only.target, vec!["TIER", "STATS"]),
+        TierCommand::Hotkeys(args) => return survey::print("HOTKEYS", args, out),
+        TierCommand::Bigkeys(args) => return survey::print("BIGKEYS", args, out),
         TierCommand::Compact(only) => (&only.target, vec!["TIER", "COMPACT"]),
         TierCommand::Spill(spill) if spill.all => (&spill.target, vec!["TIER", "SPILL", "ALL"]),
         TierCommand::Spill(spill) => {

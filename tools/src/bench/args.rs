@@ -58,6 +58,13 @@ pub(crate) struct LoadArgs {
     /// A command of your own, such as 'GETRANGE {key} 0 9 @2'; may be repeated
     #[arg(long, value_name = "TEMPLATE")]
     pub(crate) command: Vec<String>,
+    /// Keys are hashes, sets, zsets, lists or streams: --load fills them, and the mix is one of their commands,
+    /// unless commands are given
+    #[arg(long = "type", value_name = "NAME")]
+    pub(crate) kind: Option<String>,
+    /// Elements of each key [default: 100 with --type, else 1]
+    #[arg(long, value_name = "N")]
+    pub(crate) elements: Option<u64>,
     /// Send this many requests per second on schedule, whether or not replies keep up
     #[arg(long, value_name = "OPS_PER_S")]
     pub(crate) rate: Option<f64>,
@@ -108,7 +115,61 @@ pub(crate) struct Plan {
     /// For the report.
     pub(crate) dist: Dist,
     pub(crate) keys: u64,
+    pub(crate) elements: u64,
+    pub(crate) kind: Option<&'static str>,
 }
+
+/// What `--type` means: how an element is put in, and what is then done with them. `{elements}` is their number.
+struct Collection {
+    name: &'static str,
+    fill: &'static str,
+    reads: &'static [&'static str],
+    writes: &'static [&'static str],
+}
+
+const COLLECTIONS: &[Collection] = &[
+    Collection {
+        name: "hash",
+        fill: "HSET {key:hash:} field:{element} {value}",
+        reads: &["HGET {key:hash:} field:{element}"],
+        writes: &["HSET {key:hash:} field:{element} {value}"],
+    },
+    Collection {
+        name: "set",
+        fill: "SADD {key:set:} member:{element}",
+        reads: &[
+            "SISMEMBER {key:set:} member:{element}",
+            "SRANDMEMBER {key:set:}",
+        ],
+        writes: &[
+            "SADD {key:set:} member:{element}",
+            "SREM {key:set:} member:{element}",
+        ],
+    },
+    Collection {
+        name: "zset",
+        fill: "ZADD {key:zset:} {element} member:{element}",
+        reads: &[
+            "ZSCORE {key:zset:} member:{element}",
+            "ZRANK {key:zset:} member:{element}",
+            "ZRANGEBYSCORE {key:zset:} {element} +inf LIMIT 0 10",
+        ],
+        writes: &["ZADD {key:zset:} {element} member:{element}"],
+    },
+    // As many go out as come in.
+    Collection {
+        name: "list",
+        fill: "RPUSH {key:list:} {value}",
+        reads: &["LINDEX {key:list:} {element}", "LRANGE {key:list:} 0 9"],
+        writes: &["LPUSH {key:list:} {value}", "RPOP {key:list:}"],
+    },
+    Collection {
+        name: "stream",
+        fill: "XADD {key:stream:} * field {value}",
+        reads: &["XRANGE {key:stream:} - + COUNT 10", "XLEN {key:stream:}"],
+        writes: &["XADD {key:stream:} MAXLEN ~ {elements} * field {value}"],
+    },
+];
 
 /// Memory that the requests of one batch may take while loading.
 const LOAD_BATCH_BYTES: u64 = 1 << 20;
@@ -152,6 +213,16 @@ impl LoadArgs {
             (1..=1 << 53).contains(&self.keys),
             "--keys must be from 1 to 2^53"
         );
+        ensure!(
+            (1..=1 << 53).contains(&self.elements()),
+            "--elements must be from 1 to 2^53"
+        );
+        ensure!(
+            self.keys
+                .checked_mul(self.elements())
+                .is_some_and(|all| all <= 1 << 53),
+            "--keys times --elements must be at most 2^53"
+        );
         ensure!(self.key_digits <= 20, "--key-digits must be at most 20");
         ensure!(
             self.key_digits == 0 || decimal_digits(self.keys - 1) <= self.key_digits,
@@ -178,6 +249,58 @@ impl LoadArgs {
         Ok(())
     }
 
+    /// Elements of each key.
+    fn elements(&self) -> u64 {
+        const OF_COLLECTIONS: u64 = 100;
+        let usual = if self.kind.is_some() {
+            OF_COLLECTIONS
+        } else {
+            1
+        };
+        self.elements.unwrap_or(usual)
+    }
+
+    fn collection(&self) -> anyhow::Result<Option<&'static Collection>> {
+        let Some(name) = &self.kind else {
+            return Ok(None);
+        };
+        let found = COLLECTIONS.iter().find(|row| row.name == name);
+        let names: Vec<&str> = COLLECTIONS.iter().map(|row| row.name).collect();
+        let found =
+            found.with_context(|| format!("--type {name} is none of {}", names.join(", ")))?;
+        Ok(Some(found))
+    }
+
+    /// The mix of a type: its reads and its writes in the shares of --ratio.
+    fn mix_of(&self, collection: &Collection) -> anyhow::Result<Vec<Command>> {
+        let ratio = self.ratio.as_deref().unwrap_or("90:10");
+        let (reads, writes) = parse_ratio(ratio).with_context(|| format!("--ratio {ratio}"))?;
+        // However many commands read, and however many write, together they have their share.
+        let (readers, writers) = (
+            collection.reads.len() as u32,
+            collection.writes.len() as u32,
+        );
+        let shares = [
+            (collection.reads, reads * writers),
+            (collection.writes, writes * readers),
+        ];
+        let mut mix = Vec::new();
+        for (templates, weight) in shares.into_iter().filter(|(_, weight)| *weight > 0) {
+            for template in templates {
+                let mut command = self.own_command(template)?;
+                command.weight = weight;
+                command.reads_values = template.starts_with("HGET ");
+                mix.push(command);
+            }
+        }
+        Ok(mix)
+    }
+
+    fn own_command(&self, template: &str) -> anyhow::Result<Command> {
+        let template = template.replace("{elements}", &self.elements().to_string());
+        Command::parse_template(&template, &self.format()).map_err(anyhow::Error::msg)
+    }
+
     fn format(&self) -> KeyFormat {
         KeyFormat {
             prefix: self.key_prefix.clone(),
@@ -189,6 +312,9 @@ impl LoadArgs {
         let format = self.format();
         let parse = |item: &str| Command::parse(item, &format).map_err(anyhow::Error::msg);
         if self.commands.is_empty() && self.command.is_empty() {
+            if let Some(collection) = self.collection()? {
+                return self.mix_of(collection);
+            }
             let ratio = self.ratio.as_deref().unwrap_or("90:10");
             let (reads, writes) = parse_ratio(ratio).with_context(|| format!("--ratio {ratio}"))?;
             let shares = [("get", reads), ("set", writes)];
@@ -211,10 +337,10 @@ impl LoadArgs {
     }
 
     fn run_plan(&self) -> anyhow::Result<Plan> {
-        let hot_ranks = self
-            .split_hot
-            .map_or(0, |share| (self.keys as f64 * share).ceil() as u64);
-        let commands = self.mix()?;
+        let hot_ranks = self.split_hot.map_or(0, |share| {
+            (self.keys as f64 * self.elements() as f64 * share).ceil() as u64
+        });
+        let (commands, all) = (self.mix()?, self.keys * self.elements());
         let requests = match (self.requests, self.seconds) {
             (None, None) => Some(1_000_000),
             (requests, _) => requests,
@@ -230,7 +356,7 @@ impl LoadArgs {
             rate: self.rate,
             weight_sum: commands.iter().map(|command| command.weight).sum(),
             commands,
-            picker: Picker::new(self.dist, self.keys, hot_ranks),
+            picker: Picker::new(self.dist, all, hot_ranks),
             values: Values {
                 bytes: self.value_bytes.clone(),
                 random: self.random_values,
@@ -243,23 +369,29 @@ impl LoadArgs {
             timeout: Duration::from_secs_f64(self.timeout),
             dist: self.dist,
             keys: self.keys,
+            elements: self.elements(),
+            kind: self.collection()?.map(|collection| collection.name),
         })
     }
 
     fn load_plan(&self) -> anyhow::Result<Plan> {
-        let set = Command::parse("set", &self.format()).map_err(anyhow::Error::msg)?;
+        let fill = match self.collection()? {
+            Some(collection) => self.own_command(collection.fill)?,
+            None => Command::parse("set", &self.format()).map_err(anyhow::Error::msg)?,
+        };
+        let all = self.keys * self.elements();
         let fitting = LOAD_BATCH_BYTES / (self.value_bytes.end() + 64);
         let pipeline = (self.pipeline as u64).max(fitting.clamp(1, LOAD_PIPELINE));
         Ok(Plan {
             name: "load",
             pipeline: pipeline as usize,
-            requests: Some(self.keys),
+            requests: Some(all),
             duration: None,
             warmup: Duration::ZERO,
             rate: None,
-            commands: vec![set],
+            commands: vec![fill],
             weight_sum: 1,
-            picker: Picker::new(Dist::Sequential, self.keys, 0),
+            picker: Picker::new(Dist::Sequential, all, 0),
             splits_hot: false,
             dist: Dist::Sequential,
             ..self.run_plan()?
@@ -382,6 +514,23 @@ mod tests {
     }
 
     #[test]
+    fn types_have_their_own_load_and_mix() {
+        for row in COLLECTIONS {
+            let flags = format!(
+                "--type {} --load --keys 5 --elements 7 --ratio 1:1 -n 10",
+                row.name
+            );
+            let plans = plans(&flags).unwrap();
+            assert_eq!((plans[0].requests, plans[0].elements), (Some(35), 7));
+            assert_eq!(plans[1].commands.len(), row.reads.len() + row.writes.len());
+            let writes = row.writes.len() as u32 * plans[1].commands.last().unwrap().weight;
+            assert_eq!(writes * 2, plans[1].weight_sum, "{}", row.name);
+        }
+        assert_eq!(plans("--type set").unwrap()[0].elements, 100);
+        assert_eq!(mix("--type hash -t ping"), [("ping".to_owned(), 1)]);
+    }
+
+    #[test]
     fn byte_counts_take_units_and_ranges() {
         assert_eq!(parse_byte_range("64"), Ok(64..=64));
         assert_eq!(parse_byte_range("16-1kb"), Ok(16..=1024));
@@ -398,6 +547,8 @@ mod tests {
             ("--keys 1001 --key-digits 3", "--key-digits 3 is too few"),
             ("--split-hot 0.01", "--split-hot needs"),
             ("--ratio 5", "--ratio 5"),
+            ("--type what", "--type what is none of hash, set"),
+            ("--elements 0", "--elements"),
             ("--ratio 0:0", "--ratio 0:0"),
             ("--commands nope", "unknown command 'nope'"),
             ("--dist pareto", "'pareto' is not"),

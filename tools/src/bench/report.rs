@@ -80,6 +80,9 @@ struct Settings {
     threads: usize,
     pipeline: usize,
     keys: u64,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    elements: u64,
     dist: String,
     value_bytes: (u64, u64),
     random_values: bool,
@@ -215,6 +218,8 @@ impl Settings {
             threads: plan.threads,
             pipeline: plan.pipeline,
             keys: plan.keys,
+            kind: plan.kind,
+            elements: plan.elements,
             dist: plan.dist.to_string(),
             value_bytes: (*plan.values.bytes.start(), *plan.values.bytes.end()),
             random_values: plan.values.random,
@@ -317,6 +322,8 @@ impl Report {
             clients,
             pipeline,
             keys,
+            kind,
+            elements,
             dist,
             value_bytes: (min, max),
             ..
@@ -326,9 +333,14 @@ impl Report {
         } else {
             format!("{min}-{max}")
         };
+        let collections = match kind {
+            Some(kind) => format!(" ({kind} of {})", grouped(*elements as f64)),
+            None if *elements > 1 => format!(" (of {} elements)", grouped(*elements as f64)),
+            None => String::new(),
+        };
         writeln!(
             f,
-            "{}: {clients} clients, pipeline {pipeline}, {} keys, {dist}, values of {size} bytes{}",
+            "{}: {clients} clients, pipeline {pipeline}, {} keys{collections}, {dist}, values of {size} bytes{}",
             self.phase,
             grouped(*keys as f64),
             if self.interrupted {

@@ -9,6 +9,7 @@
 //! | `{key}` | `--key-prefix` and the digits of a drawn key |
 //! | `{key:other:}` | the same with another prefix, for keys of other types |
 //! | `{n}` | the digits of a drawn key, alone |
+//! | `{element}` | the number of an element of the last drawn key, one of `--elements` |
 //! | `{value}` | the value that belongs to the last drawn key |
 //! | `[ … ]` | the words inside, as often as `name:COUNT` says |
 
@@ -114,6 +115,9 @@ enum Piece {
     Header(usize),
     Digits,
     Value,
+    /// The header of an argument that is this long, and the digits of the element besides.
+    ElementHeader(usize),
+    Element,
 }
 
 impl Command {
@@ -191,26 +195,32 @@ impl Command {
         out: &mut Vec<u8>,
         mut keys: Option<&mut VecDeque<u64>>,
     ) -> bool {
-        let mut key = 0;
+        // A draw names a key and one of its elements.
+        let (mut key, mut drawn_key, mut element) = (0, 0, 0);
         let mut hot = self.draws > 0;
         for piece in &self.pieces {
             match piece {
                 Piece::Raw(bytes) => out.extend_from_slice(bytes),
                 Piece::Draw => {
                     let drawn = draw.picker.next(draw.rng, self.writes);
-                    key = drawn.key;
+                    drawn_key = drawn.key;
+                    (key, element) = (drawn_key / draw.elements, drawn_key % draw.elements);
                     hot &= drawn.hot;
                     if let Some(keys) = &mut keys {
-                        keys.push_back(key);
+                        keys.push_back(drawn_key);
                     }
                 }
                 Piece::Header(fixed) => append_header(out, *fixed + decimal_digits(key)),
                 Piece::Digits => append_digits(out, key, draw.digits),
                 Piece::Value => {
-                    append_header(out, draw.values.len_of(key) as usize);
-                    draw.values.append(key, out);
+                    append_header(out, draw.values.len_of(drawn_key) as usize);
+                    draw.values.append(drawn_key, out);
                     out.extend_from_slice(b"\r\n");
                 }
+                Piece::ElementHeader(fixed) => {
+                    append_header(out, *fixed + decimal_digits(element));
+                }
+                Piece::Element => append_digits(out, element, 0),
             }
         }
         hot
@@ -222,6 +232,8 @@ pub(crate) struct Source<'a> {
     pub(crate) picker: &'a Picker,
     pub(crate) values: &'a Values,
     pub(crate) digits: usize,
+    /// Elements of each key.
+    pub(crate) elements: u64,
     pub(crate) rng: &'a mut SmallRng,
 }
 
@@ -272,13 +284,21 @@ impl Pieces {
             Some(("key", prefix)) => prefix,
             None if inside == "key" => &format.prefix,
             None if inside == "n" => "",
+            None if inside == "element" => {
+                self.list
+                    .push(Piece::ElementHeader(before.len() + after.len()));
+                self.raw(before.as_bytes());
+                self.list.push(Piece::Element);
+                self.raw(format!("{after}\r\n").as_bytes());
+                return Ok(());
+            }
             None if inside == "value" && before.is_empty() && after.is_empty() => {
                 self.list.push(Piece::Value);
                 return Ok(());
             }
             _ => {
                 return Err(format!(
-                    "'{word}': a placeholder is {{key}}, {{key:PREFIX}}, {{n}}, or {{value}} alone"
+                    "'{word}': a placeholder is {{key}}, {{key:PREFIX}}, {{n}}, {{element}}, or {{value}} alone"
                 ));
             }
         };
@@ -374,6 +394,7 @@ mod tests {
                 random: false,
             },
             digits,
+            elements: 1,
             rng: &mut SmallRng::seed_from_u64(0),
         };
         let (mut out, mut keys) = (Vec::new(), VecDeque::new());
@@ -448,6 +469,31 @@ mod tests {
                 assert_eq!(keys.len(), command.draws);
             }
         }
+    }
+
+    #[test]
+    fn a_draw_names_a_key_and_an_element() {
+        let text = "HSET {key:h:} f{element} {element}x";
+        let command = Command::parse_template(text, &format("key:", 2)).unwrap();
+        let picker = Picker::new(Dist::Sequential, 1_000, 0);
+        let mut source = Source {
+            picker: &picker,
+            values: &Values {
+                bytes: 3..=3,
+                random: false,
+            },
+            digits: 2,
+            elements: 11,
+            rng: &mut SmallRng::seed_from_u64(0),
+        };
+        let mut out = Vec::new();
+        for _ in 0..22 {
+            out.clear();
+            command.append(&mut source, &mut out, None);
+        }
+        let text = String::from_utf8(out).unwrap().replace("\r\n", "-");
+        assert_eq!(text, "*4-$4-HSET-$4-h:01-$3-f10-$3-10x-");
+        assert_eq!(command.draws, 1);
     }
 
     #[test]

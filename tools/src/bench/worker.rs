@@ -321,6 +321,7 @@ fn source<'s>(plan: &'s Plan, rng: &'s mut SmallRng) -> Source<'s> {
         picker: &plan.picker,
         values: &plan.values,
         digits: plan.key_digits,
+        elements: plan.elements,
         rng,
     }
 }

@@ -1,15 +1,16 @@
 //! SETBIT and GETBIT: one bit.
 
 use basalt_resp::parse_i64;
+use basalt_tiering::{Fault, Text};
 
-use crate::commands::strings::{max_string_bytes, string};
+use crate::commands::strings::max_string_bytes;
 use crate::commands::{Ctx, Outcome};
 use crate::errors::{self, Error};
 
 /// A bit's number, and where it lies.
 #[derive(Clone, Copy, Debug)]
 struct Place {
-    byte: usize,
+    byte: u64,
     mask: u8,
 }
 
@@ -17,15 +18,16 @@ impl Place {
     fn parse(arg: &[u8], limit_bytes: usize) -> Result<Self, Error> {
         let offset = offset(parse_i64(arg), limit_bytes)?;
         Ok(Place {
-            byte: (offset / 8) as usize,
+            byte: offset / 8,
             mask: 0x80 >> (offset % 8),
         })
     }
 
-    fn is_set(self, bytes: &[u8]) -> bool {
-        bytes
-            .get(self.byte)
-            .is_some_and(|byte| byte & self.mask != 0)
+    /// The byte it is in.
+    fn byte_of(self, text: &Text<'_, '_>) -> Result<u8, Fault> {
+        let mut byte = [0];
+        text.read(self.byte, &mut byte)?;
+        Ok(byte[0])
     }
 }
 
@@ -45,16 +47,19 @@ pub(super) fn setbit(ctx: &mut Ctx<'_, '_>) -> Outcome {
         _ => return Err(errors::BIT_VALUE.into()),
     };
     let key = &ctx.keys[0];
-    let old = string(ctx.tx.peek(key)?)?;
-    let was_on = old.is_some_and(|old| place.is_set(old.bytes));
+    let (len, old) = match ctx.tx.peek_text(key)? {
+        Some(text) => (text.len(), place.byte_of(&text)?),
+        None => (0, 0),
+    };
+    let was_on = old & place.mask != 0;
     // A bit that is what it shall be, in a value long enough, changes nothing.
-    if old.is_none_or(|old| old.bytes.len() <= place.byte) || was_on != on {
-        let bytes = ctx.tx.modify(key, place.byte + 1)?;
-        if on {
-            bytes[place.byte] |= place.mask;
+    if len <= place.byte || was_on != on {
+        let new = if on {
+            old | place.mask
         } else {
-            bytes[place.byte] &= !place.mask;
-        }
+            old & !place.mask
+        };
+        ctx.tx.write_text(key, place.byte, &[new])?;
         ctx.effects.as_given(ctx.db, ctx.args);
     }
     ctx.out.integer(i64::from(was_on));
@@ -63,8 +68,10 @@ pub(super) fn setbit(ctx: &mut Ctx<'_, '_>) -> Outcome {
 
 pub(super) fn getbit(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let place = Place::parse(&ctx.args[2], max_string_bytes(ctx))?;
-    let value = string(ctx.tx.get(&ctx.keys[0])?)?;
-    let on = value.is_some_and(|value| place.is_set(value.bytes));
+    let on = match ctx.tx.text(&ctx.keys[0])? {
+        Some(text) => place.byte_of(&text)? & place.mask != 0,
+        None => false,
+    };
     ctx.out.integer(i64::from(on));
     Ok(())
 }

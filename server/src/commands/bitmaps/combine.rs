@@ -1,17 +1,18 @@
 //! BITOP: values combined bit by bit, shorter ones continued with zeroes.
 //!
-//! What is logged is the result, a SET or DEL of the destination: an effect depends on one key alone.
+//! What is logged is the result, a SET or DEL of the destination, or the writes that make a large one (`sparse.rs`): an
+//! effect depends on one key alone.
 
 use basalt_tiering::{Expiry, Kind};
 
+use super::sparse;
 use crate::args::is;
-use crate::commands::strings::string;
 use crate::commands::{Ctx, Outcome};
 use crate::errors::{self, Error};
 
 /// How values are combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Operation {
+pub(super) enum Operation {
     And,
     Or,
     Xor,
@@ -55,10 +56,13 @@ impl Operation {
 pub(super) fn bitop(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let (target, sources) = (&ctx.keys[0], &ctx.keys[1..]);
     let operation = Operation::parse(&ctx.args[1], sources.len())?;
-    let mut len = 0;
+    let (mut len, mut any_large) = (0, false);
     for source in sources {
-        let value = string(ctx.tx.get(source)?)?;
-        len = len.max(value.map_or(0, |value| value.bytes.len()));
+        if let Some(text) = ctx.tx.text(source)? {
+            text.prefault_all()?;
+            len = len.max(text.len());
+            any_large |= text.plain().is_none();
+        }
     }
     if len == 0 {
         if ctx.tx.remove(target)? {
@@ -67,10 +71,16 @@ pub(super) fn bitop(ctx: &mut Ctx<'_, '_>) -> Outcome {
         ctx.out.integer(0);
         return Ok(());
     }
-    let mut combined = Combined::new(operation, len);
+    // What was zero is one after NOT, so that nothing is left out.
+    if any_large && operation != Operation::Not {
+        return sparse::bitop(ctx, operation, len);
+    }
+    let mut combined = Combined::new(operation, len as usize);
     for (nth, source) in sources.iter().enumerate() {
-        let value = ctx.tx.peek(source)?;
-        combined.add(nth, value.map_or(&[][..], |value| value.bytes));
+        match ctx.tx.peek_text(source)? {
+            Some(text) => combined.add(nth, &text.bytes()?),
+            None => combined.add(nth, &[]),
+        }
     }
     let result = combined.finish();
     ctx.tx.set(target, Kind::RawString, &result, Expiry::Never);
@@ -81,7 +91,7 @@ pub(super) fn bitop(ctx: &mut Ctx<'_, '_>) -> Outcome {
 
 /// The result so far: a few buffers of the result's length, into which one value after the other goes.
 #[derive(Debug)]
-struct Combined {
+pub(super) struct Combined {
     operation: Operation,
     result: Vec<u8>,
     /// The first value, for what treats it apart; for ONE the bits that were met more than once.
@@ -89,7 +99,7 @@ struct Combined {
 }
 
 impl Combined {
-    fn new(operation: Operation, len: usize) -> Self {
+    pub(super) fn new(operation: Operation, len: usize) -> Self {
         let has_aside = matches!(
             operation,
             Operation::Diff | Operation::Diff1 | Operation::AndOr | Operation::One
@@ -102,7 +112,7 @@ impl Combined {
     }
 
     /// Adds value number `nth`.
-    fn add(&mut self, nth: usize, value: &[u8]) {
+    pub(super) fn add(&mut self, nth: usize, value: &[u8]) {
         let result = &mut self.result;
         match self.operation {
             Operation::Diff | Operation::Diff1 | Operation::AndOr if nth == 0 => {
@@ -122,7 +132,7 @@ impl Combined {
         }
     }
 
-    fn finish(mut self) -> Vec<u8> {
+    pub(super) fn finish(mut self) -> Vec<u8> {
         let (rest, first) = (&mut self.result, &self.aside);
         match self.operation {
             Operation::Diff => zip_words(rest, first, |rest, first| first & !rest),

@@ -1,5 +1,7 @@
 //! Counting and finding bits, a word at a time. Bit 0 is the highest of byte 0.
 
+use std::ops::Range;
+
 /// A range of bits, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bits {
@@ -18,6 +20,20 @@ fn mask(first: u64, last: u64) -> u8 {
 type Edge = (usize, u8);
 
 impl Bits {
+    /// The bytes that have some of the bits.
+    pub(super) fn bytes(self) -> Range<u64> {
+        self.first / 8..self.last / 8 + 1
+    }
+
+    /// Those of the bits that lie in the `len` bytes from byte `at` on, which have some: counted from there.
+    pub(super) fn within(self, at: u64, len: usize) -> Bits {
+        let (start, end) = (at * 8, (at + len as u64) * 8);
+        Bits {
+            first: self.first.max(start) - start,
+            last: self.last.min(end - 1) - start,
+        }
+    }
+
     /// Splits the range into a first byte, whole bytes, and a last byte, the outer ones with the bits that count.
     fn parts(self, bytes: &[u8]) -> (Edge, &[u8], Option<Edge>) {
         let (first, last) = ((self.first / 8) as usize, (self.last / 8) as usize);

@@ -10,7 +10,6 @@ use super::dense::{self, REGISTERS};
 use super::hash::Hit;
 use super::header::{self, Encoding, HEADER_BYTES};
 use super::sparse::{self, Raised};
-use crate::commands::strings::string;
 use crate::commands::{Ctx, Outcome, Stop};
 use crate::errors::Error;
 
@@ -24,12 +23,14 @@ fn sparse_limit(ctx: &Ctx<'_, '_>) -> usize {
 
 pub(super) fn pfadd(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let key = &ctx.keys[0];
-    let Some(value) = string(ctx.tx.peek(key)?)? else {
+    let Some(text) = ctx.tx.peek_text(key)? else {
         return add_sparse(ctx, header::empty(), true);
     };
-    match header::encoding(value.bytes)? {
+    let bytes = text.bytes()?;
+    drop(text);
+    match header::encoding(&bytes)? {
         Encoding::Dense => {
-            let registers = &value.bytes[HEADER_BYTES..];
+            let registers = &bytes[HEADER_BYTES..];
             let raises = |hit: Hit| hit.rank > dense::get(registers, hit.index);
             if ctx.args.iter().skip(2).map(Hit::of).any(raises) {
                 return add_dense(ctx);
@@ -38,7 +39,7 @@ pub(super) fn pfadd(ctx: &mut Ctx<'_, '_>) -> Outcome {
             Ok(())
         }
         Encoding::Sparse => {
-            let bytes = value.bytes.to_vec();
+            let bytes = bytes.into_owned();
             add_sparse(ctx, bytes, false)
         }
     }
@@ -134,8 +135,8 @@ impl Merged {
             any_dense: false,
         };
         for key in ctx.keys {
-            if let Some(value) = string(ctx.tx.get(key)?)? {
-                merged.add(value.bytes)?;
+            if let Some(text) = ctx.tx.text(key)? {
+                merged.add(&text.bytes()?)?;
             }
         }
         Ok(merged)
@@ -169,9 +170,10 @@ impl Merged {
 pub(super) fn pfmerge(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let merged = Merged::of_keys(ctx)?;
     let key = &ctx.keys[0];
-    let value = ctx.tx.peek(key)?;
-    let expiry = value.and_then(|value| value.expiry);
-    let mut bytes = value.map_or_else(header::empty, |value| value.bytes.to_vec());
+    let (mut bytes, expiry) = match ctx.tx.peek_text(key)? {
+        Some(text) => (text.bytes()?.into_owned(), text.expiry()),
+        None => (header::empty(), None),
+    };
     if merged.any_dense && header::encoding(&bytes)? == Encoding::Sparse {
         bytes = header::to_dense(&bytes)?;
     }

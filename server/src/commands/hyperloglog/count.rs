@@ -3,7 +3,6 @@
 use super::add::Merged;
 use super::estimate::Histogram;
 use super::header;
-use crate::commands::strings::string;
 use crate::commands::{Ctx, Outcome};
 
 pub(super) fn pfcount(ctx: &mut Ctx<'_, '_>) -> Outcome {
@@ -13,16 +12,18 @@ pub(super) fn pfcount(ctx: &mut Ctx<'_, '_>) -> Outcome {
         ctx.out.integer(estimate as i64);
         return Ok(());
     }
-    let Some(value) = string(ctx.tx.get(&ctx.keys[0])?)? else {
+    let Some(text) = ctx.tx.text(&ctx.keys[0])? else {
         ctx.out.integer(0);
         return Ok(());
     };
-    let encoding = header::encoding(value.bytes)?;
-    if let Some(estimate) = header::cached(value.bytes) {
+    let bytes = text.bytes()?;
+    let encoding = header::encoding(&bytes)?;
+    if let Some(estimate) = header::cached(&bytes) {
         ctx.out.integer(estimate as i64);
         return Ok(());
     }
-    let estimate = Histogram::of_value(value.bytes, encoding)?.estimate();
+    let estimate = Histogram::of_value(&bytes, encoding)?.estimate();
+    drop(text);
     keep(ctx, estimate)?;
     ctx.out.integer(estimate as i64);
     Ok(())
@@ -35,8 +36,7 @@ fn keep(ctx: &mut Ctx<'_, '_>, estimate: u64) -> Outcome {
         return Ok(());
     }
     let cache = estimate.to_le_bytes();
-    let bytes = ctx.tx.modify(key, 0)?;
-    bytes[header::CACHE_AT..][..cache.len()].copy_from_slice(&cache);
+    ctx.tx.write_text(key, header::CACHE_AT as u64, &cache)?;
     let mut digits = itoa::Buffer::new();
     let offset = digits.format(header::CACHE_AT).as_bytes();
     ctx.effects

@@ -8,14 +8,13 @@ use super::hash::Hit;
 use super::header::{self, Encoding, HEADER_BYTES};
 use super::sparse;
 use crate::args::is;
-use crate::commands::strings::string;
-use crate::commands::{Ctx, Outcome};
+use crate::commands::{Ctx, Outcome, Stop};
 use crate::errors::{self, Error};
 
 pub(super) fn pfdebug(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let word = &ctx.args[1];
-    let value = string(ctx.tx.peek(&ctx.keys[0])?)?.ok_or(errors::SPECIFIED_KEY_ABSENT)?;
-    let encoding = header::encoding(value.bytes)?;
+    let bytes = value(ctx)?;
+    let encoding = header::encoding(&bytes)?;
     if is(word, "GETREG") {
         make_dense(ctx)?;
         registers(ctx)
@@ -23,7 +22,7 @@ pub(super) fn pfdebug(ctx: &mut Ctx<'_, '_>) -> Outcome {
         if encoding == Encoding::Dense {
             return Err(errors::HYPERLOGLOG_NOT_SPARSE.into());
         }
-        let runs = sparse::describe(&value.bytes[HEADER_BYTES..])?;
+        let runs = sparse::describe(&bytes[HEADER_BYTES..])?;
         ctx.out.bulk(runs);
         Ok(())
     } else if is(word, "ENCODING") {
@@ -41,14 +40,25 @@ pub(super) fn pfdebug(ctx: &mut Ctx<'_, '_>) -> Outcome {
     }
 }
 
+/// The bytes of the value, which has to be there.
+fn value(ctx: &mut Ctx<'_, '_>) -> Result<Vec<u8>, Stop> {
+    let text = ctx.tx.peek_text(&ctx.keys[0])?;
+    let text = text.ok_or(errors::SPECIFIED_KEY_ABSENT)?;
+    Ok(text.bytes()?.into_owned())
+}
+
 /// Makes the value dense if it is not; logged as the SET of the result.
 fn make_dense(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let key = &ctx.keys[0];
-    let value = ctx.tx.peek(key)?.ok_or(errors::SPECIFIED_KEY_ABSENT)?;
-    if header::encoding(value.bytes)? == Encoding::Dense {
+    let (bytes, expiry) = {
+        let text = ctx.tx.peek_text(key)?;
+        let text = text.ok_or(errors::SPECIFIED_KEY_ABSENT)?;
+        (text.bytes()?.into_owned(), text.expiry())
+    };
+    if header::encoding(&bytes)? == Encoding::Dense {
         return Ok(());
     }
-    let (bytes, expiry) = (header::to_dense(value.bytes)?, value.expiry);
+    let bytes = header::to_dense(&bytes)?;
     let keep = expiry.map_or(Expiry::Never, Expiry::At);
     ctx.tx.set(key, Kind::RawString, &bytes, keep);
     ctx.effects.set(ctx.db, key.bytes, &bytes, expiry);
@@ -56,10 +66,9 @@ fn make_dense(ctx: &mut Ctx<'_, '_>) -> Outcome {
 }
 
 fn registers(ctx: &mut Ctx<'_, '_>) -> Outcome {
-    let value = ctx.tx.peek(&ctx.keys[0])?;
-    let value = value.ok_or(errors::SPECIFIED_KEY_ABSENT)?;
+    let bytes = value(ctx)?;
     ctx.out.array(REGISTERS);
-    dense::for_each(&value.bytes[HEADER_BYTES..], |_, rank| {
+    dense::for_each(&bytes[HEADER_BYTES..], |_, rank| {
         ctx.out.integer(i64::from(rank));
     });
     Ok(())

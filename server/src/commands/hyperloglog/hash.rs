@@ -16,7 +16,7 @@ pub(super) struct Hit {
 impl Hit {
     /// The low bits of the hash choose the register, the others give the rank.
     pub(super) fn of(element: &[u8]) -> Self {
-        let hash = murmur64a(element);
+        let hash = murmur64a(element, SEED);
         let rest = hash >> INDEX_BITS;
         Hit {
             index: (hash & ((1 << INDEX_BITS) - 1)) as usize,
@@ -25,12 +25,13 @@ impl Hit {
     }
 }
 
-fn murmur64a(bytes: &[u8]) -> u64 {
+/// The hash of these bytes.
+pub(in crate::commands) fn murmur64a(bytes: &[u8], seed: u64) -> u64 {
     let mix = |word: u64| {
         let word = word.wrapping_mul(MULTIPLIER);
         (word ^ (word >> 47)).wrapping_mul(MULTIPLIER)
     };
-    let mut hash = SEED ^ (bytes.len() as u64).wrapping_mul(MULTIPLIER);
+    let mut hash = seed ^ (bytes.len() as u64).wrapping_mul(MULTIPLIER);
     let (words, tail) = bytes.as_chunks::<8>();
     for word in words {
         hash = (hash ^ mix(u64::from_le_bytes(*word))).wrapping_mul(MULTIPLIER);

@@ -83,8 +83,8 @@ fn write(ctx: &mut Ctx<'_, '_>, from: Option<&Key<'_>>, to: &Key<'_>, value: Sna
     if let Some(from) = from {
         staged.delete(from.db, from.bytes);
     }
-    // A string takes the place of what is there; the elements of a collection would join it.
-    if value.kind.is_collection() && ctx.tx.peek(to)?.is_some() {
+    // A plain string takes the place of what is there; what has trees would join it.
+    if value.kind.has_trees() && ctx.tx.peek(to)?.is_some() {
         staged.delete(to.db, to.bytes);
     }
     staged.copy_of(to.db, to.bytes, &value, deadline);

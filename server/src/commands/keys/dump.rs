@@ -28,7 +28,10 @@ pub(super) fn dump(ctx: &mut Ctx<'_, '_>) -> Outcome {
         return Ok(());
     };
     let value = match value.kind {
-        Kind::String | Kind::RawString => RdbValue::String(value.bytes.to_vec()),
+        kind if kind.is_string() => {
+            let text = ctx.tx.peek_text(&ctx.keys[0])?.expect("just seen");
+            RdbValue::String(text.bytes()?.into_owned())
+        }
         kind => collected(ctx, kind)?,
     };
     ctx.out.bulk(dump_payload(&value));
@@ -64,7 +67,13 @@ fn collected(ctx: &mut Ctx<'_, '_>, kind: Kind) -> Result<RdbValue, Stop> {
     Ok(match kind {
         Kind::Set => RdbValue::Set(elements.map(|(member, _)| member).collect()),
         Kind::List => RdbValue::List(elements.map(|(_, value)| value).collect()),
-        Kind::Stream | Kind::String | Kind::RawString | Kind::ZSet | Kind::Hash => {
+        Kind::Bloom => return Err(errors::NOT_DUMPED.into()),
+        Kind::Stream
+        | Kind::String
+        | Kind::RawString
+        | Kind::LargeString
+        | Kind::ZSet
+        | Kind::Hash => {
             unreachable!("they have forms of their own")
         }
     })

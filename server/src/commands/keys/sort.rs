@@ -228,7 +228,10 @@ fn value_of(ctx: &mut Ctx<'_, '_>, key: &Key<'_>, field: Option<&[u8]>) -> Resul
         return Ok(None);
     };
     match (value.kind, field) {
-        (Kind::String | Kind::RawString, None) => Ok(Some(value.bytes.to_vec())),
+        (kind, None) if kind.is_string() => {
+            let text = ctx.tx.peek_text(key)?.expect("just seen");
+            Ok(Some(text.bytes()?.into_owned()))
+        }
         (Kind::Hash, Some(field)) => {
             let hash = collection(ctx.tx, key, Kind::Hash)?;
             let value = hash.get(MAIN, field)?;

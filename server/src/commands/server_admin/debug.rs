@@ -229,8 +229,8 @@ fn object(reach: &Reach, db: u32, owned: &OwnedArgs, out: &mut Encoder<'_>) -> R
         let value = tx.peek(key)?.expect("just seen");
         Ok(Some(format!(
             "Value at:{:p} refcount:1 encoding:{encoding} serializedlength:{} lru:0 lru_seconds_idle:{} freq:{}",
-            value.bytes.as_ptr(),
-            value.bytes.len(),
+            value.address(),
+            value.stored_bytes(),
             value.idle_seconds,
             value.freq,
         )))

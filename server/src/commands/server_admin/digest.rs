@@ -15,7 +15,6 @@ use crate::commands::streams::id::Id;
 use crate::commands::streams::stream::{Head, decoded};
 use crate::effect_forms::double_text;
 use crate::errors::{self, Error};
-use crate::object_encoding::is_string;
 
 /// See the module's text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +23,10 @@ pub(super) struct Digest([u8; 20]);
 impl Digest {
     /// Parts may come in any order.
     fn xor(&mut self, part: &[u8]) {
-        let hash = Sha1::digest(part);
+        self.xor_hash(Sha1::digest(part).into());
+    }
+
+    fn xor_hash(&mut self, hash: [u8; 20]) {
         self.0
             .iter_mut()
             .zip(hash)
@@ -33,7 +35,12 @@ impl Digest {
 
     /// The order of the parts matters.
     fn mix(&mut self, part: &[u8]) {
-        self.xor(part);
+        self.mix_hash(Sha1::digest(part).into());
+    }
+
+    /// As [`Digest::mix`] of the part that has this hash.
+    fn mix_hash(&mut self, hash: [u8; 20]) {
+        self.xor_hash(hash);
         self.0 = Sha1::digest(self.0).into();
     }
 
@@ -82,6 +89,9 @@ impl Digest {
         if kind == Kind::Stream {
             return self.entries(open);
         }
+        if kind == Kind::Bloom {
+            self.mix(open.extra());
+        }
         open.each(MAIN, 0..open.len(MAIN), false, |key, value| {
             match kind {
                 Kind::Hash => {
@@ -99,7 +109,11 @@ impl Digest {
                 }
                 Kind::List => self.mix(&value),
                 Kind::Set => self.xor(key),
-                Kind::Stream | Kind::String | Kind::RawString => {
+                Kind::Bloom => {
+                    self.mix(key);
+                    self.mix(&value);
+                }
+                Kind::Stream | Kind::String | Kind::RawString | Kind::LargeString => {
                     unreachable!("they have forms of their own")
                 }
             }
@@ -111,11 +125,13 @@ impl Digest {
 /// The number Redis has for a type.
 fn type_code(kind: Kind) -> u32 {
     match kind {
-        Kind::String | Kind::RawString => 0,
+        Kind::String | Kind::RawString | Kind::LargeString => 0,
         Kind::List => 1,
         Kind::Set => 2,
         Kind::ZSet => 3,
         Kind::Hash => 4,
+        // A type of a module.
+        Kind::Bloom => 5,
         Kind::Stream => 6,
     }
 }
@@ -162,14 +178,18 @@ fn add_value(reach: &Reach, db: u32, key: &[u8], digest: &mut Digest) -> Result<
         let (kind, expires) = (value.kind, value.expiry.is_some());
         let mut one = *digest;
         one.mix(&type_code(kind).to_be_bytes());
-        if is_string(kind) {
-            one.mix(value.bytes);
+        let just_read = |error| match error {
+            OpenError::Fault => Fault,
+            OpenError::WrongKind => unreachable!("the kind was just read"),
+        };
+        if kind.is_string() {
+            let text = tx.peek_text(key).map_err(just_read)?;
+            let (text, mut hash) = (text.expect("just seen"), Sha1::new());
+            text.each_piece(0..text.len(), |part| hash.update(part))?;
+            one.mix_hash(hash.finalize().into());
         } else {
-            match tx.peek_collection(key, kind) {
-                Ok(open) => one.elements(&open, kind)?,
-                Err(OpenError::Fault) => return Err(Fault),
-                Err(OpenError::WrongKind) => unreachable!("the kind was just read"),
-            }
+            let open = tx.peek_collection(key, kind).map_err(just_read)?;
+            one.elements(&open, kind)?;
         }
         one.expiry(expires);
         Ok(Some(one))

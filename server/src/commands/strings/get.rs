@@ -3,14 +3,16 @@
 
 use std::ops::Range;
 
-use super::string;
+use basalt_tiering::OpenError;
+
+use super::{reply, reply_part};
 use crate::args::{Cursor, integer};
 use crate::commands::strings::set_options::{Ttl, getex_ttl};
-use crate::commands::{Ctx, Outcome};
+use crate::commands::{Ctx, Outcome, Stop};
 
 pub(super) fn get(ctx: &mut Ctx<'_, '_>) -> Outcome {
-    match string(ctx.tx.get(&ctx.keys[0])?)? {
-        Some(value) => ctx.out.bulk(value.bytes),
+    match ctx.tx.text(&ctx.keys[0])? {
+        Some(text) => reply(&mut ctx.out, &text)?,
         None => ctx.out.null(),
     }
     Ok(())
@@ -20,40 +22,38 @@ pub(super) fn get(ctx: &mut Ctx<'_, '_>) -> Outcome {
 pub(super) fn mget(ctx: &mut Ctx<'_, '_>) -> Outcome {
     ctx.out.array(ctx.keys.len());
     for key in ctx.keys {
-        match string(ctx.tx.get(key)?) {
-            Ok(Some(value)) => ctx.out.bulk(value.bytes),
-            Ok(None) | Err(_) => ctx.out.null(),
+        match ctx.tx.text(key) {
+            Ok(Some(text)) => reply(&mut ctx.out, &text)?,
+            Ok(None) | Err(OpenError::WrongKind) => ctx.out.null(),
+            Err(OpenError::Fault) => return Err(Stop::Fault),
         }
     }
     Ok(())
 }
 
 pub(super) fn strlen(ctx: &mut Ctx<'_, '_>) -> Outcome {
-    let value = string(ctx.tx.get(&ctx.keys[0])?)?;
-    ctx.out
-        .integer(value.map_or(0, |value| value.bytes.len() as i64));
+    let text = ctx.tx.text(&ctx.keys[0])?;
+    ctx.out.integer(text.map_or(0, |text| text.len() as i64));
     Ok(())
 }
 
 pub(super) fn getrange(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let (start, end) = (integer(&ctx.args[2])?, integer(&ctx.args[3])?);
-    let value = string(ctx.tx.get(&ctx.keys[0])?)?;
-    let bytes = value.map_or(&[][..], |value| value.bytes);
-    ctx.out.bulk(
-        bytes
-            .get(range(start, end, bytes.len()))
-            .unwrap_or_default(),
-    );
+    match ctx.tx.text(&ctx.keys[0])? {
+        Some(text) => reply_part(&mut ctx.out, &text, range(start, end, text.len()))?,
+        None => ctx.out.bulk(b""),
+    }
     Ok(())
 }
 
 pub(super) fn getdel(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let key = &ctx.keys[0];
-    let Some(value) = string(ctx.tx.peek(key)?)? else {
+    let Some(text) = ctx.tx.peek_text(key)? else {
         ctx.out.null();
         return Ok(());
     };
-    ctx.out.bulk(value.bytes);
+    reply(&mut ctx.out, &text)?;
+    drop(text);
     ctx.tx.remove(key)?;
     ctx.effects.delete(ctx.db, key.bytes);
     Ok(())
@@ -62,12 +62,13 @@ pub(super) fn getdel(ctx: &mut Ctx<'_, '_>) -> Outcome {
 pub(super) fn getex(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let ttl = getex_ttl(Cursor::at(ctx.args, 2))?;
     let key = &ctx.keys[0];
-    let Some(value) = string(ctx.tx.get(key)?)? else {
+    let Some(text) = ctx.tx.text(key)? else {
         ctx.out.null();
         return Ok(());
     };
-    let expires = value.expiry.is_some();
-    ctx.out.bulk(value.bytes);
+    let expires = text.expiry().is_some();
+    reply(&mut ctx.out, &text)?;
+    drop(text);
     match ttl {
         Ttl::At(form, arg) => {
             let deadline = form.deadline(arg, ctx.now, "getex")?;
@@ -89,7 +90,7 @@ pub(super) fn getex(ctx: &mut Ctx<'_, '_>) -> Outcome {
 }
 
 /// The bytes from `start` to `end` inclusive of a value of `len` bytes; negative numbers count from its end.
-fn range(start: i64, end: i64, len: usize) -> Range<usize> {
+fn range(start: i64, end: i64, len: u64) -> Range<u64> {
     let len = len as i64;
     // Both before the end and in the wrong order: nothing, even where cutting them to the value would
     // give its first byte.
@@ -107,7 +108,7 @@ fn range(start: i64, end: i64, len: usize) -> Range<usize> {
     if start > end {
         0..0
     } else {
-        start as usize..end as usize + 1
+        start as u64..end as u64 + 1
     }
 }
 
@@ -138,7 +139,9 @@ mod tests {
             (2, -100, ""),
         ];
         for &(start, end, expected) in cases {
-            assert_eq!(&"hello"[range(start, end, 5)], expected, "{start} {end}");
+            let found = range(start, end, 5);
+            let found = &"hello"[found.start as usize..found.end as usize];
+            assert_eq!(found, expected, "{start} {end}");
         }
         for (start, end) in [(0, -1), (0, 0), (-1, -1), (3, 1)] {
             assert!(range(start, end, 0).is_empty(), "{start} {end}");

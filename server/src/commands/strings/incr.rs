@@ -7,7 +7,6 @@
 use basalt_resp::{LongDouble, parse_i64};
 use basalt_tiering::{Expiry, Kind};
 
-use super::string;
 use crate::args::integer;
 use crate::commands::{Ctx, Outcome};
 use crate::errors;
@@ -32,10 +31,13 @@ pub(super) fn decrby(ctx: &mut Ctx<'_, '_>) -> Outcome {
 
 fn add(ctx: &mut Ctx<'_, '_>, step: i64) -> Outcome {
     let key = &ctx.keys[0];
-    let (old, deadline) = match string(ctx.tx.peek(key)?)? {
-        Some(value) => (
-            parse_i64(value.bytes).ok_or(errors::NOT_AN_INTEGER)?,
-            value.expiry,
+    let (old, deadline) = match ctx.tx.peek_text(key)? {
+        // What is long is no number.
+        Some(text) => (
+            text.plain()
+                .and_then(parse_i64)
+                .ok_or(errors::NOT_AN_INTEGER)?,
+            text.expiry(),
         ),
         None => (0, None),
     };
@@ -51,10 +53,12 @@ fn add(ctx: &mut Ctx<'_, '_>, step: i64) -> Outcome {
 
 pub(super) fn incrbyfloat(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let key = &ctx.keys[0];
-    let (old, deadline) = match string(ctx.tx.peek(key)?)? {
-        Some(value) => (
-            LongDouble::parse(value.bytes).ok_or(errors::NOT_A_FLOAT)?,
-            value.expiry,
+    let (old, deadline) = match ctx.tx.peek_text(key)? {
+        Some(text) => (
+            text.plain()
+                .and_then(LongDouble::parse)
+                .ok_or(errors::NOT_A_FLOAT)?,
+            text.expiry(),
         ),
         None => (LongDouble::ZERO, None),
     };

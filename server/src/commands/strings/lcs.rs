@@ -4,38 +4,46 @@
 //! lengths, only where to turn when the bytes differ: one bit per cell. Among several longest subsequences
 //! the way back picks the one that Redis picks.
 
-use super::{max_string_bytes, string};
+use basalt_tiering::{Key, OpenError};
+
+use super::max_string_bytes;
 use crate::args::{Cursor, integer, is};
-use crate::commands::{Ctx, Outcome};
+use crate::commands::{Ctx, Outcome, Stop};
 use crate::errors::{self, Error};
 
 /// Bytes per cell in Redis' table; its limit on the table's size is ours on the work.
 const CELL_BYTES: usize = 4;
 
 pub(super) fn lcs(ctx: &mut Ctx<'_, '_>) -> Outcome {
-    let not_strings = |_| errors::LCS_NOT_STRINGS;
     let limit = max_string_bytes(ctx);
-    let a = string(ctx.tx.get(&ctx.keys[0])?).map_err(not_strings)?;
-    // The one borrow of the locked slots can hold one value only.
-    let a = a.map_or_else(Vec::new, |a| a.bytes.to_vec());
-    let b = string(ctx.tx.get(&ctx.keys[1])?).map_err(not_strings)?;
-    let b = b.map_or(&[][..], |b| b.bytes);
+    let (a, b) = (operand(ctx, &ctx.keys[0])?, operand(ctx, &ctx.keys[1])?);
+    let (a, b) = (&a[..], &b[..]);
     let options = Options::parse(Cursor::at(ctx.args, 3))?;
     let cells = (a.len() + 1).saturating_mul(b.len() + 1);
     if cells.saturating_mul(CELL_BYTES) > limit {
         return Err(errors::LCS_TOO_LARGE.into());
     }
     if options.len {
-        ctx.out.integer(common_length(&a, b, |_, _, _| {}) as i64);
+        ctx.out.integer(common_length(a, b, |_, _, _| {}) as i64);
         return Ok(());
     }
-    let runs = common_runs(&a, b);
+    let runs = common_runs(a, b);
     if options.idx {
         write_runs(ctx, &runs, &options);
     } else {
-        ctx.out.bulk(subsequence(&a, &runs));
+        ctx.out.bulk(subsequence(a, &runs));
     }
     Ok(())
+}
+
+/// A string to be compared; the locked slots lend one value at a time only.
+fn operand(ctx: &mut Ctx<'_, '_>, key: &Key<'_>) -> Result<Vec<u8>, Stop> {
+    match ctx.tx.text(key) {
+        Ok(Some(text)) => Ok(text.bytes()?.into_owned()),
+        Ok(None) => Ok(Vec::new()),
+        Err(OpenError::Fault) => Err(Stop::Fault),
+        Err(OpenError::WrongKind) => Err(errors::LCS_NOT_STRINGS.into()),
+    }
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -3,12 +3,14 @@
 //! What is logged is `SET key value`, with `PXAT` if the key expires: never a condition, never a relative
 //! time (DESIGN.md section 4, invariants 2 and 3).
 
+use std::borrow::Cow;
+
 use basalt_tiering::{Expiry, Kind, UnixMs};
 
+use super::reply;
 use super::set_options::{SetOptions, Ttl};
-use super::string;
 use crate::args::{Cursor, TimeForm};
-use crate::commands::{Ctx, Outcome};
+use crate::commands::{Ctx, Outcome, Stop};
 use crate::errors;
 
 pub(super) fn set(ctx: &mut Ctx<'_, '_>) -> Outcome {
@@ -29,23 +31,15 @@ fn set_with_options(ctx: &mut Ctx<'_, '_>) -> Outcome {
         Ttl::Keep | Ttl::Persist | Ttl::Unsaid => None,
     };
     if options.needs_old() {
-        let old = ctx.tx.get(&ctx.keys[0])?;
-        let old = if options.get || options.condition.compares() {
-            string(old)?
-        } else {
-            old
-        };
-        if options.get {
-            ctx.out.bulk_or_null(old.map(|old| old.bytes));
-        }
-        if !options.condition.holds(old.map(|old| old.bytes)) {
+        let old = look(ctx, &options)?;
+        if !old.allows {
             if !options.get {
                 ctx.out.null();
             }
             return Ok(());
         }
         if options.ttl == Ttl::Keep {
-            deadline = old.and_then(|old| old.expiry);
+            deadline = old.deadline;
         }
     }
     replace(ctx, 0, 2, deadline);
@@ -53,6 +47,41 @@ fn set_with_options(ctx: &mut Ctx<'_, '_>) -> Outcome {
         ctx.out.ok();
     }
     Ok(())
+}
+
+/// What SET has to know of the value before.
+struct Old {
+    /// The condition holds.
+    allows: bool,
+    deadline: Option<UnixMs>,
+}
+
+/// Looks at the value before, and answers it if that is asked for.
+fn look(ctx: &mut Ctx<'_, '_>, options: &SetOptions<'_>) -> Result<Old, Stop> {
+    let key = &ctx.keys[0];
+    if !options.get && !options.condition.compares() {
+        let old = ctx.tx.get(key)?;
+        return Ok(Old {
+            allows: options.condition.holds(old.map(|_| &[][..])),
+            deadline: old.and_then(|old| old.expiry),
+        });
+    }
+    let old = ctx.tx.text(key)?;
+    if options.get {
+        match &old {
+            Some(text) => reply(&mut ctx.out, text)?,
+            None => ctx.out.null(),
+        }
+    }
+    let bytes = match &old {
+        Some(text) if options.condition.compares() => Some(text.bytes()?),
+        Some(_) => Some(Cow::Borrowed(&[][..])),
+        None => None,
+    };
+    Ok(Old {
+        allows: options.condition.holds(bytes.as_deref()),
+        deadline: old.as_ref().and_then(|text| text.expiry()),
+    })
 }
 
 pub(super) fn setnx(ctx: &mut Ctx<'_, '_>) -> Outcome {
@@ -80,8 +109,10 @@ fn set_expiring(ctx: &mut Ctx<'_, '_>, form: TimeForm, command: &str) -> Outcome
 }
 
 pub(super) fn getset(ctx: &mut Ctx<'_, '_>) -> Outcome {
-    let old = string(ctx.tx.peek(&ctx.keys[0])?)?;
-    ctx.out.bulk_or_null(old.map(|old| old.bytes));
+    match ctx.tx.peek_text(&ctx.keys[0])? {
+        Some(text) => reply(&mut ctx.out, &text)?,
+        None => ctx.out.null(),
+    }
     replace(ctx, 0, 2, None);
     Ok(())
 }

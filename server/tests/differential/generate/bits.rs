@@ -7,10 +7,11 @@ use super::{Command, Generator};
 
 impl Generator {
     fn bit(&mut self) -> Vec<u8> {
-        let end = if self.rng.random_ratio(1, 20) {
-            100_000
-        } else {
-            200
+        // Beyond 16 KiB a string is a tree.
+        let end = match self.rng.random_range(0..40) {
+            0 => 100_000,
+            1..4 => 600_000,
+            _ => 200,
         };
         self.rng.random_range(0..end).to_string().into_bytes()
     }
@@ -24,10 +25,10 @@ impl Generator {
         if self.rng.random_ratio(1, 4) {
             return;
         }
-        let far = if self.rng.random_ratio(1, 8) {
-            50_000
-        } else {
-            300
+        let far = match self.rng.random_range(0..16) {
+            0 => 50_000,
+            1 => 500_000,
+            _ => 300,
         };
         for _ in 0..2 {
             command.push(self.rng.random_range(-far..far).to_string().into());

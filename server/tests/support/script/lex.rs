@@ -63,7 +63,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// `"..."` with \r \n \t \" \\ \xHH; `"x"*1000` repeats.
+    /// `"..."` with \r \n \t \" \\ \xHH; `"x"*1000` repeats, and what follows at once in quotes is joined.
     pub(crate) fn quoted(&mut self) -> Result<Vec<u8>, String> {
         if !self.take("\"") {
             return Err(format!("a quoted text expected at {:?}", self.rest()));
@@ -98,9 +98,14 @@ impl<'a> Cursor<'a> {
         self.at += i;
         if self.rest().starts_with('*') {
             self.at += 1;
-            let times = self.word()?;
-            let times: usize = times.parse().map_err(|_| format!("*{times}"))?;
+            let rest = self.rest();
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            let times: usize = rest[..digits].parse().map_err(|_| format!("*{rest}"))?;
+            self.at += digits;
             out = out.repeat(times);
+        }
+        if self.rest().starts_with('"') {
+            out.extend(self.quoted()?);
         }
         Ok(out)
     }

@@ -18,6 +18,21 @@ const SILENCE: Duration = Duration::from_millis(60);
 const SHOWN: usize = 12;
 /// After this no further step can succeed.
 const LOST: &str = "connection failed";
+/// Commands that may block.
+const BLOCKING: [&str; 10] = [
+    "blpop",
+    "brpop",
+    "blmove",
+    "blmpop",
+    "brpoplpush",
+    "bzpopmin",
+    "bzpopmax",
+    "bzmpop",
+    "xread",
+    "xreadgroup",
+];
+/// How long to wait for the server to meet one of them; where CLIENT LIST does not say so, the script's own waits count.
+const MEETING: Duration = Duration::from_millis(500);
 /// How long `closed` waits.
 const CLOSING: Duration = Duration::from_secs(5);
 
@@ -138,7 +153,8 @@ impl<'a> Run<'a> {
             Action::Until(limit, args, want) => self.until(&step.conn, *limit, args, want),
             Action::Send(args) => {
                 let args = self.args(args)?;
-                self.client(&step.conn)?.send(&args).map_err(lost)
+                self.client(&step.conn)?.send(&args).map_err(lost)?;
+                self.await_blocked(&step.conn, &args)
             }
             Action::Expect(want) => {
                 let got = self.client(&step.conn)?.read().map_err(lost)?;
@@ -167,6 +183,30 @@ impl<'a> Run<'a> {
                 Err(e) => Err(lost(e)),
             },
         }
+    }
+
+    /// Waits until the server has met a command that may block: on a busy machine the next one would else overtake it.
+    fn await_blocked(&mut self, conn: &str, args: &[Vec<u8>]) -> Result<(), String> {
+        let name = String::from_utf8_lossy(&args[0]).to_lowercase();
+        if !BLOCKING.contains(&name.as_str()) {
+            return Ok(());
+        }
+        let address = self.client(conn)?.stream().local_addr();
+        let Ok(address) = address.map(|a| format!(" addr={a} ")) else {
+            return Ok(());
+        };
+        let met = format!(" cmd={name} ");
+        let mut looker = self.server.client();
+        let started = Instant::now();
+        while started.elapsed() < MEETING {
+            let list = looker.words("CLIENT LIST").text();
+            let mut lines = list.lines();
+            if lines.any(|line| line.contains(&address) && line.contains(&met)) {
+                break;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
     }
 
     fn until(

@@ -42,6 +42,25 @@ impl ColdTier {
         Ok(found)
     }
 
+    /// Calls `visit` with every key of a slot, what its record says, and its payload.
+    pub fn visit_slot(
+        &self,
+        ns: NamespaceId,
+        slot: Slot,
+        visit: &mut dyn FnMut(ColdKey<'_>, RecordHeader, &[u8]),
+    ) -> Result<(), ColdError> {
+        let mut rows = self.rows(Family::Keys, &position(ns, slot, 0), &end_of_slot(ns, slot));
+        while let Some((key, value)) = rows.item() {
+            let parsed =
+                ColdKey::decode(key).ok_or_else(|| ColdError::key(key, Family::Keys.name()))?;
+            let (header, payload) =
+                RecordHeader::decode(value).map_err(|e| ColdError::record(key, e))?;
+            visit(parsed, header, payload);
+            rows.next();
+        }
+        rows.status().map_err(store("walk over slot"))
+    }
+
     /// The first key of a slot at or after `order`, if the slot has one there: a random pick, given a
     /// random order.
     pub fn seek_from(

@@ -21,6 +21,7 @@ use serde::Serialize;
 use self::servers::{Programs, Recipe, Server};
 use self::table::{Comparison, Machine, ServerLine, WorkloadResult};
 use self::workloads::{Workload, parse_flags};
+use super::args::Plan;
 use super::probe::ServerCost;
 use super::report::grouped;
 use super::run::carry_out;
@@ -143,7 +144,7 @@ pub(crate) fn main(args: &CompareArgs) -> anyhow::Result<bool> {
     let recipes = args.recipes()?;
     let mut servers = Vec::new();
     for recipe in &recipes {
-        servers.push(args.prepare(recipe)?);
+        servers.push(args.prepare(recipe, &workloads)?);
     }
     let measured = args.rounds_of(&workloads, &recipes, &mut servers)?;
     drop(servers);
@@ -255,12 +256,23 @@ impl CompareArgs {
     }
 
     /// Starts a server, loads the keys, and stops it until its turn comes.
-    fn prepare(&self, recipe: &Recipe) -> anyhow::Result<Server> {
+    fn prepare(&self, recipe: &Recipe, workloads: &[Workload]) -> anyhow::Result<Server> {
         eprintln!("starting {}", recipe.name);
         let server = recipe.start()?;
         if !self.no_load {
-            let load = parse_flags(&format!("{} --load", self.common_flags()))?;
-            for plan in load.plans()? {
+            let mut plans = parse_flags(&format!("{} --load", self.common_flags()))?.plans()?;
+            for workload in workloads {
+                for plan in workload.filling()? {
+                    let is_same = |other: &Plan| {
+                        (other.kind, other.keys, other.elements)
+                            == (plan.kind, plan.keys, plan.elements)
+                    };
+                    if !plans.iter().any(is_same) {
+                        plans.push(plan);
+                    }
+                }
+            }
+            for plan in plans {
                 let report = carry_out(&server.target, &plan, &[], true).with_context(|| {
                     format!(
                         "loading {}; its last words:\n{}",

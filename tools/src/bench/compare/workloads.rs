@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail, ensure};
 use clap::Parser;
 
-use crate::bench::args::LoadArgs;
+use crate::bench::args::{LoadArgs, Plan};
 
 /// Workloads known by name. The first six are run unless others are asked for.
 const BUILT_IN: &[(&str, &str)] = &[
@@ -20,6 +20,21 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("zipf-1", "--dist zipf:0.99 --ratio 95:5 -P 1"),
     ("zipf-16", "--dist zipf:0.99 --ratio 95:5 -P 16"),
     ("uniform-1", "--dist uniform --ratio 95:5 -P 1"),
+    ("hashes-1", "--type hash --keys 10000 -P 1"),
+    ("hashes-16", "--type hash --keys 10000 -P 16"),
+    ("sets-1", "--type set --keys 10000 -P 1"),
+    ("zsets-1", "--type zset --keys 10000 -P 1"),
+    ("zsets-16", "--type zset --keys 10000 -P 16"),
+    ("lists-1", "--type list --keys 10000 -P 1"),
+    ("streams-1", "--type stream --keys 10000 -P 1"),
+    (
+        "hash-of-a-million",
+        "--type hash --keys 1 --elements 1000000 -P 1",
+    ),
+    (
+        "zset-of-a-million",
+        "--type zset --keys 1 --elements 1000000 -P 1",
+    ),
     ("mixed-1", "-t get@6,set@3,del,exists,incr,expire -P 1"),
 ];
 const DEFAULT_COUNT: usize = 6;
@@ -115,6 +130,22 @@ impl Workload {
     }
 }
 
+impl Workload {
+    /// What puts its collections there before the comparison; nothing for one of plain keys.
+    pub(crate) fn filling(&self) -> anyhow::Result<Vec<Plan>> {
+        if self.load.kind.is_none() {
+            return Ok(Vec::new());
+        }
+        let filling = LoadArgs {
+            load: true,
+            seconds: None,
+            requests: None,
+            ..self.load.clone()
+        };
+        filling.plans()
+    }
+}
+
 /// Flags of `run` that describe a load.
 pub(crate) fn parse_flags(flags: &str) -> anyhow::Result<LoadArgs> {
     let words = shlex::split(flags).with_context(|| format!("unbalanced quotes in: {flags}"))?;
@@ -132,10 +163,8 @@ mod tests {
             .map(|(name, _)| (*name).to_owned())
             .collect();
         let all = Workload::list(&names, "--keys 5000", 2.0).unwrap();
-        assert!(
-            all.iter()
-                .all(|workload| workload.load.keys == 5000 && workload.load.seconds == Some(2.0))
-        );
+        assert!(all.iter().all(|workload| workload.load.seconds == Some(2.0)
+            && (workload.load.keys == 5000 || workload.load.kind.is_some())));
         assert_eq!(Workload::list(&[], "", 1.0).unwrap().len(), DEFAULT_COUNT);
     }
 
