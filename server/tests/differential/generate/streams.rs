@@ -8,7 +8,7 @@ use super::{Command, Generator, words};
 
 impl Generator {
     /// Mostly a key that others hardly touch, so that streams grow.
-    fn stream_key(&mut self) -> Vec<u8> {
+    pub(super) fn stream_key(&mut self) -> Vec<u8> {
         match self.rng.random_range(0..16) {
             0 => self.key(),
             1..8 => b"stream:large".to_vec(),
@@ -17,7 +17,7 @@ impl Generator {
     }
 
     /// An id that is, was or will be that of an entry.
-    fn entry_id(&mut self) -> Vec<u8> {
+    pub(super) fn entry_id(&mut self) -> Vec<u8> {
         let ms = self.rng.random_range(0..self.entries + 3);
         match self.rng.random_range(0..4) {
             0 => ms.to_string(),
@@ -26,7 +26,7 @@ impl Generator {
         .into_bytes()
     }
 
-    fn id_bound(&mut self) -> Vec<u8> {
+    pub(super) fn id_bound(&mut self) -> Vec<u8> {
         match self.rng.random_range(0..8) {
             0 => b"-".to_vec(),
             1 => b"+".to_vec(),
