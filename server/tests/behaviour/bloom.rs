@@ -117,7 +117,7 @@ behaviour! {
     filters_are_values_like_others [hot cold tiny restart memory replica] r#"
         BF.RESERVE {t}a 0.01 20000 -> +OK
         BF.MADD {t}a x y z -> [1, 1, 1]
-        EXPIRE {t}a 100 -> 1
+        EXPIRE {t}a 10000 -> 1
         RENAME {t}a {t}b -> +OK
         EXISTS {t}a -> 0
         BF.MEXISTS {t}b x y z w -> [1, 1, 1, 0]
@@ -127,7 +127,7 @@ behaviour! {
         BF.MEXISTS {t}c x y z w -> [1, 1, 1, 0]
         BF.MEXISTS {t}b x y z w -> [1, 1, 1, 1]
         BF.CARD {t}c -> 3
-        TTL {t}c -> 90..100
+        TTL {t}c -> 9000..10000
         BF.ADD {t}c w -> 1
         MOVE {t}c 1 -> 1
         SELECT 1 -> +OK

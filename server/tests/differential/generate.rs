@@ -223,8 +223,12 @@ fn words(line: &str) -> Command {
 }
 
 /// Not where Redis 7.0 differs from 8.2, which we follow (it looks for the key before it reads other arguments, or
-/// knows fewer of them), nor where the answer would become random.
+/// knows fewer of them), nor where the answer would become random. The members of `lex:` keep one score.
 fn may_be_spoilt(command: &Command) -> bool {
+    let by_word = |arg: &Vec<u8>| arg.starts_with(b"lex:");
+    if command.iter().any(by_word) && command[0].starts_with(b"ZADD") {
+        return false;
+    }
     !matches!(
         command[0].as_slice(),
         b"BITCOUNT"
