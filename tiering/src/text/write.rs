@@ -59,7 +59,7 @@ impl Weaver<'_> {
 impl Tx<'_> {
     /// Writes `bytes` at `at` into the string at a key, which grows with zeroes as far as needed (with no bytes: up to
     /// `at`) and is created if absent; returns its length. It keeps its expiry. Faults before it changes anything; a
-    /// command that writes several times calls [`Text::prefault`] first.
+    /// command that writes several times calls [`Text::prefault`](crate::Text::prefault) first.
     ///
     /// # Errors
     /// As [`Tx::text`].
