@@ -121,7 +121,7 @@ behaviour! {
         RENAME {t}a {t}b -> +OK
         EXISTS {t}a -> 0
         BF.MEXISTS {t}b x y z w -> [1, 1, 1, 0]
-        TTL {t}b -> 90..100
+        TTL {t}b -> 9000..10000
         COPY {t}b {t}c -> 1
         BF.ADD {t}b w -> 1
         BF.MEXISTS {t}c x y z w -> [1, 1, 1, 0]
