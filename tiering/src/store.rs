@@ -414,7 +414,8 @@ impl Store {
         Some(ns)
     }
 
-    /// Counts the changes of the map of databases: what [`Store::namespace_at`] said holds while this stays the same.
+    /// Counts the changes of the map of databases since the start. While it stays the same, what [`Store::namespace_at`] said
+    /// holds up to the next change in the log.
     #[inline]
     #[must_use]
     pub fn keyspace_changes(&self) -> u64 {

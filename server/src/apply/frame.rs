@@ -91,7 +91,8 @@ pub(super) struct FrameApplier {
     /// The commands of each frame that was read ahead.
     window: Vec<Vec<Parsed>>,
     now: UnixMs,
-    /// The namespace of a database, until the map changes; it was read when the map had changed so often.
+    /// The namespace of a database at the place that was reached: until a frame that changes the map, or until somebody else
+    /// does (it was read when the map had changed so often).
     known: Option<(u32, Option<NamespaceId>)>,
     changes: u64,
     /// What ends here or before is in the store.
@@ -550,6 +551,9 @@ impl FrameApplier {
         self.await_room(&target.data, stop)?;
         let everybody = target.server.gate.exclusive();
         for one in commands {
+            // What was known before a FLUSHDB does not hold behind it, though no change is counted if the store, which was
+            // saved later, has it already.
+            self.known = None;
             match one.row.map(|row| row.command.handler) {
                 Some(Handler::Data(_)) => {
                     let one = std::slice::from_mut(one);

@@ -115,6 +115,23 @@ behaviour! {
         @basalt BINLOG -> -ERR wrong number of arguments for 'binlog' command
     "#
 
+    what_follows_a_flush_in_a_transaction_survives_it [restart] r#"
+        unit
+        @basalt SET other 0 -> +OK
+        @basalt MULTI -> +OK
+        @basalt SET before 1 -> +QUEUED
+        @basalt FLUSHDB -> +QUEUED
+        @basalt SET behind 2 -> +QUEUED
+        @basalt EXEC -> [+OK, +OK, +OK]
+        @basalt SET other 1 -> +OK
+        @basalt TIER SPILL other -> success
+        @basalt TIER COMPACT -> success
+        @basalt wait 300ms
+        @basalt crash
+        @basalt MGET before behind other -> [(nil), "2", "1"]
+        end
+    "#
+
     rotation_and_purge_lose_nothing [hot restart] r#"
         @basalt SET a 1 -> +OK
         @basalt BINLOG ROTATE -> success
