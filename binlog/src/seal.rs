@@ -124,7 +124,7 @@ impl Shared {
                 return Err(Error::Closed);
             }
             let step = scanner.step(&*segment.file, offset, limit);
-            let why = match step.map_err(Error::io(format!("read {}", segment.name)))? {
+            let why = match step.map_err(|e| Error::io(format!("read {}", segment.name))(e))? {
                 Step::Frame(header, payload) => {
                     out.add(
                         &header,

@@ -101,10 +101,10 @@ const SLACK_PERCENT: u64 = 3;
 const ROOMY_PERCENT: u64 = 5;
 /// What the allocator holds from the system may be this share of the budget; beyond it freed pages are returned
 /// at once, and what fragmentation keeps is taken off the budget.
-const RESIDENT_PERCENT: u64 = 100;
+const RESIDENT_PERCENT: u64 = 97;
 /// Beyond this share writers wait whatever the allocations are: pages have to be returned first. The rest of the
 /// promised 125 % is for mapped files and for what is under way.
-const RESIDENT_STOP_PERCENT: u64 = 107;
+const RESIDENT_STOP_PERCENT: u64 = 102;
 /// Between two returns of freed pages.
 const PURGE_EVERY_MS: u64 = 100;
 /// How long "nothing can be freed" is believed.

@@ -66,7 +66,7 @@ pub(super) const PARAMS: &[Param] = &[
     live(
         "replay-limit-bytes",
         at_least_bytes(1 << 20),
-        "256mb",
+        "1gb",
         Topic::Checkpoint,
         "The span of log not yet covered by a checkpoint that checkpoints aim to stay below, \
          however short the interval.",
