@@ -85,6 +85,10 @@ pub fn bytes_score(bytes: [u8; 8]) -> f64 {
     })
 }
 
+/// Where a key is in a tree, or would be, until the tree is changed; see [`Collection::find`].
+#[derive(Debug)]
+pub struct Seat(Option<crate::tree::read::Seat>);
+
 /// Where the value is while the command works on it.
 enum Form<'t> {
     /// Small, as it lies in its entry, or in what was read of the cold tier.
@@ -321,6 +325,21 @@ impl Collection<'_, '_> {
     /// [`Fault`] if pages have to be read.
     pub fn get(&self, tree: usize, key: &[u8]) -> Result<Option<Bytes<'_>>, Fault> {
         view!(self, tree, view => view.get(key)).map_err(|absent| self.fault_on(absent))
+    }
+
+    /// The value of a key, as [`Collection::get`], and its seat, by which [`Collection::put`] puts another one without
+    /// looking for it again.
+    ///
+    /// # Errors
+    /// [`Fault`] if pages have to be read.
+    pub fn find(&self, tree: usize, key: &[u8]) -> Result<(Seat, Option<Bytes<'_>>), Fault> {
+        let view = match &self.form {
+            Form::Lent(_) | Form::Own { .. } => return Ok((Seat(None), self.get(tree, key)?)),
+            Form::Large(object) => object.view(tree),
+            Form::Grown(object) => object.view(tree),
+        };
+        let seat = view.seek(key).map_err(|absent| self.fault_on(absent))?;
+        Ok((Seat(Some(seat)), view.value_at(&seat)))
     }
 
     /// True if the key is there.

@@ -58,6 +58,9 @@ pub(crate) struct Absent(pub(crate) PageId);
 pub(crate) trait Pages<'a>: Copy {
     /// The page; `None` if it is absent.
     fn page(self, id: PageId) -> Option<&'a [u8]>;
+
+    /// The page is about to be searched.
+    fn prefetch(self, _: PageId) {}
 }
 
 /// What a tree is, apart from its pages.

@@ -14,8 +14,10 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock};
 
+use super::leaf::LEAF_MAX;
 use super::{PageId, Pages};
 use crate::UnixMs;
+use crate::prefetch::fetch;
 
 /// A page's bytes, shared by those who read them.
 pub(crate) type Page = Arc<Vec<u8>>;
@@ -346,5 +348,13 @@ impl<'a> Pages<'a> for &'a PageTable {
         let slot = self.slot(id)?;
         slot.used.set(true);
         slot.page.as_ref().map(|page| page.as_slice())
+    }
+
+    /// A search jumps about in the page, and each jump would wait for memory.
+    #[inline]
+    fn prefetch(self, id: PageId) {
+        if let Some(page) = self.slot(id).and_then(|slot| slot.page.as_ref()) {
+            fetch(page.as_ptr(), page.len().min(LEAF_MAX));
+        }
     }
 }
