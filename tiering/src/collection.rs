@@ -32,6 +32,7 @@ mod change;
 pub(crate) mod fields;
 mod snapshot;
 
+use std::cell::Cell;
 use std::ops::{ControlFlow, Range};
 
 pub use self::snapshot::Snapshot;
@@ -83,6 +84,11 @@ pub fn bytes_score(bytes: [u8; 8]) -> f64 {
     } else {
         !sorted
     })
+}
+
+thread_local! {
+    /// Where the next collection that is opened encodes its cells: allocated once, not for each command.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// Where a key is in a tree, or would be, until the tree is changed; see [`Collection::find`].
@@ -246,7 +252,7 @@ impl<'s> Tx<'s> {
             cold: false,
             changed: false,
             expiry,
-            cell: Vec::new(),
+            cell: SCRATCH.take(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Collection, Form, Seat};
+use super::{Collection, Form, SCRATCH, Seat};
 use crate::entry::Entry;
 use crate::tree::leaf;
 use crate::tree::write::Editor;
@@ -10,6 +10,9 @@ use crate::tree::{
     Absent, Bytes, Object, SMALL_MAX, Small, encode_cell, encode_small, small_bytes,
 };
 use crate::tx::{Expiry, Fault, Found};
+
+/// Larger scratch memory is not kept.
+const SCRATCH_MAX: usize = 4096;
 
 impl Collection<'_, '_> {
     /// Replaces the type's own bytes. They are kept with the root: a few dozen, not thousands.
@@ -333,11 +336,12 @@ impl Collection<'_, '_> {
             return;
         }
         self.drop_idle_index();
-        let mut value = std::mem::take(&mut self.cell);
+        let mut scratch = std::mem::take(&mut self.cell);
+        let value = &mut scratch;
         let empty = Form::Lent(Small::default());
         match std::mem::replace(&mut self.form, empty) {
             Form::Lent(_) => unreachable!("only its own form is changed"),
-            Form::Own { extra, pages } => encode_small(&extra, &pages, &mut value),
+            Form::Own { extra, pages } => encode_small(&extra, &pages, value),
             Form::Grown(object) => {
                 value.clear();
                 value.extend_from_slice(&Entry::object_value(object));
@@ -345,9 +349,10 @@ impl Collection<'_, '_> {
             Form::Large(object) => match object.as_small() {
                 None => {
                     let dirty = object.table.dirty_bytes();
+                    self.cell = scratch;
                     return self.tx.inner.note_dirty_bytes(&self.key, dirty);
                 }
-                Some(small) => value = small,
+                Some(small) => *value = small,
             },
         }
         if self.cold
@@ -357,7 +362,8 @@ impl Collection<'_, '_> {
             self.tx.install(&self.key, &loaded);
         }
         let expiry = self.expiry.map_or(Expiry::Never, Expiry::At);
-        self.tx.set(&self.key, self.kind, &value, expiry);
+        self.tx.set(&self.key, self.kind, value, expiry);
+        self.cell = scratch;
     }
 }
 
@@ -365,6 +371,9 @@ impl Drop for Collection<'_, '_> {
     fn drop(&mut self) {
         if self.changed && !std::thread::panicking() {
             self.store();
+        }
+        if (1..=SCRATCH_MAX).contains(&self.cell.capacity()) {
+            SCRATCH.set(std::mem::take(&mut self.cell));
         }
     }
 }

@@ -16,7 +16,7 @@ use super::leaf::{HEADER, INNER, KEYS};
 use super::value::compare;
 
 /// Pages longer than this are split.
-pub(super) const INNER_MAX: usize = 4096;
+pub(super) const INNER_MAX: usize = 4096 - crate::page::HEAD;
 const CHILD: usize = 12;
 
 /// A child as it is listed.

@@ -12,9 +12,10 @@
 //! has none at all. A page longer than `LEAF_MAX` holds a single cell: long keys and values get pages of their own.
 
 use super::value::{Bytes, compare, key_at, value_at, value_end, value_step};
+use crate::page::{Buffer, HEAD};
 
 /// Pages longer than this are split, as long as they have two cells.
-pub(crate) const LEAF_MAX: usize = 2048;
+pub(crate) const LEAF_MAX: usize = 2048 - HEAD;
 /// Shorter pages have no directory.
 const DIRECTORY_MIN: usize = 384;
 const WIDE: usize = 1 << 16;
@@ -214,19 +215,8 @@ pub(crate) fn search(page: &[u8], key: &[u8]) -> Result<Spot, Spot> {
     Err(spot)
 }
 
-/// Makes room in steps of the allocator's size classes, so that little of a block is unused.
-pub(super) fn reserve(page: &mut Vec<u8>, more: usize) {
-    let needed = page.len() + more;
-    if needed <= page.capacity() {
-        return;
-    }
-    let step = (needed.next_power_of_two() / 8).max(16);
-    let target = needed.next_multiple_of(step);
-    page.reserve_exact(target - page.len());
-}
-
 /// Puts a cell in front of the one at `spot`.
-pub(crate) fn insert(page: &mut Vec<u8>, spot: Spot, cell: &[u8]) {
+pub(crate) fn insert(page: &mut impl Buffer, spot: Spot, cell: &[u8]) {
     let (n, listing) = (count(page), has_directory(page));
     open_gap(page, spot.at, cell.len(), if listing { 2 } else { 0 });
     page[spot.at..spot.at + cell.len()].copy_from_slice(cell);
@@ -242,11 +232,17 @@ pub(crate) fn insert(page: &mut Vec<u8>, spot: Spot, cell: &[u8]) {
 }
 
 /// Makes room for `bytes` at `at`, and for `behind` at the end.
-fn open_gap(page: &mut Vec<u8>, at: usize, bytes: usize, behind: usize) {
+fn open_gap(page: &mut impl Buffer, at: usize, bytes: usize, behind: usize) {
     let len = page.len();
-    reserve(page, bytes + behind);
-    page.resize(len + bytes + behind, 0);
+    page.resize(len + bytes + behind);
     page.copy_within(at..len, at + bytes);
+}
+
+/// Takes the bytes from `from` to `to` out.
+fn close_gap(page: &mut impl Buffer, from: usize, to: usize) {
+    let len = page.len();
+    page.copy_within(to.., from);
+    page.resize(len - (to - from));
 }
 
 fn list(directory: &mut [u8], index: usize, at: usize) {
@@ -262,19 +258,19 @@ fn shift(directory: &mut [u8], bytes: u16) {
 }
 
 /// Adds the directory where one is due, and drops it where it cannot be.
-fn keep_directory(page: &mut Vec<u8>) {
+fn keep_directory(page: &mut impl Buffer) {
     let (n, end) = (count(page), cells_end(page));
     let due = page[0] & KEYS != 0 && n > 1 && end >= DIRECTORY_MIN && end + 2 * n < WIDE;
     if has_directory(page) {
         if end + 2 * n >= WIDE {
-            page.truncate(end);
+            page.resize(end);
             page[0] &= !DIRECTORY;
         }
     } else if due {
-        reserve(page, 2 * n);
+        page.resize(end + 2 * n);
         let mut at = HEADER;
-        for _ in 0..n {
-            page.extend_from_slice(&(at as u16).to_le_bytes());
+        for index in 0..n {
+            list(&mut page[end..], index, at);
             at = next(page, at);
         }
         page[0] |= DIRECTORY;
@@ -282,12 +278,12 @@ fn keep_directory(page: &mut Vec<u8>) {
 }
 
 /// Takes a cell out.
-pub(crate) fn remove(page: &mut Vec<u8>, spot: Spot) {
+pub(crate) fn remove(page: &mut impl Buffer, spot: Spot) {
     remove_many(page, spot, spot.index + 1);
 }
 
 /// Takes the cells from `from` up to, not including, number `to` out.
-pub(crate) fn remove_many(page: &mut Vec<u8>, from: Spot, to: usize) {
+pub(crate) fn remove_many(page: &mut impl Buffer, from: Spot, to: usize) {
     let n = count(page);
     let to = if to == from.index + 1 && to < n {
         after(page, from)
@@ -304,14 +300,14 @@ pub(crate) fn remove_many(page: &mut Vec<u8>, from: Spot, to: usize) {
             &mut listed[2 * from.index..kept],
             (bytes as u16).wrapping_neg(),
         );
-        page.truncate(end + kept);
+        page.resize(end + kept);
     }
-    page.drain(from.at..to.at);
+    close_gap(page, from.at, to.at);
     set_count(page, n - cells);
 }
 
 /// Puts another cell in the place of one.
-pub(crate) fn replace(page: &mut Vec<u8>, spot: Spot, cell: &[u8]) {
+pub(crate) fn replace(page: &mut impl Buffer, spot: Spot, cell: &[u8]) {
     let end = next(page, spot.at);
     let (before, after) = (end - spot.at, cell.len());
     if before == after {
@@ -327,7 +323,7 @@ pub(crate) fn replace(page: &mut Vec<u8>, spot: Spot, cell: &[u8]) {
         if before < after {
             open_gap(page, end, after - before, 0);
         } else {
-            page.drain(spot.at + after..end);
+            close_gap(page, spot.at + after, end);
         }
         page[spot.at..spot.at + after].copy_from_slice(cell);
         return;
@@ -340,7 +336,7 @@ pub(crate) fn replace(page: &mut Vec<u8>, spot: Spot, cell: &[u8]) {
 pub(super) fn slice(page: &[u8], from: usize, to: usize) -> Vec<u8> {
     let (start, end) = (spot(page, from).at, spot(page, to).at);
     let mut part = Vec::new();
-    reserve(&mut part, HEADER + end - start);
+    part.make_room(HEADER + end - start);
     part.extend_from_slice(&[page[0] & !DIRECTORY, 0, 0]);
     part.extend_from_slice(&page[start..end]);
     set_count(&mut part, to - from);
@@ -349,12 +345,12 @@ pub(super) fn slice(page: &[u8], from: usize, to: usize) -> Vec<u8> {
 }
 
 /// Appends the cells of `right`.
-pub(super) fn append(page: &mut Vec<u8>, right: &[u8]) {
-    let n = count(page);
-    page.truncate(cells_end(page));
+pub(super) fn append(page: &mut impl Buffer, right: &[u8]) {
+    let (n, end) = (count(page), cells_end(page));
     page[0] &= !DIRECTORY;
-    reserve(page, cells_end(right) - HEADER);
-    page.extend_from_slice(&right[HEADER..cells_end(right)]);
+    let cells = &right[HEADER..cells_end(right)];
+    page.resize(end + cells.len());
+    page[end..].copy_from_slice(cells);
     set_count(page, n + count(right));
     keep_directory(page);
 }
@@ -383,7 +379,12 @@ pub(super) fn split(page: &[u8], fresh: usize) -> Vec<Vec<u8>> {
 /// Where to cut the cells from `from` to `to` so that each part is short enough or a single cell.
 fn cuts_of(page: &[u8], from: usize, to: usize, cuts: &mut Vec<usize>) {
     let (start, end) = (spot(page, from).at, spot(page, to).at);
-    if to - from < 2 || HEADER + end - start + 2 * (to - from) <= LEAF_MAX {
+    let listed = if page[0] & KEYS == 0 {
+        0
+    } else {
+        2 * (to - from)
+    };
+    if to - from < 2 || HEADER + end - start + listed <= LEAF_MAX {
         return;
     }
     let half = start + (end - start) / 2;

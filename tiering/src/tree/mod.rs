@@ -43,7 +43,6 @@ pub use leaf::Flavour;
 pub(crate) use object::{
     LARGE, Object, ObjectId, SMALL_MAX, Small, discard, encode_small, page_of, small_bytes,
 };
-pub(crate) use pages::Page;
 pub use value::{Bytes, pack, unpack};
 
 /// Number of a page within its value.

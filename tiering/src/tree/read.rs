@@ -288,19 +288,21 @@ pub(super) fn overlaps<'p>(
     page: &'p [u8],
     ranks: &Range<u64>,
 ) -> impl Iterator<Item = (usize, Part)> + use<'p> {
-    let ranks = ranks.clone();
-    let mut start = 0;
-    (0..inner::count(page)).filter_map(move |index| {
-        let count = inner::child_count(page, index);
-        let from = start;
-        start += count;
-        if ranks.start >= start || ranks.end <= from {
-            return None;
-        }
-        let part = ranks.start.max(from) - from..ranks.end.min(start) - from;
-        let whole = part == (0..count);
-        Some((index, Part { ranks: part, whole }))
-    })
+    let Range { start, end } = *ranks;
+    let mut next = 0;
+    let children = (0..inner::count(page)).map(move |index| {
+        let from = next;
+        next += inner::child_count(page, index);
+        (index, from..next)
+    });
+    children
+        .skip_while(move |(_, held)| held.end <= start)
+        .take_while(move |(_, held)| held.start < end)
+        .map(move |(index, held)| {
+            let part = start.max(held.start) - held.start..end.min(held.end) - held.start;
+            let whole = part == (0..held.end - held.start);
+            (index, Part { ranks: part, whole })
+        })
 }
 
 /// A page alone, as the tree that it is: a collection small enough to lie in its entry.

@@ -178,7 +178,7 @@ impl Editor<'_> {
             let seam = inner::count(&old);
             children[seam].key = inner::children(&node).nth(left + 1).expect("listed").key;
             let joined = inner::build(&children, has_keys);
-            self.pages.edit(into, |page| *page = joined);
+            self.pages.rewrite(into, &joined);
         }
         let total = inner::child_count(&node, left) + inner::child_count(&node, left + 1);
         self.unlist(parent, left + 1);
@@ -192,7 +192,7 @@ impl Editor<'_> {
         let mut children: Vec<Child<'_>> = inner::children(&old).collect();
         children.remove(at);
         let page = inner::build(&children, self.shape.flavour.has_keys());
-        self.pages.edit(parent, |old| *old = page);
+        self.pages.rewrite(parent, &page);
     }
 
     /// While the root has one child, the child is the root; a root without any is an empty leaf.
@@ -206,7 +206,7 @@ impl Editor<'_> {
                 0 => {
                     let flavour = self.shape.flavour;
                     self.pages.free(self.shape.root);
-                    self.shape.root = self.pages.add(leaf::empty(flavour));
+                    self.shape.root = self.pages.add(&leaf::empty(flavour));
                     self.shape.height = 0;
                 }
                 1 => {
@@ -274,7 +274,7 @@ impl Editor<'_> {
         let (root, height) = (self.shape.root, self.shape.height);
         if n == self.shape.len {
             self.free_below(root, height);
-            self.shape.root = self.pages.add(leaf::empty(self.shape.flavour));
+            self.shape.root = self.pages.add(&leaf::empty(self.shape.flavour));
             self.shape.height = 0;
         } else {
             self.cut(root, height, &ranks);
@@ -320,6 +320,6 @@ impl Editor<'_> {
             kept.push(child);
         }
         let page = inner::build(&kept, self.shape.flavour.has_keys());
-        self.pages.edit(id, |old| *old = page);
+        self.pages.rewrite(id, &page);
     }
 }

@@ -8,8 +8,8 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use super::object::{is_sound_page, page_of};
-use super::pages::Page;
 use super::*;
+use crate::page::Page;
 
 /// An object of one tree, and a disk.
 struct Bench {
@@ -102,7 +102,7 @@ impl Bench {
 
     fn load(&mut self, id: PageId) {
         self.faults += 1;
-        let page = page_of(self.disk[&id].clone()).expect("a sound page");
+        let page = page_of(&self.disk[&id]).expect("a sound page");
         self.object.table.install(id, page);
     }
 

@@ -172,13 +172,13 @@ impl Editor<'_> {
             .into_iter();
         let mut parts = parts.into_iter();
         let first = parts.next().expect("there are parts");
-        self.pages.edit(path.leaf, |page| *page = first);
+        self.pages.rewrite(path.leaf, &first);
         let first = counts.next().expect("there are parts");
         let pieces = parts
             .zip(counts)
             .zip(keys)
             .map(|((part, count), key)| Piece {
-                page: self.pages.add(part),
+                page: self.pages.add(&part),
                 count,
                 key,
             });
@@ -227,13 +227,13 @@ impl Editor<'_> {
         let page = inner::build(parts[0], has_keys);
         let first = match first {
             Some(id) => {
-                self.pages.edit(id, |old| *old = page);
+                self.pages.rewrite(id, &page);
                 id
             }
-            None => self.pages.add(page),
+            None => self.pages.add(&page),
         };
         let rest = parts[1..].iter().map(|part| Piece {
-            page: self.pages.add(inner::build(part, has_keys)),
+            page: self.pages.add(&inner::build(part, has_keys)),
             count: part.iter().map(|child| child.count).sum(),
             key: part[0].key.to_vec(),
         });
