@@ -108,6 +108,14 @@ impl Checkpointer {
         }
     }
 
+    /// What was replayed is due at once: a server that is killed again and again soon after its starts would otherwise
+    /// replay more each time.
+    fn note_start(&self, end: Offset, interval: Duration) {
+        self.times.lock().push_back((UnixMs(0), end));
+        let mut last = self.last_flush.lock();
+        last.0 = last.0.checked_sub(interval).unwrap_or(last.0);
+    }
+
     /// Notes where the log ends; returns where it ended `ago_ms` ago.
     fn note_end(&self, now: UnixMs, end: Offset, ago_ms: u64) -> Offset {
         let mut times = self.times.lock();
@@ -128,6 +136,8 @@ impl Checkpointer {
 impl Inner {
     /// Starts the background threads: one keeps the budget, one keeps house.
     pub(crate) fn start_background(self: &Arc<Self>) {
+        self.checkpointer
+            .note_start(self.host().applied(), interval(self));
         let mut housekeeper = Housekeeper::default();
         self.start_role("housekeeper", move |inner| {
             housekeeper.round(inner);
