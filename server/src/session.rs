@@ -7,6 +7,7 @@ pub mod buffers;
 mod load;
 pub mod run;
 pub mod stream;
+pub mod turns;
 mod wait;
 pub mod window;
 

@@ -35,6 +35,11 @@ fn fetch_line(_: *const u8) {}
 impl Inner {
     /// Prefetches what looking up each of `keys` reads in memory.
     pub(crate) fn prefetch_hot(&self, keys: &[Key<'_>]) {
+        // Commands on one key after the other would only take its lock from somebody who works on it.
+        let alike = |pair: &[Key<'_>]| pair[0].slot == pair[1].slot;
+        if keys.len() > 1 && keys.windows(2).all(alike) {
+            return;
+        }
         for key in keys {
             let cell = &raw const self.slots[key.slot.index()];
             fetch(cell.cast(), size_of_val(&self.slots[0]));

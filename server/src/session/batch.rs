@@ -162,8 +162,18 @@ impl<'a> Batch<'a> {
     /// Runs commands until one stops or the batch is over.
     pub fn run(mut self) -> Step {
         let mut step = Step::Full;
-        for _ in 0..BATCH_COMMANDS {
-            let Some(len) = self.decoded() else {
+        let mut turn = None;
+        let worker = self.worker;
+        for done in 0..BATCH_COMMANDS {
+            let decoded = self.decoded();
+            self.conn.ran = done;
+            if done == 0 {
+                turn = self
+                    .window
+                    .shared_slot()
+                    .map(|slot| worker.server.turns.take(slot));
+            }
+            let Some(len) = decoded else {
                 step = if self.conn.closing {
                     Step::Close
                 } else {
@@ -188,6 +198,7 @@ impl<'a> Batch<'a> {
                 }
             }
         }
+        drop(turn);
         self.note_activity();
         self.window.forget();
         if matches!(step, Step::Drained) {

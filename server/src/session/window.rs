@@ -124,6 +124,16 @@ impl Window {
         data.store.prefetch_hot(&keys[..count]);
     }
 
+    /// The slot that the next commands all work on, if there are some and it is one.
+    pub fn shared_slot(&self) -> Option<Slot> {
+        let [first, rest @ ..] = &self.commands[..self.end] else {
+            return None;
+        };
+        let slot = first.coords?.slot;
+        let alike = |one: &Ahead| one.coords.is_some_and(|coords| coords.slot == slot);
+        (!rest.is_empty() && rest.iter().all(alike)).then_some(slot)
+    }
+
     /// Empties the window. The decoder stands at the start of a command whenever something is in it.
     pub fn forget(&mut self) {
         (self.next, self.end) = (0, 0);
