@@ -42,6 +42,8 @@ pub trait Host: Send + Sync {
     fn sync_log(&self, upto: Offset) -> Result<(), String>;
     /// Logs `DEL` for keys the store deletes by itself. Called under the lock of their slot.
     fn log_deletes(&self, db: u32, slot: Slot, keys: &[&[u8]], reason: DeleteReason);
+    /// A command has found this key past its time and deleted it, which it logs itself. Called under the lock of its slot.
+    fn deleted(&self, db: u32, key: &[u8]);
     /// Logs `HDEL` for fields of a hash whose time is over. Called under the lock of its slot.
     fn log_field_deletes(&self, db: u32, slot: Slot, key: &[u8], fields: &[Vec<u8>]);
     /// False on a replica: then nothing expires or is evicted by itself.
