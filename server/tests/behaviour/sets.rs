@@ -260,5 +260,7 @@ behaviour! {
         ZCOUNT z -1e400 1e400 -> 1
         ZCOUNT z 1e-400 (1e400 -> 1
         ZCOUNT z 1e400 2e400 -> 0
+        ZADD z 4611686018427387904 b -> 1
+        @8.2 ZSCORE z b -> "4611686018427387904"
     "#
 }
