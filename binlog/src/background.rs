@@ -24,11 +24,10 @@ impl Shared {
 
     /// The sealer's thread.
     pub(crate) fn run_sealer(&self) {
-        // Compression is never urgent: it takes the CPU others leave, and whoever wakes up takes it back at once (workers
-        // are batch threads, which would wait for a merely nice one). Failing that, it just runs.
-        let parameters = libc::sched_param { sched_priority: 0 };
-        // SAFETY: a plain system call on the calling thread; the parameters outlive it.
-        let _ = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const parameters) };
+        // Compression is never urgent: it takes the CPU others leave. Failing that, it just runs. (Not as an idle thread:
+        // on a full machine that one runs for the first time after seconds, and holds the catalog's lock by then.)
+        // SAFETY: a plain system call on the calling thread.
+        let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, libc::gettid() as libc::id_t, 19) };
         let mut pause = Duration::from_secs(1);
         while !self.stop.load(Ordering::Acquire) {
             self.wake.sealer.wait(Some(pause));

@@ -102,9 +102,13 @@ const ROOMY_PERCENT: u64 = 5;
 /// What the allocator holds from the system may be this share of the budget; beyond it freed pages are returned
 /// at once, and what fragmentation keeps is taken off the budget.
 const RESIDENT_PERCENT: u64 = 97;
-/// Beyond this share writers wait whatever the allocations are: pages have to be returned first. The rest of the
-/// promised 125 % is for mapped files and for what is under way.
+/// Beyond this share writers wait whatever the allocations are: pages have to be returned first.
 const RESIDENT_STOP_PERCENT: u64 = 102;
+/// What the whole process may have resident, mapped files included …
+const PROMISED_PERCENT: u64 = 125;
+/// … and what of it is for what is under way while writers wait: in small budgets mapped files and this leave less than
+/// the shares above.
+const UNDER_WAY_PERCENT: u64 = 15;
 /// Between two returns of freed pages.
 const PURGE_EVERY_MS: u64 = 100;
 /// How long "nothing can be freed" is believed.
@@ -119,6 +123,7 @@ pub(crate) struct Budget {
     max: AtomicU64,
     used: AtomicU64,
     resident: AtomicU64,
+    mapped: AtomicU64,
     peak: AtomicU64,
     admission: AtomicU8,
     /// LFU counter at which entries were last let go.
@@ -130,6 +135,8 @@ pub(crate) struct Budget {
     last_purge_ms: AtomicU64,
     born: Instant,
     disk_full: AtomicBool,
+    /// Pages become dirty faster than they are written.
+    behind: AtomicBool,
     waiters: Mutex<Vec<Waker>>,
     /// Set to have the next look at the allocator at once.
     urgent: Mutex<bool>,
@@ -151,7 +158,7 @@ pub(crate) fn cold_share(tiering: bool, limits: &StoreLimits) -> usize {
 }
 
 fn share_of(tiering: bool, max: u64) -> usize {
-    const LEAST: u64 = 24 << 20;
+    const LEAST: u64 = 16 << 20;
     const MOST: u64 = 8 << 30;
     const UNBOUNDED: u64 = 2 << 30;
     let max = if max == 0 { UNBOUNDED } else { max };
@@ -185,14 +192,17 @@ fn machine_memory() -> u64 {
     }
 }
 
-/// Resident memory of the process without mapped files (proc(5), `statm`). The allocator's own figure does not
-/// know what huge pages keep resident.
-fn anonymous_bytes() -> Option<u64> {
+/// Resident memory of the process: without mapped files, and of mapped files (proc(5), `statm`). The allocator's own
+/// figure does not know what huge pages keep resident.
+fn resident_bytes() -> Option<(u64, u64)> {
     const PAGE_BYTES: u64 = 4096;
     let text = std::fs::read_to_string("/proc/self/statm").ok()?;
     let mut pages = text.split_ascii_whitespace().skip(1).map(str::parse::<u64>);
     let (resident, shared) = (pages.next()?.ok()?, pages.next()?.ok()?);
-    Some(resident.saturating_sub(shared) * PAGE_BYTES)
+    Some((
+        resident.saturating_sub(shared) * PAGE_BYTES,
+        shared * PAGE_BYTES,
+    ))
 }
 
 impl Budget {
@@ -202,6 +212,7 @@ impl Budget {
             max: AtomicU64::new(0),
             used: AtomicU64::new(0),
             resident: AtomicU64::new(0),
+            mapped: AtomicU64::new(0),
             peak: AtomicU64::new(0),
             admission: AtomicU8::new(Admission::Go as u8),
             threshold: AtomicU8::new(0),
@@ -210,6 +221,7 @@ impl Budget {
             last_purge_ms: AtomicU64::new(0),
             born: Instant::now(),
             disk_full: AtomicBool::new(false),
+            behind: AtomicBool::new(false),
             waiters: Mutex::new(Vec::new()),
             urgent: Mutex::new(false),
             urgency: Condvar::new(),
@@ -242,9 +254,19 @@ impl Budget {
         let used = stats::allocated::read().unwrap_or(0) as u64;
         self.used.store(used, Relaxed);
         self.peak.fetch_max(used, Relaxed);
-        let resident =
-            anonymous_bytes().unwrap_or_else(|| stats::resident::read().unwrap_or(0) as u64);
+        let (resident, mapped) =
+            resident_bytes().unwrap_or_else(|| (stats::resident::read().unwrap_or(0) as u64, 0));
         self.resident.store(resident, Relaxed);
+        self.mapped.store(mapped, Relaxed);
+    }
+
+    /// So much may be resident without mapped files: `percent` of the budget, less where the budget is small.
+    fn resident_limit(&self, percent: u64) -> u64 {
+        let max = self.max.load(Relaxed);
+        let mapped = self.mapped.load(Relaxed);
+        let promised = max / 100 * (PROMISED_PERCENT - UNDER_WAY_PERCENT);
+        // Of a budget the process hardly fits into at least half is for data.
+        (max / 100 * percent).min(promised.saturating_sub(mapped).max(max / 2))
     }
 
     /// What counts against the budget: the allocations, and what fragmentation keeps beyond its share.
@@ -259,7 +281,7 @@ impl Budget {
     /// Returns freed pages to the system if too many are held, and takes off the budget what does not go.
     pub(crate) fn trim(&self) {
         let max = self.max.load(Relaxed);
-        let allowed = max / 100 * RESIDENT_PERCENT;
+        let allowed = self.resident_limit(RESIDENT_PERCENT);
         let now_ms = self.age_ms();
         if max == 0 || now_ms < self.last_purge_ms.load(Relaxed) + PURGE_EVERY_MS {
             return;
@@ -328,13 +350,21 @@ impl Budget {
         self.disk_full.store(full, Relaxed);
     }
 
+    /// Has writers wait until the pages that are dirty have been written, or lets them go on.
+    pub(crate) fn set_behind(&self, behind: bool) {
+        if self.behind.swap(behind, Relaxed) != behind {
+            self.judge();
+        }
+    }
+
     /// Sets the admission after a sample or a round, and wakes the writers that wait.
     pub(crate) fn judge(&self) {
         let max = self.max.load(Relaxed);
         // Writers stop half-way into the headroom.
-        let bloated =
-            self.tiering && self.resident.load(Relaxed) > max / 100 * RESIDENT_STOP_PERCENT;
+        let bloated = self.tiering
+            && self.resident.load(Relaxed) > self.resident_limit(RESIDENT_STOP_PERCENT);
         let over = max != 0 && (bloated || self.charged() > max - self.headroom() / 2);
+        let over = over || self.behind.load(Relaxed);
         let frees_nothing = *self.policy.lock() == Policy::NoEviction;
         let admission = if self.tiering {
             match (self.disk_full.load(Relaxed), over, self.is_exhausted()) {
@@ -369,6 +399,11 @@ impl Budget {
 
     fn wait(&self, waker: &Waker) {
         self.waiters.lock().push(waker.clone());
+        self.hurry();
+    }
+
+    /// Wakes the reliever.
+    pub(crate) fn hurry(&self) {
         *self.urgent.lock() = true;
         self.urgency.notify_one();
     }
@@ -400,7 +435,7 @@ impl Budget {
 
     /// Dirty bytes of one value from which on it is written at once.
     pub(crate) fn object_dirty_bytes(&self) -> u64 {
-        const LEAST: u64 = 4 << 20;
+        const LEAST: u64 = 2 << 20;
         const MOST: u64 = 256 << 20;
         match self.max.load(Relaxed) {
             0 => MOST,

@@ -299,7 +299,6 @@ struct Housekeeper {
 
 impl Housekeeper {
     fn round(&mut self, inner: &Arc<Inner>) {
-        log_error("a large value is not written", inner.spill_urgent());
         let now = Instant::now();
         let due =
             |last: Option<Instant>, every: Duration| last.is_none_or(|last| now - last >= every);
@@ -356,6 +355,7 @@ impl Inner {
         const PORTION_BYTES: u64 = 4 << 20;
         let mut pressed = false;
         loop {
+            log_error("a large value is not written", self.spill_urgent());
             self.budget.sample();
             self.budget.trim();
             let excess = self.budget.excess();

@@ -32,6 +32,7 @@ mod change;
 pub(crate) mod fields;
 mod snapshot;
 
+use std::cell::Cell;
 use std::ops::{ControlFlow, Range};
 
 pub use self::snapshot::Snapshot;
@@ -84,6 +85,15 @@ pub fn bytes_score(bytes: [u8; 8]) -> f64 {
         !sorted
     })
 }
+
+thread_local! {
+    /// Where the next collection that is opened encodes its cells: allocated once, not for each command.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Where a key is in a tree, or would be, until the tree is changed; see [`Collection::find`].
+#[derive(Debug)]
+pub struct Seat(Option<crate::tree::read::Seat>);
 
 /// Where the value is while the command works on it.
 enum Form<'t> {
@@ -242,7 +252,7 @@ impl<'s> Tx<'s> {
             cold: false,
             changed: false,
             expiry,
-            cell: Vec::new(),
+            cell: SCRATCH.take(),
         }
     }
 }
@@ -321,6 +331,21 @@ impl Collection<'_, '_> {
     /// [`Fault`] if pages have to be read.
     pub fn get(&self, tree: usize, key: &[u8]) -> Result<Option<Bytes<'_>>, Fault> {
         view!(self, tree, view => view.get(key)).map_err(|absent| self.fault_on(absent))
+    }
+
+    /// The value of a key, as [`Collection::get`], and its seat, by which [`Collection::put`] puts another one without
+    /// looking for it again.
+    ///
+    /// # Errors
+    /// [`Fault`] if pages have to be read.
+    pub fn find(&self, tree: usize, key: &[u8]) -> Result<(Seat, Option<Bytes<'_>>), Fault> {
+        let view = match &self.form {
+            Form::Lent(_) | Form::Own { .. } => return Ok((Seat(None), self.get(tree, key)?)),
+            Form::Large(object) => object.view(tree),
+            Form::Grown(object) => object.view(tree),
+        };
+        let seat = view.seek(key).map_err(|absent| self.fault_on(absent))?;
+        Ok((Seat(Some(seat)), view.value_at(&seat)))
     }
 
     /// True if the key is there.

@@ -18,7 +18,7 @@
 //! The value of a large collection is the address of an `Object` (`tree/object.rs`), which the entry owns: it is
 //! freed with the entry, or when another value takes its place.
 //!
-//! This file and `table.rs` are the only ones that touch raw memory. An `Entry` is a plain handle: who
+//! This file, `table.rs` and `page.rs` are the only ones that touch raw memory. An `Entry` is a plain handle: who
 //! takes it out of the table frees it.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};

@@ -32,6 +32,7 @@ pub mod inside;
 mod inspect;
 mod keyspace;
 mod lfu;
+mod page;
 mod prefetch;
 mod promote;
 mod readers;
@@ -54,7 +55,9 @@ mod watches;
 pub use basalt_binlog::Offset;
 pub use budget::{Admission, Policy, RoomWait};
 pub use checkpoint::MapChanging;
-pub use collection::{BY_MEMBER, Collection, MAIN, OpenError, Snapshot, bytes_score, score_bytes};
+pub use collection::{
+    BY_MEMBER, Collection, MAIN, OpenError, Seat, Snapshot, bytes_score, score_bytes,
+};
 pub use ids::{KeyHash, NamespaceId, SLOTS, Slot, UnixMs};
 pub use inspect::{ColdFacts, ColdInspector};
 pub use promote::{PinSet, PinWait};

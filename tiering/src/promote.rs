@@ -21,8 +21,9 @@ use std::task::{Context, Poll, Waker};
 use parking_lot::{Condvar, Mutex};
 
 use crate::cold::{CachedLookup, ColdKey, ColdRecord};
+use crate::page::Page;
 use crate::store::{Inner, StoreError};
-use crate::tree::{ObjectId, Page, PageId, page_of};
+use crate::tree::{ObjectId, PageId, page_of};
 use crate::tx::Key;
 use crate::{KeyHash, NamespaceId, Slot};
 
@@ -491,7 +492,7 @@ impl Inner {
         let mut pages = Vec::with_capacity(found.len());
         for (id, bytes) in want.pages.iter().zip(found) {
             let len = bytes.as_ref().map_or(0, Vec::len);
-            match bytes.map(page_of) {
+            match bytes.as_deref().map(page_of) {
                 Some(Some(page)) => pages.push((*id, page)),
                 None => {}
                 Some(None) => {

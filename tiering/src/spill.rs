@@ -543,11 +543,19 @@ impl Inner {
 }
 
 impl Inner {
-    /// A large value has so many dirty bytes now. They go to the cold tier in one batch, so they must not become too many.
+    /// A large value has so many dirty bytes now. They go to the cold tier in one batch, which holds them twice more on
+    /// their way, so they must not become too many: writers wait when they are.
     pub(crate) fn note_dirty_bytes(&self, key: &Key<'_>, dirty: usize) {
-        if dirty as u64 > self.budget.object_dirty_bytes() && self.has_cold() {
-            self.spiller.urgent.lock().insert(key.slot);
-            self.checkpointer.wake();
+        let most = self.budget.object_dirty_bytes();
+        if dirty as u64 <= most || !self.has_cold() {
+            return;
+        }
+        let is_new = self.spiller.urgent.lock().insert(key.slot);
+        if is_new {
+            self.budget.hurry();
+        }
+        if dirty as u64 > 2 * most && self.tiering {
+            self.budget.set_behind(true);
         }
     }
 
@@ -555,11 +563,14 @@ impl Inner {
     pub(crate) fn spill_urgent(&self) -> Result<(), StoreError> {
         let slots = std::mem::take(&mut *self.spiller.urgent.lock());
         if slots.is_empty() {
+            // Who noted too much may have been slow to say so, and it is written by now.
+            self.budget.set_behind(false);
             return Ok(());
         }
         let mut batch = self.spiller.turn();
-        self.spill_slots(&mut batch, slots.into_iter(), Want::Dirty)?;
-        Ok(())
+        let spilled = self.spill_slots(&mut batch, slots.into_iter(), Want::Dirty);
+        self.budget.set_behind(false);
+        spilled.map(drop)
     }
 
     /// Lets go of pages of the large values in a slot, and writes those of which too much is dirty.

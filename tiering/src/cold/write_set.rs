@@ -3,11 +3,10 @@
 //! Changes are kept flat: one buffer with all keys and values back to back, one small row per change. The
 //! set knows nothing of RocksDB, can be filled under any lock, and keeps its memory for the next round.
 
-use std::sync::Arc;
-
 use super::key::{ColdKey, encode_expiry_onto};
 use super::record::RecordHeader;
 use crate::ids::{NamespaceId, UnixMs};
+use crate::page::Page;
 
 /// The families a change can go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +48,7 @@ pub(super) struct ChangeRef<'a> {
 /// A change of the pages of a large value.
 pub(super) enum PageChange {
     /// The page is this.
-    Put(NamespaceId, u64, u32, Arc<Vec<u8>>),
+    Put(NamespaceId, u64, u32, Page),
     /// The page is gone.
     Delete(NamespaceId, u64, u32),
     /// All pages of the object are gone.
@@ -116,7 +115,7 @@ impl WriteSet {
     }
 
     /// Stores a page of a large value.
-    pub fn put_page(&mut self, ns: NamespaceId, object: u64, page: u32, bytes: Arc<Vec<u8>>) {
+    pub(crate) fn put_page(&mut self, ns: NamespaceId, object: u64, page: u32, bytes: Page) {
         self.page_bytes += bytes.len();
         self.pages.push(PageChange::Put(ns, object, page, bytes));
     }

@@ -2,11 +2,17 @@
 
 use std::ops::Range;
 
-use super::{Collection, Form};
+use super::{Collection, Form, SCRATCH, Seat};
 use crate::entry::Entry;
 use crate::tree::leaf;
-use crate::tree::{Absent, Object, SMALL_MAX, Small, encode_cell, encode_small, small_bytes};
+use crate::tree::write::Editor;
+use crate::tree::{
+    Absent, Bytes, Object, SMALL_MAX, Small, encode_cell, encode_small, small_bytes,
+};
 use crate::tx::{Expiry, Fault, Found};
+
+/// Larger scratch memory is not kept.
+const SCRATCH_MAX: usize = 4096;
 
 impl Collection<'_, '_> {
     /// Replaces the type's own bytes. They are kept with the root: a few dozen, not thousands.
@@ -32,6 +38,71 @@ impl Collection<'_, '_> {
         let mut cell = std::mem::take(&mut self.cell);
         encode_cell(self.kind.trees()[tree], key, value, &mut cell);
         self.insert_cell(tree, key, cell)
+    }
+
+    /// Puts a key with its value unless it is there; true if it is new.
+    ///
+    /// # Errors
+    /// [`Fault`] if pages have to be read; nothing was changed then.
+    pub fn insert_new(&mut self, tree: usize, key: &[u8], value: &[u8]) -> Result<bool, Fault> {
+        if self.is_small() {
+            return Ok(!self.contains(tree, key)? && self.insert(tree, key, value)?);
+        }
+        let mut cell = std::mem::take(&mut self.cell);
+        encode_cell(self.kind.trees()[tree], key, value, &mut cell);
+        let inserted = self.object(tree).insert_new(key, &cell);
+        self.cell = cell;
+        match inserted {
+            Ok(false) => Ok(false),
+            inserted => self.done(inserted),
+        }
+    }
+
+    /// Puts a key with its value where [`Collection::find`] found its seat; true if the key is new. The tree was not
+    /// changed since.
+    ///
+    /// # Errors
+    /// None where the seat is one of a large value; else as [`Collection::insert`].
+    pub fn put(
+        &mut self,
+        tree: usize,
+        seat: &Seat,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<bool, Fault> {
+        let Some(seat) = &seat.0 else {
+            return self.insert(tree, key, value);
+        };
+        let mut cell = std::mem::take(&mut self.cell);
+        encode_cell(self.kind.trees()[tree], key, value, &mut cell);
+        let is_new = self.object(tree).put(seat, &cell);
+        self.cell = cell;
+        self.done(Ok(is_new))
+    }
+
+    /// Takes a key out that is there and puts another one, of a tree of keys alone.
+    ///
+    /// # Errors
+    /// [`Fault`] if pages have to be read; nothing was changed then.
+    pub fn move_key(&mut self, tree: usize, from: &[u8], to: &[u8]) -> Result<(), Fault> {
+        if self.is_small() {
+            self.remove(tree, from)?;
+            return self.insert(tree, to, &[]).map(drop);
+        }
+        let mut cell = std::mem::take(&mut self.cell);
+        encode_cell(self.kind.trees()[tree], to, &[], &mut cell);
+        let moved = self.object(tree).move_key(from, to, &cell);
+        self.cell = cell;
+        self.done(moved)
+    }
+
+    /// A tree of a value that is not small.
+    fn object(&mut self, tree: usize) -> Editor<'_> {
+        match &mut self.form {
+            Form::Lent(_) | Form::Own { .. } => unreachable!("it is not small"),
+            Form::Large(object) => object.editor(tree),
+            Form::Grown(object) => object.editor(tree),
+        }
     }
 
     /// Puts a cell; its bytes become the scratch memory again.
@@ -132,6 +203,33 @@ impl Collection<'_, '_> {
             Ok(false) => Ok(false),
             removed => self.done(removed),
         }
+    }
+
+    /// Takes out the element at a rank that is there; `visit` sees its key and value before. When it does, no fault is
+    /// possible any more, so that it may write into a reply.
+    ///
+    /// # Errors
+    /// [`Fault`] if pages have to be read; nothing was changed then.
+    pub fn take_at<R>(
+        &mut self,
+        tree: usize,
+        rank: u64,
+        visit: impl FnOnce(&[u8], Bytes<'_>) -> R,
+    ) -> Result<R, Fault> {
+        self.own();
+        let taken = match &mut self.form {
+            Form::Lent(_) => unreachable!("made our own"),
+            Form::Own { pages, .. } => {
+                let spot = leaf::spot(&pages[tree], rank as usize);
+                let (key, value) = leaf::cell(&pages[tree], spot);
+                let seen = visit(key, value);
+                leaf::remove(&mut pages[tree], spot);
+                Ok(seen)
+            }
+            Form::Large(object) => object.editor(tree).take_at(rank, visit),
+            Form::Grown(object) => object.editor(tree).take_at(rank, visit),
+        };
+        self.done(taken)
     }
 
     /// Takes out what is at a range of ranks (positions); returns how many there were. Costs the length of the
@@ -238,11 +336,12 @@ impl Collection<'_, '_> {
             return;
         }
         self.drop_idle_index();
-        let mut value = std::mem::take(&mut self.cell);
+        let mut scratch = std::mem::take(&mut self.cell);
+        let value = &mut scratch;
         let empty = Form::Lent(Small::default());
         match std::mem::replace(&mut self.form, empty) {
             Form::Lent(_) => unreachable!("only its own form is changed"),
-            Form::Own { extra, pages } => encode_small(&extra, &pages, &mut value),
+            Form::Own { extra, pages } => encode_small(&extra, &pages, value),
             Form::Grown(object) => {
                 value.clear();
                 value.extend_from_slice(&Entry::object_value(object));
@@ -250,9 +349,10 @@ impl Collection<'_, '_> {
             Form::Large(object) => match object.as_small() {
                 None => {
                     let dirty = object.table.dirty_bytes();
+                    self.cell = scratch;
                     return self.tx.inner.note_dirty_bytes(&self.key, dirty);
                 }
-                Some(small) => value = small,
+                Some(small) => *value = small,
             },
         }
         if self.cold
@@ -262,7 +362,8 @@ impl Collection<'_, '_> {
             self.tx.install(&self.key, &loaded);
         }
         let expiry = self.expiry.map_or(Expiry::Never, Expiry::At);
-        self.tx.set(&self.key, self.kind, &value, expiry);
+        self.tx.set(&self.key, self.kind, value, expiry);
+        self.cell = scratch;
     }
 }
 
@@ -270,6 +371,9 @@ impl Drop for Collection<'_, '_> {
     fn drop(&mut self) {
         if self.changed && !std::thread::panicking() {
             self.store();
+        }
+        if (1..=SCRATCH_MAX).contains(&self.cell.capacity()) {
+            SCRATCH.set(std::mem::take(&mut self.cell));
         }
     }
 }

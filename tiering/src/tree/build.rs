@@ -60,7 +60,7 @@ impl<'a> Builder<'a> {
     fn finish_leaf(&mut self) {
         let leaf = std::mem::replace(&mut self.leaf, leaf::empty(self.flavour));
         let count = leaf::count(&leaf) as u64;
-        let page = self.pages.add(leaf);
+        let page = self.pages.add(&leaf);
         self.done.push(Piece {
             page,
             count,
@@ -79,7 +79,7 @@ impl<'a> Builder<'a> {
             let mut above = Vec::new();
             for part in inner::split(&children, has_keys, 0) {
                 above.push(Piece {
-                    page: self.pages.add(inner::build(part, has_keys)),
+                    page: self.pages.add(&inner::build(part, has_keys)),
                     count: part.iter().map(|child| child.count).sum(),
                     key: part[0].key.to_vec(),
                 });

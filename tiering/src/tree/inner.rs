@@ -13,9 +13,10 @@
 
 use super::PageId;
 use super::leaf::{HEADER, INNER, KEYS};
+use super::value::compare;
 
 /// Pages longer than this are split.
-pub(super) const INNER_MAX: usize = 4096;
+pub(super) const INNER_MAX: usize = 4096 - crate::page::HEAD;
 const CHILD: usize = 12;
 
 /// A child as it is listed.
@@ -76,7 +77,7 @@ pub(super) fn search(page: &[u8], wanted: &[u8]) -> usize {
     let (mut low, mut high) = (1, n);
     while low < high {
         let mid = usize::midpoint(low, high);
-        if key(page, n, mid) <= wanted {
+        if compare(key(page, n, mid), wanted).is_le() {
             low = mid + 1;
         } else {
             high = mid;
@@ -85,9 +86,20 @@ pub(super) fn search(page: &[u8], wanted: &[u8]) -> usize {
     low - 1
 }
 
-/// The child that holds the element of this rank and the rank within it; a rank past the end goes to the last.
-pub(super) fn select(page: &[u8], mut rank: u64) -> (usize, u64) {
+/// The child that holds the element of this rank, of `total` there are, and the rank within it; a rank past the end goes
+/// to the last. Looks from the end that is nearer.
+pub(super) fn select(page: &[u8], mut rank: u64, total: u64) -> (usize, u64) {
     let last = count(page) - 1;
+    if rank >= total / 2 {
+        let mut start = total;
+        for index in (1..=last).rev() {
+            start -= child_count(page, index);
+            if rank >= start {
+                return (index, rank - start);
+            }
+        }
+        return (0, rank);
+    }
     for index in 0..last {
         let count = child_count(page, index);
         if rank < count {
@@ -208,8 +220,12 @@ mod tests {
         assert_eq!(search(&page, b"k0005"), 5);
         assert_eq!(search(&page, b"k0005x"), 5);
         assert_eq!(search(&page, b"z"), 299);
-        assert_eq!(select(&page, 0), (0, 0));
-        assert_eq!(select(&page, 5), (2, 2));
+        let total = before(&page, 300);
+        assert_eq!(select(&page, 0, total), (0, 0));
+        assert_eq!(select(&page, 5, total), (2, 2));
+        assert_eq!(select(&page, total - 300, total), (299, 0));
+        assert_eq!(select(&page, total - 301, total), (298, 298));
+        assert_eq!(select(&page, total, total), (299, 300));
         assert_eq!(before(&page, 3), 6);
         for fresh in [0, 150, 299] {
             let parts = split(&children, true, fresh);

@@ -11,10 +11,11 @@
 //! Cells lie in order without gaps, so that walking a page needs no directory, and a page of values by position
 //! has none at all. A page longer than `LEAF_MAX` holds a single cell: long keys and values get pages of their own.
 
-use super::value::{Bytes, key_at, value_at, value_end};
+use super::value::{Bytes, compare, key_at, value_at, value_end, value_step};
+use crate::page::{Buffer, HEAD};
 
 /// Pages longer than this are split, as long as they have two cells.
-pub(crate) const LEAF_MAX: usize = 2048;
+pub(crate) const LEAF_MAX: usize = 2048 - HEAD;
 /// Shorter pages have no directory.
 const DIRECTORY_MIN: usize = 384;
 const WIDE: usize = 1 << 16;
@@ -116,9 +117,34 @@ pub(crate) fn spot(page: &[u8], index: usize) -> Spot {
     } else if has_directory(page) {
         listed(page, end, index)
     } else {
-        (0..index).fold(HEADER, |at, _| next(page, at))
+        skip(page, HEADER, index)
     };
     Spot { index, at }
+}
+
+/// Where the cell begins that is `n` behind the one at `at`.
+///
+/// Values alone are stepped over several at a time as long as they are of one length: each tag is looked at, but none
+/// has to wait for the one before it.
+fn skip(page: &[u8], mut at: usize, mut n: usize) -> usize {
+    const ROW: usize = 8;
+    while n >= ROW {
+        if page[0] & KEYS == 0 {
+            let step = value_step(page[at]);
+            let row = page.get(at..at + (ROW - 1) * step + 1);
+            let is_even = |row: &[u8]| {
+                (1..ROW).fold(true, |even, i| even & (value_step(row[i * step]) == step))
+            };
+            if step > 0 && row.is_some_and(is_even) {
+                at += ROW * step;
+                n -= ROW;
+                continue;
+            }
+        }
+        at = (0..ROW).fold(at, |at, _| next(page, at));
+        n -= ROW;
+    }
+    (0..n).fold(at, |at, _| next(page, at))
 }
 
 /// The spot after `spot`.
@@ -143,7 +169,7 @@ pub(super) fn key(page: &[u8], spot: Spot) -> &[u8] {
 
 /// Key and value of a cell; what cells do not have is empty.
 #[inline]
-pub(super) fn cell(page: &[u8], spot: Spot) -> (&[u8], Bytes<'_>) {
+pub(crate) fn cell(page: &[u8], spot: Spot) -> (&[u8], Bytes<'_>) {
     let (key, at) = if page[0] & KEYS != 0 {
         key_at(page, spot.at).expect("a page is checked when it is read")
     } else {
@@ -167,7 +193,7 @@ pub(crate) fn search(page: &[u8], key: &[u8]) -> Result<Spot, Spot> {
             let mid = usize::midpoint(low, high);
             let at = listed(page, end, mid);
             let (found, _) = key_at(page, at).expect("a page is checked when it is read");
-            match found.cmp(key) {
+            match compare(found, key) {
                 std::cmp::Ordering::Less => low = mid + 1,
                 std::cmp::Ordering::Greater => high = mid,
                 std::cmp::Ordering::Equal => return Ok(Spot { index: mid, at }),
@@ -180,7 +206,7 @@ pub(crate) fn search(page: &[u8], key: &[u8]) -> Result<Spot, Spot> {
         at: HEADER,
     };
     while spot.index < n {
-        match self::key(page, spot).cmp(key) {
+        match compare(self::key(page, spot), key) {
             std::cmp::Ordering::Less => spot = after(page, spot),
             std::cmp::Ordering::Greater => return Err(spot),
             std::cmp::Ordering::Equal => return Ok(spot),
@@ -189,57 +215,62 @@ pub(crate) fn search(page: &[u8], key: &[u8]) -> Result<Spot, Spot> {
     Err(spot)
 }
 
-/// Makes room in steps of the allocator's size classes, so that little of a block is unused.
-pub(super) fn reserve(page: &mut Vec<u8>, more: usize) {
-    let needed = page.len() + more;
-    if needed <= page.capacity() {
-        return;
-    }
-    let step = (needed.next_power_of_two() / 8).max(16);
-    let target = needed.next_multiple_of(step);
-    page.reserve_exact(target - page.len());
-}
-
 /// Puts a cell in front of the one at `spot`.
-pub(crate) fn insert(page: &mut Vec<u8>, spot: Spot, cell: &[u8]) {
+pub(crate) fn insert(page: &mut impl Buffer, spot: Spot, cell: &[u8]) {
     let (n, listing) = (count(page), has_directory(page));
-    reserve(page, cell.len() + if listing { 2 } else { 0 });
-    page.extend_from_slice(cell);
-    page[spot.at..].rotate_right(cell.len());
-    if listing {
-        page.extend_from_slice(&[0, 0]);
-    }
+    open_gap(page, spot.at, cell.len(), if listing { 2 } else { 0 });
+    page[spot.at..spot.at + cell.len()].copy_from_slice(cell);
     set_count(page, n + 1);
     if listing && page.len() < WIDE {
         let end = cells_end(page);
-        for index in (spot.index..n).rev() {
-            let at = listed(page, end, index) + cell.len();
-            list(page, end, index + 1, at);
-        }
-        list(page, end, spot.index, spot.at);
+        let listed = &mut page[end..];
+        listed.copy_within(2 * spot.index..2 * n, 2 * spot.index + 2);
+        list(listed, spot.index, spot.at);
+        shift(&mut listed[2 * spot.index + 2..], cell.len() as u16);
     }
     keep_directory(page);
 }
 
-fn list(page: &mut [u8], end: usize, index: usize, at: usize) {
+/// Makes room for `bytes` at `at`, and for `behind` at the end.
+fn open_gap(page: &mut impl Buffer, at: usize, bytes: usize, behind: usize) {
+    let len = page.len();
+    page.resize(len + bytes + behind);
+    page.copy_within(at..len, at + bytes);
+}
+
+/// Takes the bytes from `from` to `to` out.
+fn close_gap(page: &mut impl Buffer, from: usize, to: usize) {
+    let len = page.len();
+    page.copy_within(to.., from);
+    page.resize(len - (to - from));
+}
+
+fn list(directory: &mut [u8], index: usize, at: usize) {
     let at = u16::try_from(at).expect("a wide page has no directory");
-    page[end + 2 * index..end + 2 * index + 2].copy_from_slice(&at.to_le_bytes());
+    directory[2 * index..2 * index + 2].copy_from_slice(&at.to_le_bytes());
+}
+
+/// Adds to the places in a part of a directory; what is added wraps, so that a place can move to the front, too.
+fn shift(directory: &mut [u8], bytes: u16) {
+    for place in directory.as_chunks_mut::<2>().0 {
+        *place = u16::from_le_bytes(*place).wrapping_add(bytes).to_le_bytes();
+    }
 }
 
 /// Adds the directory where one is due, and drops it where it cannot be.
-fn keep_directory(page: &mut Vec<u8>) {
+fn keep_directory(page: &mut impl Buffer) {
     let (n, end) = (count(page), cells_end(page));
     let due = page[0] & KEYS != 0 && n > 1 && end >= DIRECTORY_MIN && end + 2 * n < WIDE;
     if has_directory(page) {
         if end + 2 * n >= WIDE {
-            page.truncate(end);
+            page.resize(end);
             page[0] &= !DIRECTORY;
         }
     } else if due {
-        reserve(page, 2 * n);
+        page.resize(end + 2 * n);
         let mut at = HEADER;
-        for _ in 0..n {
-            page.extend_from_slice(&(at as u16).to_le_bytes());
+        for index in 0..n {
+            list(&mut page[end..], index, at);
             at = next(page, at);
         }
         page[0] |= DIRECTORY;
@@ -247,32 +278,54 @@ fn keep_directory(page: &mut Vec<u8>) {
 }
 
 /// Takes a cell out.
-pub(crate) fn remove(page: &mut Vec<u8>, spot: Spot) {
+pub(crate) fn remove(page: &mut impl Buffer, spot: Spot) {
     remove_many(page, spot, spot.index + 1);
 }
 
 /// Takes the cells from `from` up to, not including, number `to` out.
-pub(crate) fn remove_many(page: &mut Vec<u8>, from: Spot, to: usize) {
+pub(crate) fn remove_many(page: &mut impl Buffer, from: Spot, to: usize) {
     let n = count(page);
-    let to = spot(page, to);
+    let to = if to == from.index + 1 && to < n {
+        after(page, from)
+    } else {
+        spot(page, to)
+    };
     let (cells, bytes) = (to.index - from.index, to.at - from.at);
     if has_directory(page) {
         let end = cells_end(page);
-        for index in to.index..n {
-            let at = listed(page, end, index) - bytes;
-            list(page, end, index - cells, at);
-        }
-        page.truncate(page.len() - 2 * cells);
+        let listed = &mut page[end..];
+        listed.copy_within(2 * to.index.., 2 * from.index);
+        let kept = 2 * (n - cells);
+        shift(
+            &mut listed[2 * from.index..kept],
+            (bytes as u16).wrapping_neg(),
+        );
+        page.resize(end + kept);
     }
-    page.drain(from.at..to.at);
+    close_gap(page, from.at, to.at);
     set_count(page, n - cells);
 }
 
 /// Puts another cell in the place of one.
-pub(crate) fn replace(page: &mut Vec<u8>, spot: Spot, cell: &[u8]) {
+pub(crate) fn replace(page: &mut impl Buffer, spot: Spot, cell: &[u8]) {
     let end = next(page, spot.at);
-    if end - spot.at == cell.len() {
+    let (before, after) = (end - spot.at, cell.len());
+    if before == after {
         page[spot.at..end].copy_from_slice(cell);
+        return;
+    }
+    if has_directory(page) && page.len() + after < WIDE {
+        let from = cells_end(page) + 2 * spot.index + 2;
+        shift(
+            &mut page[from..],
+            (after as u16).wrapping_sub(before as u16),
+        );
+        if before < after {
+            open_gap(page, end, after - before, 0);
+        } else {
+            close_gap(page, spot.at + after, end);
+        }
+        page[spot.at..spot.at + after].copy_from_slice(cell);
         return;
     }
     remove(page, spot);
@@ -283,7 +336,7 @@ pub(crate) fn replace(page: &mut Vec<u8>, spot: Spot, cell: &[u8]) {
 pub(super) fn slice(page: &[u8], from: usize, to: usize) -> Vec<u8> {
     let (start, end) = (spot(page, from).at, spot(page, to).at);
     let mut part = Vec::new();
-    reserve(&mut part, HEADER + end - start);
+    part.make_room(HEADER + end - start);
     part.extend_from_slice(&[page[0] & !DIRECTORY, 0, 0]);
     part.extend_from_slice(&page[start..end]);
     set_count(&mut part, to - from);
@@ -292,12 +345,12 @@ pub(super) fn slice(page: &[u8], from: usize, to: usize) -> Vec<u8> {
 }
 
 /// Appends the cells of `right`.
-pub(super) fn append(page: &mut Vec<u8>, right: &[u8]) {
-    let n = count(page);
-    page.truncate(cells_end(page));
+pub(super) fn append(page: &mut impl Buffer, right: &[u8]) {
+    let (n, end) = (count(page), cells_end(page));
     page[0] &= !DIRECTORY;
-    reserve(page, cells_end(right) - HEADER);
-    page.extend_from_slice(&right[HEADER..cells_end(right)]);
+    let cells = &right[HEADER..cells_end(right)];
+    page.resize(end + cells.len());
+    page[end..].copy_from_slice(cells);
     set_count(page, n + count(right));
     keep_directory(page);
 }
@@ -326,7 +379,12 @@ pub(super) fn split(page: &[u8], fresh: usize) -> Vec<Vec<u8>> {
 /// Where to cut the cells from `from` to `to` so that each part is short enough or a single cell.
 fn cuts_of(page: &[u8], from: usize, to: usize, cuts: &mut Vec<usize>) {
     let (start, end) = (spot(page, from).at, spot(page, to).at);
-    if to - from < 2 || HEADER + end - start + 2 * (to - from) <= LEAF_MAX {
+    let listed = if page[0] & KEYS == 0 {
+        0
+    } else {
+        2 * (to - from)
+    };
+    if to - from < 2 || HEADER + end - start + listed <= LEAF_MAX {
         return;
     }
     let half = start + (end - start) / 2;

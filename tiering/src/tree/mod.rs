@@ -43,7 +43,6 @@ pub use leaf::Flavour;
 pub(crate) use object::{
     LARGE, Object, ObjectId, SMALL_MAX, Small, discard, encode_small, page_of, small_bytes,
 };
-pub(crate) use pages::Page;
 pub use value::{Bytes, pack, unpack};
 
 /// Number of a page within its value.
@@ -58,6 +57,9 @@ pub(crate) struct Absent(pub(crate) PageId);
 pub(crate) trait Pages<'a>: Copy {
     /// The page; `None` if it is absent.
     fn page(self, id: PageId) -> Option<&'a [u8]>;
+
+    /// The page is about to be searched.
+    fn prefetch(self, _: PageId) {}
 }
 
 /// What a tree is, apart from its pages.

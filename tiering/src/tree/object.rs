@@ -25,10 +25,11 @@
 use std::sync::OnceLock;
 
 use super::leaf::{self, Flavour};
-use super::pages::{Page, PageTable};
+use super::pages::PageTable;
 use super::read::{Single, View};
 use super::write::Editor;
 use super::{PageId, Shape, inner};
+use crate::page::Page;
 
 /// Identity of a large value's pages; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -168,7 +169,7 @@ impl Object {
         let trees = flavours.iter().zip(pages).map(|(flavour, page)| {
             let shape = Single::shape(&page, *flavour);
             Shape {
-                root: table.add(page),
+                root: table.add(&page),
                 ..shape
             }
         });
@@ -198,7 +199,7 @@ impl Object {
     pub(crate) fn add_tree(&mut self, flavour: Flavour) {
         let page = leaf::empty(flavour);
         let shape = Single::shape(&page, flavour);
-        let root = self.table.add(page);
+        let root = self.table.add(&page);
         self.trees.push(Shape { root, ..shape });
     }
 
@@ -373,6 +374,6 @@ pub(crate) fn discard(object: Box<Object>) {
 }
 
 /// A page read from the cold tier; `None` if it is damaged.
-pub(crate) fn page_of(bytes: Vec<u8>) -> Option<Page> {
-    is_sound_page(&bytes).then(|| Page::new(bytes))
+pub(crate) fn page_of(bytes: &[u8]) -> Option<Page> {
+    is_sound_page(bytes).then(|| Page::new(bytes))
 }

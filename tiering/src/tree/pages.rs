@@ -11,21 +11,21 @@
 //! is the one under which the read began: else it may be older than what was written, and let go, meanwhile.
 
 use std::cell::Cell;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, LazyLock};
 
+use super::leaf::LEAF_MAX;
 use super::{PageId, Pages};
 use crate::UnixMs;
-
-/// A page's bytes, shared by those who read them.
-pub(crate) type Page = Arc<Vec<u8>>;
+use crate::page::{Buffer, Edit, HEAD, Page};
+use crate::prefetch::fetch;
 
 /// Slots of the page table that come and go together.
 const CHUNK: usize = 16;
 /// Numbers of freed pages that are kept for use again when a value leaves memory.
 const FREE_KEPT: usize = 256;
-/// Bytes of a page in memory besides its own: its slot, its head, its allocation's.
-const PAGE_OVERHEAD: usize = 56;
+/// Bytes of a page in memory besides its own: its slot, its head.
+const PAGE_OVERHEAD: usize = size_of::<PageSlot>() + HEAD;
 
 /// Most passes of the clock that a page outlives.
 const COUNT_MAX: u8 = 5;
@@ -152,7 +152,7 @@ impl PageTable {
     }
 
     /// Adds a page that is written now.
-    pub(crate) fn add(&mut self, bytes: Vec<u8>) -> PageId {
+    pub(crate) fn add(&mut self, bytes: &[u8]) -> PageId {
         let id = self.free.pop().unwrap_or_else(|| {
             let id = PageId(self.next);
             self.next = self
@@ -162,7 +162,7 @@ impl PageTable {
             id
         });
         self.live += 1;
-        self.put(id, Arc::new(bytes), DIRTY);
+        self.put(id, Page::new(bytes), DIRTY);
         id
     }
 
@@ -175,7 +175,24 @@ impl PageTable {
     }
 
     /// Changes a page that is in memory.
-    pub(crate) fn edit<R>(&mut self, id: PageId, change: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    pub(crate) fn edit<R>(&mut self, id: PageId, change: impl FnOnce(&mut Edit<'_>) -> R) -> R {
+        self.change(id, |page| {
+            let mut page = page.edit();
+            let result = change(&mut page);
+            let (room, len) = (page.capacity(), page.len());
+            if room > 1024 && room / 2 > len {
+                page.shrink(len * 9 / 8);
+            }
+            result
+        })
+    }
+
+    /// Writes a page that is in memory anew.
+    pub(crate) fn rewrite(&mut self, id: PageId, bytes: &[u8]) {
+        self.change(id, |page| *page = Page::new(bytes));
+    }
+
+    fn change<R>(&mut self, id: PageId, change: impl FnOnce(&mut Page) -> R) -> R {
         let slot = self
             .slot_mut(id)
             .expect("a page is in memory before it is changed");
@@ -186,12 +203,8 @@ impl PageTable {
         let before = page.capacity();
         let was_dirty = slot.flags & DIRTY != 0;
         slot.flags |= DIRTY;
-        let bytes = Arc::make_mut(page);
-        let result = change(bytes);
-        if bytes.capacity() > 1024 && bytes.capacity() / 2 > bytes.len() {
-            bytes.shrink_to(bytes.len() * 9 / 8);
-        }
-        let after = bytes.capacity();
+        let result = change(page);
+        let after = page.capacity();
         self.bytes = self.bytes - before + after;
         self.dirty_bytes = self.dirty_bytes - if was_dirty { before } else { 0 } + after;
         result
@@ -210,7 +223,7 @@ impl PageTable {
         let mut shared = PageTable::of(self.next, self.live, self.free.clone(), next_epoch());
         for (id, slot) in self.slots() {
             if let Some(page) = &slot.page {
-                shared.put(id, Arc::clone(page), DIRTY);
+                shared.put(id, page.clone(), DIRTY);
             }
         }
         shared
@@ -240,7 +253,7 @@ impl PageTable {
                     && let Some(page) = &slot.page
                 {
                     slot.flags = IN_FLIGHT;
-                    pages.push((PageId((at * CHUNK + i) as u32), Arc::clone(page)));
+                    pages.push((PageId((at * CHUNK + i) as u32), page.clone()));
                 }
             }
         }
@@ -345,6 +358,14 @@ impl<'a> Pages<'a> for &'a PageTable {
     fn page(self, id: PageId) -> Option<&'a [u8]> {
         let slot = self.slot(id)?;
         slot.used.set(true);
-        slot.page.as_ref().map(|page| page.as_slice())
+        slot.page.as_deref()
+    }
+
+    /// A search jumps about in the page, and each jump would wait for memory.
+    #[inline]
+    fn prefetch(self, id: PageId) {
+        if let Some(page) = self.slot(id).and_then(|slot| slot.page.as_ref()) {
+            fetch(page.address(), LEAF_MAX);
+        }
     }
 }

@@ -38,6 +38,13 @@ impl Path {
     }
 }
 
+/// Where a key is (`Ok`), or would be, and the way there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seat {
+    pub(super) path: Path,
+    pub(super) spot: Result<Spot, Spot>,
+}
+
 /// A tree, to be read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View<P> {
@@ -63,16 +70,19 @@ impl<'a, P: Pages<'a>> View<P> {
             let index = inner::search(page, key);
             path.push(index, inner::child(page, index));
         }
+        self.pages.prefetch(path.leaf);
         Ok(path)
     }
 
     /// The way to the leaf of a rank, and the rank within it.
     pub(super) fn path_at(&self, mut rank: u64) -> Result<(Path, u64), Absent> {
         let mut path = Path::from(self.shape.root);
+        let mut total = self.shape.len;
         for _ in 0..self.shape.height {
             let page = self.page(path.leaf)?;
-            let (index, within) = inner::select(page, rank);
+            let (index, within) = inner::select(page, rank, total);
             rank = within;
+            total = inner::child_count(page, index);
             path.push(index, inner::child(page, index));
         }
         Ok((path, rank))
@@ -85,10 +95,28 @@ impl<'a, P: Pages<'a>> View<P> {
             let page = self.page(at)?;
             at = inner::child(page, inner::search(page, key));
         }
+        self.pages.prefetch(at);
         let page = self.page(at)?;
         Ok(leaf::search(page, key)
             .ok()
             .map(|spot| leaf::cell(page, spot).1))
+    }
+
+    /// Where `key` is, or would be.
+    pub(crate) fn seek(&self, key: &[u8]) -> Result<Seat, Absent> {
+        self.seek_in(self.path_to(key)?, key)
+    }
+
+    /// As [`View::seek`], by a path to it.
+    pub(super) fn seek_in(&self, path: Path, key: &[u8]) -> Result<Seat, Absent> {
+        let spot = leaf::search(self.page(path.leaf)?, key);
+        Ok(Seat { path, spot })
+    }
+
+    /// The value at a seat, if its key is there. The leaf is in memory since it was found.
+    pub(crate) fn value_at(&self, seat: &Seat) -> Option<Bytes<'a>> {
+        let page = self.pages.page(seat.path.leaf)?;
+        seat.spot.ok().map(|spot| leaf::cell(page, spot).1)
     }
 
     /// How many keys are smaller than `key`, and whether it is there.
@@ -260,19 +288,21 @@ pub(super) fn overlaps<'p>(
     page: &'p [u8],
     ranks: &Range<u64>,
 ) -> impl Iterator<Item = (usize, Part)> + use<'p> {
-    let ranks = ranks.clone();
-    let mut start = 0;
-    (0..inner::count(page)).filter_map(move |index| {
-        let count = inner::child_count(page, index);
-        let from = start;
-        start += count;
-        if ranks.start >= start || ranks.end <= from {
-            return None;
-        }
-        let part = ranks.start.max(from) - from..ranks.end.min(start) - from;
-        let whole = part == (0..count);
-        Some((index, Part { ranks: part, whole }))
-    })
+    let Range { start, end } = *ranks;
+    let mut next = 0;
+    let children = (0..inner::count(page)).map(move |index| {
+        let from = next;
+        next += inner::child_count(page, index);
+        (index, from..next)
+    });
+    children
+        .skip_while(move |(_, held)| held.end <= start)
+        .take_while(move |(_, held)| held.start < end)
+        .map(move |(index, held)| {
+            let part = start.max(held.start) - held.start..end.min(held.end) - held.start;
+            let whole = part == (0..held.end - held.start);
+            (index, Part { ranks: part, whole })
+        })
 }
 
 /// A page alone, as the tree that it is: a collection small enough to lie in its entry.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::inner::{self, Child, INNER_MAX};
 use super::leaf::{self, LEAF_MAX, Spot};
 use super::read::{Path, overlaps};
+use super::value::Bytes;
 use super::write::Editor;
 use super::{Absent, PageId, Pages};
 
@@ -13,23 +14,70 @@ const SHORT_SHARE: usize = 4;
 /// … if both together fill no more than these four-parts of the limit.
 const JOINED_SHARE: usize = 3;
 
+/// True if a leaf may look for a neighbour, or go, once it has so many bytes less in one cell.
+pub(super) fn runs_short(page: &[u8], less: usize) -> bool {
+    const PLACE: usize = 2;
+    leaf::count(page) == 1 || page.len() < LEAF_MAX / SHORT_SHARE + less + PLACE
+}
+
 impl Editor<'_> {
     /// Takes a key out; true if it was there.
     pub(crate) fn remove(&mut self, key: &[u8]) -> Result<bool, Absent> {
-        let path = self.view().path_to(key)?;
-        let page = self.pages.page(path.leaf).ok_or(Absent(path.leaf))?;
-        let Ok(spot) = leaf::search(page, key) else {
+        let seat = self.view().seek(key)?;
+        let Ok(spot) = seat.spot else {
             return Ok(false);
         };
-        self.take(&path, spot);
+        self.take(&seat.path, spot);
         Ok(true)
     }
 
-    fn take(&mut self, path: &Path, spot: Spot) {
+    pub(super) fn take(&mut self, path: &Path, spot: Spot) {
         self.pages.edit(path.leaf, |page| leaf::remove(page, spot));
         self.count(path, -1);
         self.shape.shifts = self.shape.shifts.wrapping_add(1);
         self.tidy(path);
+    }
+
+    /// Takes out the cell at a rank that is there; `visit` sees it before, when nothing can be absent any more.
+    pub(crate) fn take_at<R>(
+        &mut self,
+        rank: u64,
+        visit: impl FnOnce(&[u8], Bytes<'_>) -> R,
+    ) -> Result<R, Absent> {
+        debug_assert!(rank < self.shape.len);
+        let (path, within) = self.view().path_at(rank)?;
+        let page = self.pages.page(path.leaf).ok_or(Absent(path.leaf))?;
+        let spot = leaf::spot(page, within as usize);
+        let (key, value) = leaf::cell(page, spot);
+        let seen = visit(key, value);
+        if leaf::count(page) == 1 && !self.shape.flavour.has_keys() {
+            // Nobody has to be responsible for the keys of the leaf.
+            self.remove_range(rank..rank + 1)?;
+        } else {
+            self.take(&path, spot);
+        }
+        Ok(seen)
+    }
+
+    /// Takes ranks out that lie in one leaf, if that keeps others; true if so. Of the inner pages only counts change.
+    fn take_few(&mut self, ranks: &Range<u64>) -> Result<bool, Absent> {
+        let (path, within) = self.view().path_at(ranks.start)?;
+        let (from, n) = (within as usize, ranks.end - ranks.start);
+        let Some(page) = self.pages.page(path.leaf) else {
+            return Ok(false);
+        };
+        let there = leaf::count(page) as u64;
+        if n >= there || within + n > there {
+            return Ok(false);
+        }
+        self.pages.edit(path.leaf, |page| {
+            let spot = leaf::spot(page, from);
+            leaf::remove_many(page, spot, from + n as usize);
+        });
+        self.count(&path, -(n as i64));
+        self.shape.shifts = self.shape.shifts.wrapping_add(n as u32);
+        self.tidy(&path);
+        Ok(true)
     }
 
     /// Joins what runs short along a path, and drops what is empty.
@@ -130,7 +178,7 @@ impl Editor<'_> {
             let seam = inner::count(&old);
             children[seam].key = inner::children(&node).nth(left + 1).expect("listed").key;
             let joined = inner::build(&children, has_keys);
-            self.pages.edit(into, |page| *page = joined);
+            self.pages.rewrite(into, &joined);
         }
         let total = inner::child_count(&node, left) + inner::child_count(&node, left + 1);
         self.unlist(parent, left + 1);
@@ -144,7 +192,7 @@ impl Editor<'_> {
         let mut children: Vec<Child<'_>> = inner::children(&old).collect();
         children.remove(at);
         let page = inner::build(&children, self.shape.flavour.has_keys());
-        self.pages.edit(parent, |old| *old = page);
+        self.pages.rewrite(parent, &page);
     }
 
     /// While the root has one child, the child is the root; a root without any is an empty leaf.
@@ -158,7 +206,7 @@ impl Editor<'_> {
                 0 => {
                     let flavour = self.shape.flavour;
                     self.pages.free(self.shape.root);
-                    self.shape.root = self.pages.add(leaf::empty(flavour));
+                    self.shape.root = self.pages.add(&leaf::empty(flavour));
                     self.shape.height = 0;
                 }
                 1 => {
@@ -175,7 +223,7 @@ impl Editor<'_> {
     /// The absent pages that keep these ranks from being removed, as far as they can be told.
     pub(crate) fn absent_for_removal(&self, ranks: &Range<u64>, absent: &mut Vec<PageId>) {
         let ranks = ranks.start..ranks.end.min(self.shape.len);
-        if !ranks.is_empty() {
+        if !ranks.is_empty() && !self.pages.is_whole() {
             let whole = ranks == (0..self.shape.len);
             self.absent_below(self.shape.root, self.shape.height, &ranks, whole, absent);
         }
@@ -214,16 +262,19 @@ impl Editor<'_> {
         if ranks.is_empty() {
             return Ok(0);
         }
+        let n = ranks.end - ranks.start;
+        if self.take_few(&ranks)? {
+            return Ok(n);
+        }
         let mut absent = Vec::new();
         self.absent_for_removal(&ranks, &mut absent);
         if let Some(id) = absent.pop() {
             return Err(Absent(id));
         }
-        let n = ranks.end - ranks.start;
         let (root, height) = (self.shape.root, self.shape.height);
         if n == self.shape.len {
             self.free_below(root, height);
-            self.shape.root = self.pages.add(leaf::empty(self.shape.flavour));
+            self.shape.root = self.pages.add(&leaf::empty(self.shape.flavour));
             self.shape.height = 0;
         } else {
             self.cut(root, height, &ranks);
@@ -269,6 +320,6 @@ impl Editor<'_> {
             kept.push(child);
         }
         let page = inner::build(&kept, self.shape.flavour.has_keys());
-        self.pages.edit(id, |old| *old = page);
+        self.pages.rewrite(id, &page);
     }
 }

@@ -8,8 +8,8 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use super::object::{is_sound_page, page_of};
-use super::pages::Page;
 use super::*;
+use crate::page::Page;
 
 /// An object of one tree, and a disk.
 struct Bench {
@@ -102,7 +102,7 @@ impl Bench {
 
     fn load(&mut self, id: PageId) {
         self.faults += 1;
-        let page = page_of(self.disk[&id].clone()).expect("a sound page");
+        let page = page_of(&self.disk[&id]).expect("a sound page");
         self.object.table.install(id, page);
     }
 
@@ -225,8 +225,14 @@ fn map_steps(seed: u64, steps: usize, space: u32, cold: u32) {
             0..9 if phase < 2 => {
                 let value = random_value(&mut rng);
                 let cell = cell(Flavour::Map, &key, &value);
-                let new = bench.run(|object| object.editor(0).insert(&key, &cell));
-                assert_eq!(new, model.insert(key, value).is_none());
+                if rng.random_bool(0.2) {
+                    let new = bench.run(|object| object.editor(0).insert_new(&key, &cell));
+                    assert_eq!(new, !model.contains_key(&key));
+                    model.entry(key).or_insert(value);
+                } else {
+                    let new = bench.run(|object| object.editor(0).insert(&key, &cell));
+                    assert_eq!(new, model.insert(key, value).is_none());
+                }
             }
             0..14 => {
                 let gone = bench.run(|object| object.editor(0).remove(&key));
@@ -266,6 +272,28 @@ fn map_steps(seed: u64, steps: usize, space: u32, cold: u32) {
                         .nth(rank as usize)
                         .map(|(key, value)| (key.clone(), value.clone()))
                 );
+            }
+            17 if !model.is_empty() && rng.random_bool(0.5) => {
+                let rank = rng.random_range(0..model.len());
+                let taken = bench.run(|object| {
+                    let visit = |key: &[u8], value: Bytes<'_>| (key.to_vec(), value.to_vec());
+                    object.editor(0).take_at(rank as u64, visit)
+                });
+                let (key, value) = model.iter().nth(rank).expect("it is there");
+                assert_eq!(taken, (key.clone(), value.clone()));
+                model.remove(&taken.0);
+            }
+            18 if !model.is_empty() && rng.random_bool(0.7) => {
+                let rank = rng.random_range(0..model.len());
+                let from = model.keys().nth(rank).expect("it is there").clone();
+                if key == from {
+                    continue;
+                }
+                let value = random_value(&mut rng);
+                let cell = cell(Flavour::Map, &key, &value);
+                bench.run(|object| object.editor(0).move_key(&from, &key, &cell));
+                model.remove(&from);
+                model.insert(key, value);
             }
             17 | 18 => {
                 let from = rng.random_range(0..model.len() + 1);
@@ -331,8 +359,14 @@ fn sequence_steps(seed: u64, steps: usize, cold: u32) {
             }
             0..7 if len > 0 => {
                 let at = [0, len - 1, rng.random_range(0..len)][rng.random_range(0..3)];
-                bench.run(|object| object.editor(0).remove_range(at as u64..at as u64 + 1));
-                model.remove(at);
+                if rng.random() {
+                    bench.run(|object| object.editor(0).remove_range(at as u64..at as u64 + 1));
+                    model.remove(at);
+                } else {
+                    let visit = |_: &[u8], value: Bytes<'_>| value.to_vec();
+                    let taken = bench.run(|object| object.editor(0).take_at(at as u64, visit));
+                    assert_eq!(taken, model.remove(at));
+                }
             }
             7 if len > 0 => {
                 let at = rng.random_range(0..len);
@@ -439,7 +473,11 @@ proptest! {
             }
             for _ in 0..24 {
                 let key = &keys[rng.random_range(0..keys.len())];
-                if rng.random_bool(0.7) {
+                if rng.random_bool(0.1) {
+                    let other = &keys[rng.random_range(0..keys.len())];
+                    let cell = cell(Flavour::Map, other, b"value");
+                    prop_assert!(bench.object.editor(0).move_key(key, other, &cell).is_ok());
+                } else if rng.random_bool(0.7) {
                     prop_assert!(bench.object.editor(0).remove(key).is_ok());
                 } else {
                     let cell = cell(Flavour::Map, key, b"value");

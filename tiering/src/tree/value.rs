@@ -12,6 +12,7 @@
 //! A value that is the decimal text of a 64-bit integer, exactly as an integer is printed, is kept as that
 //! integer. Keys are kept as they are, since they are compared byte by byte.
 
+use std::cmp::Ordering;
 use std::ops::Deref;
 
 use crate::UnixMs;
@@ -84,10 +85,18 @@ impl Bytes<'_> {
     #[must_use]
     pub fn of_integer(number: i64) -> Bytes<'static> {
         let mut buffer = itoa::Buffer::new();
-        let digits = buffer.format(number).as_bytes();
+        Self::of_text(buffer.format(number).as_bytes())
+    }
+
+    /// A text of its own.
+    ///
+    /// # Panics
+    /// If it is longer than that of any integer.
+    #[must_use]
+    pub fn of_text(bytes: &[u8]) -> Bytes<'static> {
         let mut text = [0; TEXT_MAX];
-        text[..digits.len()].copy_from_slice(digits);
-        Bytes::Text(text, digits.len() as u8)
+        text[..bytes.len()].copy_from_slice(bytes);
+        Bytes::Text(text, bytes.len() as u8)
     }
 }
 
@@ -216,6 +225,58 @@ pub(super) fn value_end(bytes: &[u8], at: usize) -> Option<usize> {
     (end <= bytes.len()).then_some(end)
 }
 
+/// How long a value with this tag is, tag included, if the tag alone tells; else 0.
+#[inline]
+pub(super) fn value_step(tag: u8) -> usize {
+    const STEPS: [u8; 256] = {
+        let mut steps = [0; 256];
+        let mut tag = 0;
+        while tag < steps.len() {
+            steps[tag] = match tag as u8 {
+                RAW_LONG | UNTIL..SMALL => 0,
+                0xC1..=0xC8 => tag as u8 - INT + 1,
+                SMALL.. => 1,
+                len => len + 1,
+            };
+            tag += 1;
+        }
+        steps
+    };
+    usize::from(STEPS[usize::from(tag)])
+}
+
+/// Orders keys byte by byte, as `Ord` does: keys are short for the most part, and eight bytes are compared at once
+/// quicker than a function is called.
+#[inline]
+pub(super) fn compare(a: &[u8], b: &[u8]) -> Ordering {
+    const WORD: usize = 8;
+    const CALL_MIN: usize = 64;
+    let shorter = a.len().min(b.len());
+    if shorter >= CALL_MIN {
+        return a.cmp(b);
+    }
+    if shorter < WORD {
+        let differ = a.iter().zip(b).find(|(a, b)| a != b);
+        return differ.map_or_else(|| a.len().cmp(&b.len()), |(a, b)| a.cmp(b));
+    }
+    let word = |bytes: &[u8], at: usize| {
+        let word = bytes[at..at + WORD].try_into().expect("eight bytes");
+        u64::from_be_bytes(word)
+    };
+    let mut at = 0;
+    loop {
+        let (x, y) = (word(a, at), word(b, at));
+        if x != y {
+            return x.cmp(&y);
+        }
+        if at + WORD == shorter {
+            return a.len().cmp(&b.len());
+        }
+        // The last word overlaps the one before.
+        at = (at + WORD).min(shorter - WORD);
+    }
+}
+
 /// The value at `at`, which is known to be whole.
 #[inline]
 pub(super) fn value_at(bytes: &[u8], at: usize) -> Bytes<'_> {
@@ -263,6 +324,19 @@ mod tests {
     }
 
     #[test]
+    fn a_step_is_what_a_tag_tells() {
+        for tag in 0..=255u8 {
+            let mut value = vec![tag];
+            value.resize(300, 0);
+            let step = value_step(tag);
+            match tag {
+                RAW_LONG | UNTIL..SMALL => assert_eq!(step, 0),
+                _ => assert_eq!(value_end(&value, 0), Some(step)),
+            }
+        }
+    }
+
+    #[test]
     fn integers_are_packed_small() {
         for (text, bytes) in [
             ("0", 1),
@@ -306,6 +380,18 @@ mod tests {
             for cut in 1..out.len() {
                 prop_assert_eq!(value_end(&out[..cut], 1), None);
             }
+        }
+
+        #[test]
+        fn keys_are_ordered_byte_by_byte(
+            mut a in proptest::collection::vec(0u8..3, 0..80),
+            b in proptest::collection::vec(any::<u8>(), 0..80),
+            shared in 0usize..80,
+        ) {
+            let shared = shared.min(a.len()).min(b.len());
+            a[..shared].copy_from_slice(&b[..shared]);
+            prop_assert_eq!(compare(&a, &b), a.cmp(&b));
+            prop_assert_eq!(compare(&b[..shared], &b), b[..shared].cmp(&b));
         }
 
         #[test]

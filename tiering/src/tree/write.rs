@@ -8,7 +8,8 @@
 use super::inner::{self, Child};
 use super::leaf::{self, LEAF_MAX, Spot};
 use super::pages::PageTable;
-use super::read::{Path, View};
+use super::read::{Path, Seat, View};
+use super::remove::runs_short;
 use super::{Absent, PageId, Pages, Shape};
 
 /// A tree, to be changed.
@@ -38,20 +39,68 @@ impl Editor<'_> {
 
     /// Puts a cell at its key, in the place of the one that is there; true if there was none.
     pub(crate) fn insert(&mut self, key: &[u8], cell: &[u8]) -> Result<bool, Absent> {
-        let path = self.view().path_to(key)?;
-        let page = self.pages.page(path.leaf).ok_or(Absent(path.leaf))?;
-        match leaf::search(page, key) {
+        let seat = self.view().seek(key)?;
+        Ok(self.put(&seat, cell))
+    }
+
+    /// Puts a cell at its key unless one is there; true if there was none.
+    pub(crate) fn insert_new(&mut self, key: &[u8], cell: &[u8]) -> Result<bool, Absent> {
+        let seat = self.view().seek(key)?;
+        Ok(seat.spot.is_err() && self.put(&seat, cell))
+    }
+
+    /// Puts a cell at a seat, found for its key since the tree was last changed; true if there was none.
+    pub(crate) fn put(&mut self, seat: &Seat, cell: &[u8]) -> bool {
+        let Seat { path, spot } = seat;
+        match *spot {
             Ok(spot) => {
                 self.pages
                     .edit(path.leaf, |page| leaf::replace(page, spot, cell));
-                self.settle(&path, spot.index);
-                Ok(false)
+                self.settle(path, spot.index);
+                false
             }
             Err(spot) => {
-                self.add(&path, spot, cell);
-                Ok(true)
+                self.add(path, spot, cell);
+                true
             }
         }
+    }
+
+    /// Takes a key out, and puts the cell of another one, `to`. Both are looked for before either is changed, so that
+    /// the second search does not wait for what the first one does.
+    pub(crate) fn move_key(&mut self, from: &[u8], to: &[u8], cell: &[u8]) -> Result<(), Absent> {
+        let view = self.view();
+        let way = view.path_to(to)?;
+        let source = view.seek(from)?;
+        let target = view.seek_in(way, to)?;
+        let (Ok(out), Err(spot)) = (source.spot, target.spot) else {
+            self.remove(from)?;
+            return self.insert(to, cell).map(drop);
+        };
+        let page = self.page(source.path.leaf);
+        let bytes = leaf::after(page, out).at - out.at;
+        if runs_short(page, bytes) {
+            // It may be joined with another one, and then nothing is where it was found.
+            self.take(&source.path, out);
+            return self.insert(to, cell).map(drop);
+        }
+        let is_behind = source.path.leaf == target.path.leaf && spot.index > out.index;
+        let spot = Spot {
+            index: spot.index - usize::from(is_behind),
+            at: spot.at - if is_behind { bytes } else { 0 },
+        };
+        self.pages
+            .edit(source.path.leaf, |page| leaf::remove(page, out));
+        self.pages
+            .edit(target.path.leaf, |page| leaf::insert(page, spot, cell));
+        self.shape.shifts = self.shape.shifts.wrapping_add(1);
+        // What is above both keeps its counts.
+        let (old, new) = (source.path.steps(), target.path.steps());
+        let shared = old.iter().zip(new).take_while(|(a, b)| a == b).count();
+        self.count_steps(&old[shared..], -1);
+        self.count_steps(&new[shared..], 1);
+        self.settle(&target.path, spot.index);
+        Ok(())
     }
 
     /// Puts a cell in front of the one at `rank`.
@@ -90,7 +139,11 @@ impl Editor<'_> {
             .len
             .checked_add_signed(n)
             .expect("no more go than were there");
-        for &(id, index) in path.steps() {
+        self.count_steps(path.steps(), n);
+    }
+
+    fn count_steps(&mut self, steps: &[(PageId, u32)], n: i64) {
+        for &(id, index) in steps {
             self.pages.edit(id, |page| {
                 let count = inner::child_count(page, index as usize);
                 let count = count
@@ -119,13 +172,13 @@ impl Editor<'_> {
             .into_iter();
         let mut parts = parts.into_iter();
         let first = parts.next().expect("there are parts");
-        self.pages.edit(path.leaf, |page| *page = first);
+        self.pages.rewrite(path.leaf, &first);
         let first = counts.next().expect("there are parts");
         let pieces = parts
             .zip(counts)
             .zip(keys)
             .map(|((part, count), key)| Piece {
-                page: self.pages.add(part),
+                page: self.pages.add(&part),
                 count,
                 key,
             });
@@ -174,13 +227,13 @@ impl Editor<'_> {
         let page = inner::build(parts[0], has_keys);
         let first = match first {
             Some(id) => {
-                self.pages.edit(id, |old| *old = page);
+                self.pages.rewrite(id, &page);
                 id
             }
-            None => self.pages.add(page),
+            None => self.pages.add(&page),
         };
         let rest = parts[1..].iter().map(|part| Piece {
-            page: self.pages.add(inner::build(part, has_keys)),
+            page: self.pages.add(&inner::build(part, has_keys)),
             count: part.iter().map(|child| child.count).sum(),
             key: part[0].key.to_vec(),
         });

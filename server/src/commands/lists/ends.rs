@@ -123,17 +123,44 @@ fn pop(ctx: &mut Ctx<'_, '_>, end: End, name: &str) -> Outcome {
         }
         return Ok(());
     }
-    let taken = take(ctx, &key, end, count.unwrap_or(1))?;
-    match (count, taken) {
-        (None, None) => ctx.out.null(),
-        (Some(_), None) => ctx.out.null_array(),
-        (None, Some(elements)) => ctx.out.bulk(&elements[0]),
-        (Some(_), Some(elements)) => {
+    let Some(count) = count else {
+        return pop_one(ctx, &key, end);
+    };
+    match take(ctx, &key, end, count)? {
+        None => ctx.out.null_array(),
+        Some(elements) => {
             ctx.out.array(elements.len());
             elements.iter().for_each(|element| ctx.out.bulk(element));
         }
     }
     Ok(())
+}
+
+/// As [`take`] with a count of one, straight into the reply.
+fn pop_one(ctx: &mut Ctx<'_, '_>, key: &Key<'_>, end: End) -> Outcome {
+    let mut list = collection(ctx.tx, key, Kind::List)?;
+    let len = list.len(MAIN);
+    if len == 0 {
+        ctx.out.null();
+        return Ok(());
+    }
+    let at = end.ranks(len, 1).start;
+    list.take_at(MAIN, at, |_, element| ctx.out.bulk(element))?;
+    drop(list);
+    log_pop(ctx, key, end, 1, len == 1);
+    Ok(())
+}
+
+fn log_pop(ctx: &mut Ctx<'_, '_>, key: &Key<'_>, end: End, count: usize, is_empty: bool) {
+    let mut digits = itoa::Buffer::new();
+    match count {
+        _ if is_empty => ctx.effects.delete(key.db, key.bytes),
+        1 => ctx.effects.command(key.db, &[end.pop_name(), key.bytes]),
+        n => {
+            let n = digits.format(n).as_bytes();
+            ctx.effects.command(key.db, &[end.pop_name(), key.bytes, n]);
+        }
+    }
 }
 
 /// Takes up to `count` elements (at least one) out of an end of a list and logs that; `None` if there is no list.
@@ -157,14 +184,6 @@ pub(super) fn take(
     list.remove_ranks(MAIN, ranks)?;
     let is_empty = list.is_empty();
     drop(list);
-    let mut digits = itoa::Buffer::new();
-    match elements.len() {
-        _ if is_empty => ctx.effects.delete(key.db, key.bytes),
-        1 => ctx.effects.command(key.db, &[end.pop_name(), key.bytes]),
-        n => {
-            let n = digits.format(n).as_bytes();
-            ctx.effects.command(key.db, &[end.pop_name(), key.bytes, n]);
-        }
-    }
+    log_pop(ctx, key, end, elements.len(), is_empty);
     Ok(Some(elements))
 }

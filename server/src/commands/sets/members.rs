@@ -13,10 +13,7 @@ pub(super) fn sadd(ctx: &mut Ctx<'_, '_>) -> Outcome {
     set.prefault(MAIN, ctx.args.iter().skip(2))?;
     let mut added = 0;
     for member in ctx.args.iter().skip(2) {
-        if !set.contains(MAIN, member)? {
-            set.insert(MAIN, member, &[])?;
-            added += 1;
-        }
+        added += i64::from(set.insert_new(MAIN, member, &[])?);
     }
     drop(set);
     if added > 0 {

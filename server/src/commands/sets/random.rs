@@ -70,19 +70,16 @@ fn pop_one(ctx: &mut Ctx<'_, '_>) -> Outcome {
         ctx.out.null();
         return Ok(());
     }
-    let rank = rng.random_range(0..set.len(MAIN));
-    let member = set.at(MAIN, rank)?.map(|(member, _)| member.to_vec());
-    let member = member.unwrap_or_default();
-    set.prefault(MAIN, [member.as_slice()])?;
-    set.remove(MAIN, &member)?;
-    let is_empty = set.is_empty();
-    drop(set);
-    if is_empty {
-        ctx.effects.delete(ctx.db, key.bytes);
-    } else {
-        ctx.effects.command(ctx.db, &[b"SREM", key.bytes, &member]);
-    }
-    ctx.out.bulk(member);
+    let len = set.len(MAIN);
+    let rank = rng.random_range(0..len);
+    set.take_at(MAIN, rank, |member, _| {
+        if len == 1 {
+            ctx.effects.delete(ctx.db, key.bytes);
+        } else {
+            ctx.effects.command(ctx.db, &[b"SREM", key.bytes, member]);
+        }
+        ctx.out.bulk(member);
+    })?;
     Ok(())
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use smallvec::SmallVec;
+
 use super::zset::{ZSet, place};
 use crate::args::is;
 use crate::commands::{Ctx, Outcome, Stop};
@@ -96,17 +98,27 @@ struct Change<'a> {
 /// What a command changes.
 #[derive(Default)]
 struct Plan<'a> {
-    changes: Vec<Change<'a>>,
+    changes: SmallVec<[Change<'a>; 1]>,
     added: i64,
     updated: i64,
     /// The score after an increment, if there was one.
     score: Option<f64>,
 }
 
+impl<'a> Plan<'a> {
+    fn note(&mut self, change: Change<'a>) {
+        match change.old {
+            None => self.added += 1,
+            Some(_) => self.updated += 1,
+        }
+        self.changes.push(change);
+    }
+}
+
 fn add(ctx: &mut Ctx<'_, '_>, options: Options, at: usize) -> Outcome {
     let words = ctx.args.tail(at);
     options.check(words.len())?;
-    let mut pairs = Vec::with_capacity(words.len() / 2);
+    let mut pairs = SmallVec::<[_; 1]>::with_capacity(words.len() / 2);
     for index in (0..words.len()).step_by(2) {
         let score = words.get(index).and_then(basalt_resp::parse_f64);
         let member = words.get(index + 1).unwrap_or_default();
@@ -165,6 +177,9 @@ fn carry_out<'a>(
     pairs: &[(f64, &'a [u8])],
 ) -> Result<Plan<'a>, Stop> {
     let mut set = ZSet::open(ctx.tx, &ctx.keys[0])?;
+    if let [(given, member)] = *pairs {
+        return give_one(&mut set, options, given, member);
+    }
     set.prefault_members(pairs.iter().map(|(_, member)| *member))?;
     let plan = plan(&set, options, pairs)?;
     let places = plan.changes.iter().flat_map(|change| {
@@ -174,6 +189,26 @@ fn carry_out<'a>(
     set.prefault_places(&places.collect::<Vec<_>>())?;
     for change in &plan.changes {
         set.put(change.member, change.old, change.new)?;
+    }
+    Ok(plan)
+}
+
+/// As [`carry_out`] does for many, but each tree is searched once.
+fn give_one<'a>(
+    set: &mut ZSet<'_, '_>,
+    options: Options,
+    given: f64,
+    member: &'a [u8],
+) -> Result<Plan<'a>, Stop> {
+    let mut plan = Plan::default();
+    let (seat, old) = set.find(member)?;
+    let Some(new) = options.new_score(old, given)? else {
+        return Ok(plan);
+    };
+    plan.score = Some(new);
+    if old != Some(new) {
+        plan.note(Change { member, old, new });
+        set.put_at(&seat, member, old, new)?;
     }
     Ok(plan)
 }
@@ -195,15 +230,10 @@ fn plan<'a>(
             continue;
         };
         plan.score = Some(new);
-        match old {
-            None => plan.added += 1,
-            Some(old) if old != new => plan.updated += 1,
-            Some(_) => continue,
-        }
-        if pairs.len() > 1 {
+        if old != Some(new) {
             planned.insert(member, new);
+            plan.note(Change { member, old, new });
         }
-        plan.changes.push(Change { member, old, new });
     }
     Ok(plan)
 }

@@ -50,8 +50,8 @@ fn take(
     let mut set = ZSet::open(ctx.tx, &key)?;
     let (len, count) = (set.len(), count.min(set.len()));
     let ranks = if from_end { len - count..len } else { 0..count };
-    let members = set.members(ranks, from_end)?;
-    set.remove_all(&members)?;
+    let members = set.members(ranks.clone(), from_end)?;
+    set.remove_ranks(ranks, &members)?;
     let is_empty = set.is_empty();
     drop(set);
     log_removed(ctx, &key, &members, is_empty);

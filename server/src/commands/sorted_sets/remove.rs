@@ -48,8 +48,8 @@ fn remove_range<'a>(
     )?;
     let mut set = ZSet::open(ctx.tx, key)?;
     let ranks = selection.resolve(&set, false)?;
-    let members = set.members(ranks, false)?;
-    set.remove_all(&members)?;
+    let members = set.members(ranks.clone(), false)?;
+    set.remove_ranks(ranks, &members)?;
     let is_empty = set.is_empty();
     drop(set);
     if !members.is_empty() && is_empty {

@@ -9,7 +9,10 @@
 
 use std::ops::{ControlFlow, Range};
 
-use basalt_tiering::{BY_MEMBER, Collection, Fault, Key, Kind, MAIN, Tx, bytes_score, score_bytes};
+use basalt_tiering::{
+    BY_MEMBER, Bytes, Collection, Fault, Key, Kind, MAIN, Seat, Tx, bytes_score, score_bytes,
+};
+use smallvec::SmallVec;
 
 use crate::commands::collection::collection;
 use crate::commands::{Ctx, Outcome, Stop};
@@ -17,6 +20,9 @@ use crate::effect_forms::log_in_portions;
 
 /// A member and its score.
 pub(in crate::commands) type Scored = (Vec<u8>, f64);
+
+/// The key of a member in the tree that sorts by score.
+pub(super) type Place = SmallVec<[u8; 64]>;
 
 /// Whole numbers up to here are kept as text: all of them have an exact one.
 const WHOLE_LIMIT: f64 = (1u64 << 53) as f64;
@@ -26,8 +32,11 @@ const WHOLE_LIMIT: f64 = (1u64 << 53) as f64;
 pub(in crate::commands) struct ZSet<'t, 's>(Collection<'t, 's>);
 
 /// The key of a member in the tree that sorts by score.
-pub(super) fn place(score: f64, member: &[u8]) -> Vec<u8> {
-    [&score_bytes(score), member].concat()
+pub(super) fn place(score: f64, member: &[u8]) -> Place {
+    let mut place = Place::with_capacity(8 + member.len());
+    place.extend_from_slice(&score_bytes(score));
+    place.extend_from_slice(member);
+    place
 }
 
 /// Score and member of such a key.
@@ -38,11 +47,13 @@ fn parts(place: &[u8]) -> (f64, &[u8]) {
     }
 }
 
-fn encode(score: f64) -> Vec<u8> {
+fn encode(score: f64) -> Bytes<'static> {
     if score.trunc() == score && score.abs() < WHOLE_LIMIT {
-        return itoa::Buffer::new().format(score as i64).as_bytes().to_vec();
+        return Bytes::of_integer(score as i64);
     }
-    [b"f".as_slice(), &score.to_le_bytes()].concat()
+    let mut bytes = [b'f'; 9];
+    bytes[1..].copy_from_slice(&score.to_le_bytes());
+    Bytes::of_text(&bytes)
 }
 
 fn decode(bytes: &[u8]) -> f64 {
@@ -135,13 +146,45 @@ impl ZSet<'_, '_> {
     }
 
     /// Makes sure that these places can be taken and left.
-    pub(in crate::commands) fn prefault_places(&self, places: &[Vec<u8>]) -> Result<(), Fault> {
-        self.0.prefault(MAIN, places.iter().map(Vec::as_slice))
+    pub(in crate::commands) fn prefault_places(
+        &self,
+        places: &[impl AsRef<[u8]>],
+    ) -> Result<(), Fault> {
+        self.0.prefault(MAIN, places.iter().map(AsRef::as_ref))
     }
 
     /// Makes sure that [`ZSet::each`] over these ranges of ranks does not fault.
     pub(in crate::commands) fn prefault_walks(&self, walks: &[Range<u64>]) -> Result<(), Fault> {
         self.0.prefault_walks(MAIN, walks)
+    }
+
+    /// The score of a member, and its seat for [`ZSet::put_at`].
+    pub(super) fn find(&self, member: &[u8]) -> Result<(Seat, Option<f64>), Fault> {
+        let (seat, score) = self.0.find(BY_MEMBER, member)?;
+        Ok((seat, score.map(|bytes| decode(&bytes))))
+    }
+
+    /// As [`ZSet::put`], the member's seat known.
+    pub(super) fn put_at(
+        &mut self,
+        seat: &Seat,
+        member: &[u8],
+        old: Option<f64>,
+        new: f64,
+    ) -> Result<(), Fault> {
+        let to = place(new, member);
+        match old.map(|old| place(old, member)) {
+            Some(from) => {
+                let both = [from.as_slice(), &to];
+                self.0.prefault(MAIN, both)?;
+                self.0.move_key(MAIN, &from, &to)?;
+            }
+            None => {
+                self.0.insert(MAIN, &to, &[])?;
+            }
+        }
+        self.0.put(BY_MEMBER, seat, member, &encode(new))?;
+        Ok(())
     }
 
     /// Gives a member the score `new`; `old` is the one it has. What has to be read was prefaulted.
@@ -156,6 +199,20 @@ impl ZSet<'_, '_> {
         }
         self.0.insert(MAIN, &place(new, member), &[])?;
         self.0.insert(BY_MEMBER, member, &encode(new))?;
+        Ok(())
+    }
+
+    /// Takes out a range of ranks, whose members these are.
+    pub(super) fn remove_ranks(
+        &mut self,
+        ranks: Range<u64>,
+        members: &[Scored],
+    ) -> Result<(), Fault> {
+        self.prefault_members(members.iter().map(|(member, _)| member.as_slice()))?;
+        self.0.remove_ranks(MAIN, ranks)?;
+        for (member, _) in members {
+            self.0.remove(BY_MEMBER, member)?;
+        }
         Ok(())
     }
 

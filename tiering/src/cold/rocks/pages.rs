@@ -16,7 +16,7 @@ impl ColdTier {
         for change in set.page_changes() {
             match change {
                 PageChange::Put(ns, object, page, bytes) => {
-                    batch.put_cf(family, page_key(*ns, *object, *page), bytes.as_slice());
+                    batch.put_cf(family, page_key(*ns, *object, *page), &bytes[..]);
                 }
                 PageChange::Delete(ns, object, page) => {
                     batch.delete_cf(family, page_key(*ns, *object, *page));
