@@ -1,3 +1,5 @@
+//! Fetching: what arrives in pieces, is cut off, or is wrong.
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

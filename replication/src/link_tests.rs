@@ -1,3 +1,5 @@
+//! The dialogue of a replica with its master, without a network.
+
 use std::time::Duration;
 
 use basalt_binlog::Offset;

@@ -1,3 +1,5 @@
+//! The stream, cut anywhere: the same commands come out of it.
+
 use basalt_resp::encode_command;
 use proptest::prelude::*;
 

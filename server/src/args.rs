@@ -55,14 +55,19 @@ pub fn positive(arg: &[u8]) -> Result<u64, Error> {
     number.ok_or(errors::NOT_POSITIVE)
 }
 
-/// How many elements are to be chosen at random; a negative number allows repetitions, so many that the reply can
-/// be held.
+/// How many elements are to be chosen at random; a negative number allows repetitions.
 pub fn repeatable_count(count: i64) -> Result<i64, Error> {
-    const MOST_REPEATED: i64 = 1 << 28;
     match count {
         i64::MIN => Err(errors::COUNT_OUT_OF_RANGE),
-        count if count < -MOST_REPEATED => Err(errors::COUNT_TOO_LARGE),
         count => Ok(count),
+    }
+}
+
+/// The same, where each comes with another one: both must be counted by a C `long`.
+pub fn repeatable_pairs(count: i64) -> Result<i64, Error> {
+    match count.unsigned_abs() > i64::MAX.unsigned_abs() / 2 {
+        true => Err(errors::COUNT_TOO_LARGE),
+        false => Ok(count),
     }
 }
 

@@ -5,6 +5,7 @@
 //!                                                      │
 //!   a write to one of its keys ─▶ exec/serve.rs runs ──┤  the waiter's `serve` under the writer's locks, before
 //!                                                      │  the frame is appended; the reply goes to its session
+//!   its key goes by itself (expiry, eviction): those who wait for it are looked at soon after (`Waiters::look_later`)
 //!   its time is over, CLIENT UNBLOCK, it leaves ───────┘  (session/wait.rs)
 //! ```
 //!
@@ -16,7 +17,7 @@
 //! 3. Whoever takes the sender out of a waiter's state sends exactly one reply.
 //! 4. Locks: slots, then a waiter's state, then a shard or the list of clients. None is held across an `await`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 use basalt_binlog::Offset;
 use basalt_resp::{Args, Encoder, OwnedArgs, Proto};
 use basalt_tiering::{Key, Kind, Slot};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use hashbrown::{Equivalent, HashMap};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -222,11 +224,17 @@ pub struct Waiters {
     tickets: AtomicU64,
     shards: Box<[Shard]>,
     clients: Mutex<HashMap<ClientId, Arc<Waiter>, foldhash::fast::FixedState>>,
+    /// Places whose waiters could not be looked at where their key changed. At most as many as somebody waits for.
+    late: Mutex<HashSet<Place>>,
+    /// Tells the thread that looks at them.
+    bell: (Sender<()>, Receiver<()>),
 }
 
 impl Default for Waiters {
     fn default() -> Self {
         Waiters {
+            late: Mutex::default(),
+            bell: bounded(1),
             count: AtomicUsize::new(0),
             tickets: AtomicU64::new(0),
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
@@ -284,6 +292,31 @@ impl Waiters {
             .range(ticket + 1..)
             .next()
             .map(|(_, waiter)| Arc::clone(waiter))
+    }
+
+    /// Has those who wait for a key looked at soon, by a thread of its own: the key changed where they cannot be
+    /// served. For who is under the lock of its slot.
+    pub fn look_later(&self, key: &Key<'_>) {
+        if self.next(key, Kind::Stream, 0).is_some() {
+            self.late.lock().insert(Place {
+                db: key.db,
+                key: key.bytes.into(),
+            });
+            // Full, it has been told already.
+            let _ = self.bell.0.try_send(());
+        }
+    }
+
+    /// What rings when there is something in [`Waiters::take_late`]; it ends with the server.
+    #[must_use]
+    pub fn bell(&self) -> Receiver<()> {
+        self.bell.1.clone()
+    }
+
+    /// The places to be looked at.
+    #[must_use]
+    pub fn take_late(&self) -> Vec<Place> {
+        self.late.lock().drain().collect()
     }
 
     /// All who wait at the key and need more than it.

@@ -38,7 +38,7 @@ use crate::session::window::Coords;
 mod serve;
 pub mod transaction;
 
-pub(crate) use serve::{key_at, serve_all, serve_applied};
+pub(crate) use serve::{key_at, serve_all, serve_applied, spawn_late};
 
 /// A handler of the data kind.
 pub type DataHandler = fn(&mut Ctx<'_, '_>) -> Outcome;
@@ -255,6 +255,7 @@ fn on_keys(
     if let Err(error) = note_committed(env, committed) {
         out.truncate(start);
         Encoder::new(out, env.session.proto).error(error.as_bytes());
+        env.session.blocked = None;
         return Ran::Done;
     }
     if ran == Ran::Fault && !env.session.beyond.is_empty() {
@@ -339,6 +340,7 @@ fn on_awaited_keys(
     if let Err(error) = note_committed(env, committed) {
         out.truncate(start);
         Encoder::new(out, env.session.proto).error(error.as_bytes());
+        env.session.blocked = None;
         return Ran::Done;
     }
     ran
@@ -393,8 +395,9 @@ fn step(
     let Err(stop) = outcome else {
         return Ran::Done;
     };
+    // A reader of a group makes its consumer before it waits.
     assert!(
-        env.effects.count() == logged,
+        env.effects.count() == logged || matches!(stop, Stop::Block(_)),
         "a handler recorded an effect and then stopped"
     );
     out.truncate(start);

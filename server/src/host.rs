@@ -69,6 +69,14 @@ impl Host for StoreHost {
 
     fn log_deletes(&self, db: u32, slot: Slot, keys: &[&[u8]], _reason: DeleteReason) {
         exec::log_deletes(&self.log, db, slot, keys);
+        keys.iter().for_each(|key| self.deleted(db, key));
+    }
+
+    fn deleted(&self, db: u32, key: &[u8]) {
+        let server = self.server.get().and_then(Weak::upgrade);
+        if let Some(server) = server.filter(|server| !server.waiters.is_empty()) {
+            server.waiters.look_later(&server.data().store.key(db, key));
+        }
     }
 
     fn log_field_deletes(&self, db: u32, slot: Slot, key: &[u8], fields: &[Vec<u8>]) {

@@ -21,6 +21,7 @@ use crate::clients::Clients;
 use crate::config::{Config, Settings};
 use crate::data::Data;
 use crate::dispatch;
+use crate::exec;
 use crate::gate::{Gate, WorkerId};
 use crate::latency::Latency;
 use crate::logging::LevelHandle;
@@ -112,6 +113,7 @@ pub fn start(config: Arc<Config>, log_level: Option<LevelHandle>) -> anyhow::Res
         .snapshots
         .settle(settings.dir.join("snapshots"));
     let mut threads = serve(&server, listeners)?;
+    exec::spawn_late(&server)?;
     threads.push(replication::master::spawn(&server)?);
     if !metrics_sockets.is_empty() {
         threads.push(metrics::spawn(&server, metrics_sockets)?);

@@ -23,7 +23,7 @@ use crate::entry::Entry;
 use crate::lfu::{Tick, fast_random, fast_random_u64};
 use crate::space::{Marks, Space, counts_name};
 use crate::state::State;
-use crate::store::{Inner, STATE_KEYSPACE, STATE_OBJECTS, STATE_SEED, StoreError};
+use crate::store::{Inner, STATE_HELD, STATE_KEYSPACE, STATE_OBJECTS, STATE_SEED, StoreError};
 use crate::table::Place;
 use crate::tree::Object;
 use crate::tx::{Key, Kind};
@@ -180,6 +180,7 @@ impl Inner {
             batch.set.put_state(STATE_OBJECTS, &next.to_le_bytes());
             self.stats.spilled_pages.add(batch.pages);
         }
+        self.add_held(batch);
         self.add_state(batch, None);
         let bytes = batch.set.bytes() as u64;
         self.write_surely(batch)?;
@@ -223,6 +224,16 @@ impl Inner {
             }
         }
         Ok(())
+    }
+
+    /// Adds up to where of the log the cold tier then may hold what effects did. Where it is not known it stays so.
+    fn add_held(&self, batch: &mut Batch) {
+        use std::sync::atomic::Ordering::Relaxed;
+        let guard = batch.guard;
+        if self.held.load(Relaxed) < guard.0 {
+            self.held.store(guard.0, Relaxed);
+            batch.set.put_state(STATE_HELD, &guard.0.to_le_bytes());
+        }
     }
 
     /// Adds the state that must move with the data: seed and databases, and the replay offset if given.

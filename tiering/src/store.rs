@@ -42,6 +42,8 @@ pub trait Host: Send + Sync {
     fn sync_log(&self, upto: Offset) -> Result<(), String>;
     /// Logs `DEL` for keys the store deletes by itself. Called under the lock of their slot.
     fn log_deletes(&self, db: u32, slot: Slot, keys: &[&[u8]], reason: DeleteReason);
+    /// A command has found this key past its time and deleted it, which it logs itself. Called under the lock of its slot.
+    fn deleted(&self, db: u32, key: &[u8]);
     /// Logs `HDEL` for fields of a hash whose time is over. Called under the lock of its slot.
     fn log_field_deletes(&self, db: u32, slot: Slot, key: &[u8], fields: &[Vec<u8>]);
     /// False on a replica: then nothing expires or is evicted by itself.
@@ -142,6 +144,9 @@ pub(crate) struct Inner {
     pub(crate) stats: Counters,
     /// The next object id.
     pub(crate) next_object: AtomicU64,
+    /// See [`Store::may_hold`]; changes under the spiller's turn.
+    pub(crate) held: AtomicU64,
+    held_at_open: Offset,
     pub(crate) tiering: bool,
     pub(crate) durable: bool,
     pub(crate) limits: Mutex<Arc<StoreLimits>>,
@@ -263,6 +268,8 @@ pub(crate) const STATE_SEED: &str = "seed";
 pub(crate) const STATE_KEYSPACE: &str = "keyspace";
 pub(crate) const STATE_REPLAY: &str = "replay";
 pub(crate) const STATE_OBJECTS: &str = "objects";
+/// Up to where of the log the cold tier may hold what effects did.
+pub(crate) const STATE_HELD: &str = "held";
 pub(crate) const STATE_COUNTS: &str = "count/";
 
 impl Store {
@@ -295,6 +302,8 @@ impl Store {
             spiller: Spiller::default(),
             stats: Counters::default(),
             next_object: AtomicU64::new(saved.next_object),
+            held: AtomicU64::new(saved.held.0),
+            held_at_open: saved.held,
             tiering: options.tiering,
             durable: options.durable,
             limits: Mutex::new(Arc::new(limits.clone())),
@@ -428,6 +437,15 @@ impl Store {
         Tx::begin(&self.inner, slots, now, pins, None)
     }
 
+    /// True if the cold tier, as it was opened, may hold what came after an effect that ends at `end`.
+    ///
+    /// Then the effect may not fit what it is applied to anew: a key that was deleted later leaves no record, and so no
+    /// guard that would have the effect skipped. The deletion itself is still to be replayed.
+    #[must_use]
+    pub fn may_hold(&self, end: Offset) -> bool {
+        end < self.inner.held_at_open
+    }
+
     /// As [`Store::begin`], for recovery: the effect that ends at `end` (and begins at `start`) is applied.
     pub fn begin_replay<'s>(
         &'s self,
@@ -543,6 +561,7 @@ pub(crate) struct Saved {
     pub(crate) keyspace: Option<SavedKeyspace>,
     pub(crate) replay: Option<Offset>,
     pub(crate) next_object: u64,
+    pub(crate) held: Offset,
 }
 
 pub(crate) fn read_saved(cold: Option<&ColdTier>) -> Result<Saved, StoreError> {
@@ -551,6 +570,7 @@ pub(crate) fn read_saved(cold: Option<&ColdTier>) -> Result<Saved, StoreError> {
         keyspace: None,
         replay: None,
         next_object: 1,
+        held: Offset(0),
     };
     let Some(cold) = cold else { return Ok(fresh) };
     let Some(seed) = cold.state_get(STATE_SEED)? else {
@@ -575,7 +595,13 @@ pub(crate) fn read_saved(cold: Option<&ColdTier>) -> Result<Saved, StoreError> {
         .state_get(STATE_OBJECTS)?
         .map(|bytes| number(STATE_OBJECTS, &bytes))
         .transpose()?;
+    let held = cold
+        .state_get(STATE_HELD)?
+        .map(|bytes| number(STATE_HELD, &bytes))
+        .transpose()?;
     Ok(Saved {
+        // Earlier versions did not say.
+        held: held.map_or(Offset::MAX, Offset),
         seed: number(STATE_SEED, &seed)?,
         keyspace,
         replay: replay.map(Offset),

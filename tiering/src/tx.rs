@@ -466,6 +466,7 @@ impl<'s> Tx<'s> {
 
     fn note_expired(&mut self, key: &Key<'_>) {
         self.inner.stats.expired_keys.add(1);
+        self.inner.host().deleted(key.db, key.bytes);
         self.expired.push(ExpiredKey {
             db: key.db,
             slot: key.slot,

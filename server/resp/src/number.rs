@@ -196,7 +196,7 @@ impl F64Text {
             } else {
                 b"0"
             });
-        } else if value.abs() < WHOLE_LIMIT && value.trunc() == value {
+        } else if value.abs() <= WHOLE_LIMIT && value.trunc() == value {
             text.push(itoa::Buffer::new().format(value as i64).as_bytes());
         } else {
             text.fraction(value);

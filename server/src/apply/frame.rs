@@ -454,6 +454,8 @@ impl FrameApplier {
                 Ok(()) => {}
                 // The record already holds this effect (its guard says so).
                 Err(_) if tx.take_skipped() => {}
+                // What it does not fit was deleted later: the deletion comes.
+                Err(Stop::Error(_)) if target.data.store.may_hold(one.place.1) => {}
                 Err(Stop::Fault) if at == 0 => return Ok(Some(own.to_vec())),
                 Err(stop) => {
                     let why = format!("{args:?}: {stop:?}");

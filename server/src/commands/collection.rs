@@ -94,20 +94,25 @@ pub fn reply_scan(out: &mut Encoder<'_>, next: u64, found: &[Vec<u8>]) {
     }
 }
 
+/// Repetitions that a reply may hold: with the shortest elements it has 2 GB.
+const MOST_REPEATED: u64 = 1 << 28;
+
 /// Ranks for a random choice: with a negative count that many, maybe the same several times; else so many
 /// different ones, as far as there are. The numbers come from `Tx::rng`.
-#[must_use]
-pub fn random_ranks(rng: &mut impl Rng, len: u64, count: i64) -> Vec<u64> {
+pub fn random_ranks(rng: &mut impl Rng, len: u64, count: i64) -> Result<Vec<u64>, Error> {
     let wanted = count.unsigned_abs();
     if len == 0 {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     if count < 0 {
-        return (0..wanted).map(|_| rng.random_range(0..len)).collect();
+        if wanted > MOST_REPEATED {
+            return Err(errors::COUNT_TOO_LARGE);
+        }
+        return Ok((0..wanted).map(|_| rng.random_range(0..len)).collect());
     }
     if wanted >= len {
-        return (0..len).collect();
+        return Ok((0..len).collect());
     }
     let chosen = index::sample(rng, len as usize, wanted as usize);
-    chosen.into_iter().map(|rank| rank as u64).collect()
+    Ok(chosen.into_iter().map(|rank| rank as u64).collect())
 }

@@ -318,6 +318,23 @@ pub(crate) fn serve_all(server: &Server, data: &Data) {
     serve_still(server, data, &server.waiters.places(), UnixMs::now());
 }
 
+/// Starts the thread that looks at those whose keys went by themselves, as long as there is a server.
+pub(crate) fn spawn_late(server: &Arc<Server>) -> std::io::Result<()> {
+    let (bell, server) = (server.waiters.bell(), Arc::downgrade(server));
+    let look = move || {
+        for () in bell {
+            let Some(server) = server.upgrade() else {
+                return;
+            };
+            let _inside = server.gate.enter_background();
+            let (data, places) = (server.data(), server.waiters.take_late());
+            serve_still(&server, &data, &places, UnixMs::now());
+        }
+    };
+    let thread = std::thread::Builder::new().name("late-waiters".to_owned());
+    thread.spawn(look).map(drop)
+}
+
 /// Serves one who waits for a key, or loads what that takes; false if there is nobody (left) to be served.
 fn serve_one_still(
     server: &Server,

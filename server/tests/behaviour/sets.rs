@@ -233,4 +233,34 @@ behaviour! {
         EXISTS {t}b -> 0
         SCARD {t}c -> 2
     "#
+
+    counts_of_random_elements_have_limits r#"
+        SRANDMEMBER none -9223372036854775807 -> []
+        ZRANDMEMBER none -9223372036854775807 -> []
+        HRANDFIELD none -9223372036854775807 -> []
+        SRANDMEMBER none -9223372036854775808 -> -"ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
+        ZRANDMEMBER none -9223372036854775808 -> -"ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
+        HRANDFIELD none -9223372036854775808 -> -"ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
+        ZRANDMEMBER none -4611686018427387903 WITHSCORES -> []
+        ZRANDMEMBER none -4611686018427387904 WITHSCORES -> -ERR value is out of range
+        ZRANDMEMBER none 4611686018427387904 WITHSCORES -> -ERR value is out of range
+        HRANDFIELD none -4611686018427387903 WITHVALUES -> []
+        HRANDFIELD none -4611686018427387904 WITHVALUES -> -ERR value is out of range
+        HRANDFIELD none 4611686018427387904 WITHVALUES -> -ERR value is out of range
+        ZRANDMEMBER none 4611686018427387904 -> []
+        SADD s a -> 1
+        ZADD z 1 a -> 1
+        HSET h f v -> 1
+        SRANDMEMBER s 9223372036854775807 -> ["a"]
+        ZRANDMEMBER z 4611686018427387903 WITHSCORES -> ["a", "1"]
+        HRANDFIELD h 9223372036854775807 -> ["f"]
+        @basalt SRANDMEMBER s -9223372036854775807 -> -ERR value is out of range
+        @basalt ZRANDMEMBER z -9223372036854775807 -> -ERR value is out of range
+        @basalt HRANDFIELD h -9223372036854775807 -> -ERR value is out of range
+        ZCOUNT z -1e400 1e400 -> 1
+        ZCOUNT z 1e-400 (1e400 -> 1
+        ZCOUNT z 1e400 2e400 -> 0
+        ZADD z 4611686018427387904 b -> 1
+        @8.2 ZSCORE z b -> "4611686018427387904"
+    "#
 }

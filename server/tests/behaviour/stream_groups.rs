@@ -247,4 +247,99 @@ behaviour! {
         XPENDING t g - + 10 carl -> [["1-1", "carl", int, 1], ["3-1", "carl", int, 1], ["4-1", "carl", int, 1], ["6-1", "carl", int, 1]]
         XINFO GROUPS t -> [["name", "g", "consumers", 3, "pending", 4, "last-delivered-id", "6-1", "entries-read", 6, "lag", 0]]
     "#
+
+    a_reader_that_waits_has_a_consumer [hot cold tiny memory replica] r#"
+        XADD s 5-0 f v -> "5-0"
+        XGROUP CREATE s g $ -> +OK
+        b> send XREADGROUP GROUP g waits BLOCK 0 STREAMS s >
+        until 3000ms: INFO clients -> like "*blocked_clients:1*"
+        @8.2 XINFO CONSUMERS s g -> [["name", "waits", "pending", 0, "idle", int, "inactive", -1]]
+        XADD s 6-0 f w -> "6-0"
+        b> expect XREADGROUP -> [["s", [["6-0", ["f", "w"]]]]]
+        @8.2 XREADGROUP GROUP g short BLOCK 20 STREAMS s > -> (nil array)
+        @8.2 XINFO CONSUMERS s g -> [["name", "short", ...], ["name", "waits", ...]]
+        MULTI -> +OK
+        XREADGROUP GROUP g multi BLOCK 0 STREAMS s > -> +QUEUED
+        EXEC -> [(nil array)]
+        @8.2 XGROUP CREATECONSUMER s g multi -> 0
+        XADD t 5-0 f v -> "5-0"
+        XREADGROUP GROUP g nobody BLOCK 20 STREAMS s t > > -> like "NOGROUP*"
+        XGROUP CREATECONSUMER s g nobody -> 1
+    "#
+
+    a_group_set_back_serves_with_the_next_entry [hot cold tiny memory replica] r#"
+        XADD s 5-0 f v -> "5-0"
+        XGROUP CREATE s g $ -> +OK
+        b> send XREADGROUP GROUP g c BLOCK 0 STREAMS s >
+        until 3000ms: INFO clients -> like "*blocked_clients:1*"
+        XGROUP SETID s g 0 -> +OK
+        b> silent
+        XADD s 6-0 f w -> "6-0"
+        b> expect XREADGROUP -> [["s", [["5-0", ["f", "v"]], ["6-0", ["f", "w"]]]]]
+    "#
+
+    a_group_made_anew_serves_who_waits [hot cold tiny memory replica] r#"
+        XADD s 5-0 f v -> "5-0"
+        XGROUP CREATE s g $ -> +OK
+        b> send XREADGROUP GROUP g c BLOCK 0 STREAMS s >
+        until 3000ms: INFO clients -> like "*blocked_clients:1*"
+        MULTI -> +OK
+        XGROUP DESTROY s g -> +QUEUED
+        XGROUP CREATE s g 0 -> +QUEUED
+        EXEC -> [1, +OK]
+        b> expect XREADGROUP -> [["s", [["5-0", ["f", "v"]]]]]
+    "#
+
+    a_stream_that_comes_in_the_place_of_another_serves_who_waits [hot cold tiny memory replica] r#"
+        XADD s 5-0 f v -> "5-0"
+        XGROUP CREATE s g $ -> +OK
+        XADD t 3-0 f v -> "3-0"
+        XADD t 9-0 f w -> "9-0"
+        XGROUP CREATE t g 0 -> +OK
+        b> send XREADGROUP GROUP g c BLOCK 0 STREAMS s >
+        until 3000ms: INFO clients -> like "*blocked_clients:1*"
+        COPY t s REPLACE -> 1
+        b> expect XREADGROUP -> [["s", [["3-0", ["f", "v"]], ["9-0", ["f", "w"]]]]]
+        XREADGROUP GROUP g c STREAMS s > -> (nil array)
+        b> send XREADGROUP GROUP g c BLOCK 0 STREAMS s >
+        until 3000ms: INFO clients -> like "*blocked_clients:1*"
+        XADD t 10-0 f x -> "10-0"
+        RENAME t s -> +OK
+        b> expect XREADGROUP -> [["s", [["3-0", ["f", "v"]], ["9-0", ["f", "w"]], ["10-0", ["f", "x"]]]]]
+    "#
+
+    a_stream_that_expires_ends_the_wait_of_a_group [hot cold tiny memory replica] r#"
+        XADD s 5-0 f v -> "5-0"
+        XGROUP CREATE s g $ -> +OK
+        b> send XREADGROUP GROUP g c BLOCK 0 STREAMS s >
+        until 3000ms: INFO clients -> like "*blocked_clients:1*"
+        PEXPIRE s 30 -> 1
+        @7.0 b> expect XREADGROUP -> -UNBLOCKED the stream key no longer exists
+        @8.2 b> expect XREADGROUP -> -NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option
+        XADD s 5-0 f v -> "5-0"
+        XGROUP CREATE s g $ -> +OK
+        b> send XREADGROUP GROUP g c BLOCK 0 STREAMS s >
+        until 3000ms: INFO clients -> like "*blocked_clients:1*"
+        c> send XREAD BLOCK 0 STREAMS s $
+        until 3000ms: INFO clients -> like "*blocked_clients:2*"
+        PEXPIREAT s 1 -> 1
+        @7.0 b> expect XREADGROUP -> -UNBLOCKED the stream key no longer exists
+        @8.2 b> expect XREADGROUP -> -NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option
+        XADD s 1-0 f v -> "1-0"
+        c> silent
+        XADD s 6-0 f v -> "6-0"
+        c> expect XREAD -> [["s", [["6-0", ["f", "v"]]]]]
+    "#
+
+    a_stream_that_is_evicted_ends_the_wait_of_a_group [memory] r#"
+        server --maxmemory-policy allkeys-random
+        XADD s 5-0 f v -> "5-0"
+        XGROUP CREATE s g $ -> +OK
+        b> send XREADGROUP GROUP g c BLOCK 0 STREAMS s >
+        until 3000ms: INFO clients -> like "*blocked_clients:1*"
+        CONFIG SET maxmemory 1 -> +OK
+        SET other 1 -> anything
+        @7.0 b> expect XREADGROUP -> -UNBLOCKED the stream key no longer exists
+        @8.2 b> expect XREADGROUP -> -NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option
+    "#
 }

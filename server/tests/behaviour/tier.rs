@@ -190,4 +190,35 @@ behaviour! {
         @basalt TIER BIGKEYS COUNT 1 -> ["sampled", 3, "total", 3, "keys", [["key", "c", "db", 0, "type", "string", "tier", "cold", "lfu", int, "bytes", 3000..3100, "elements", (nil)]]]
         @basalt TIER BIGKEYS TYPE list -> ["sampled", 3, "total", 3, "keys", [["key", "l", "db", 0, "type", "list", "tier", "cold", "lfu", int, "bytes", int, "elements", 3]]]
     "#
+
+    effects_on_what_was_deleted_later_do_not_keep_it_from_starting [hot] r#"
+        RPUSH gone a b
+        RPUSH part a b c
+        SET number -9000000000000000000
+        HSET hash number -9000000000000000000
+        XADD stream 5-0 f v
+        XGROUP CREATE stream g 0
+        SET other 1
+        SAVE -> +OK
+        LSET gone 0 x -> +OK
+        RPUSH part d -> 4
+        LSET part 3 x -> +OK
+        INCRBY number 9000000000000000000 -> 0
+        INCRBY number 9000000000000000000 -> 9000000000000000000
+        HINCRBY hash number 9000000000000000000 -> 0
+        HINCRBY hash number 9000000000000000000 -> 9000000000000000000
+        XREADGROUP GROUP g c COUNT 1 STREAMS stream > -> success
+        XSETID stream 9-0 -> +OK
+        MULTI -> +OK
+        LSET gone 1 y -> +QUEUED
+        INCR other -> +QUEUED
+        EXEC -> [+OK, 2]
+        DEL gone part number hash stream -> 5
+        @basalt TIER SPILL ALL -> success
+        @basalt TIER COMPACT -> success
+        wait 300ms
+        crash
+        KEYS * -> ["other"]
+        GET other -> "2"
+    "#
 }

@@ -9,13 +9,21 @@
 //!
 //! One loop cuts the power instead: of both the log's files and RocksDB's only what was synced is sure to be left.
 //!
+//! Another has clients that write every type, and a replica that must hold the same after each kill of either.
+//!
 //! `BASALT_CRASH_CYCLES` sets the cycles per policy, `BASALT_CRASH_SEED` the seed.
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod mixed;
 mod model;
+#[path = "../replication/node.rs"]
+#[allow(dead_code, reason = "made for the scenarios of replication")]
+mod node;
+mod plain;
 mod power;
+mod replicated;
 mod worker;
 
 use std::collections::BTreeSet;
@@ -26,12 +34,13 @@ use std::time::Duration;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
+use plain::Plain;
 use power::Power;
 use support::client::Client;
 use support::env_number;
 use support::server::{Binary, Server};
 use support::world::World;
-use worker::Worker;
+use worker::{Load, Worker};
 
 const CLIENTS: usize = 6;
 const DEFAULT_CYCLES: u64 = 6;
@@ -45,7 +54,7 @@ struct Summary {
     starts: Vec<Duration>,
 }
 
-fn crash_loop(name: &str, world: World, args: &[&str], power: Option<&Power>) {
+fn crash_loop<L: Load>(name: &str, world: World, args: &[&str], power: Option<&Power>) {
     let mut binary = Binary::under_test();
     if let Some(power) = power {
         binary = power.watched(binary);
@@ -69,7 +78,7 @@ fn crash_loop(name: &str, world: World, args: &[&str], power: Option<&Power>) {
     let cycles = env_number("BASALT_CRASH_CYCLES", DEFAULT_CYCLES);
     let seed = env_number("BASALT_CRASH_SEED", DEFAULT_SEED);
     let mut rng = SmallRng::seed_from_u64(seed);
-    let mut workers: Vec<Worker> = (0..CLIENTS).map(|id| Worker::new(id, seed)).collect();
+    let mut workers: Vec<Worker<L>> = (0..CLIENTS).map(|id| Worker::new(id, seed)).collect();
     let mut summary = Summary::default();
     for cycle in 1..=cycles {
         let life = Duration::from_millis(rng.random_range(150..800));
@@ -98,35 +107,20 @@ fn crash_loop(name: &str, world: World, args: &[&str], power: Option<&Power>) {
 }
 
 /// Load, kill, start, check.
-fn cycle_once(
+fn cycle_once<L: Load>(
     server: &mut Server,
-    workers: &mut [Worker],
+    workers: &mut [Worker<L>],
     life: Duration,
     rng: &mut SmallRng,
     summary: &mut Summary,
     power: Option<&Power>,
 ) -> Result<(), String> {
     let port = server.port();
-    let stop = AtomicBool::new(false);
-    let unrest = server.is_basalt().then(|| rng.random());
-    let results: Vec<Result<(), String>> = thread::scope(|scope| {
-        let loads: Vec<_> = workers
-            .iter_mut()
-            .map(|worker| scope.spawn(|| worker.load(port, &stop)))
-            .collect();
-        if let Some(seed) = unrest {
-            let stop = &stop;
-            scope.spawn(move || disturb(port, seed, stop));
-        }
+    let unrest = server.is_basalt().then(|| (&UNREST[..], rng.random()));
+    under_load(port, workers, unrest, || {
         thread::sleep(life);
         server.kill();
-        stop.store(true, Ordering::Relaxed);
-        loads
-            .into_iter()
-            .map(|load| load.join().expect("a worker does not panic"))
-            .collect()
-    });
-    results.into_iter().collect::<Result<(), String>>()?;
+    })?;
     let cut = |server: &Server, rng: &mut SmallRng| {
         if let Some(power) = power {
             power.cut(server.dir(), rng);
@@ -145,22 +139,49 @@ fn cycle_once(
     (0..2).try_for_each(|db| verify_database(port, db, workers))
 }
 
+/// Runs `during` while all clients write and another one disturbs, by the given commands in an order that a seed decides.
+fn under_load<L: Load>(
+    port: u16,
+    workers: &mut [Worker<L>],
+    unrest: Option<(&[&str], u64)>,
+    during: impl FnOnce(),
+) -> Result<(), String> {
+    let stop = &AtomicBool::new(false);
+    thread::scope(|scope| {
+        let loads: Vec<_> = workers
+            .iter_mut()
+            .map(|worker| scope.spawn(|| worker.load(port, stop)))
+            .collect();
+        if let Some((commands, seed)) = unrest {
+            scope.spawn(move || disturb(port, commands, seed, stop));
+        }
+        during();
+        stop.store(true, Ordering::Relaxed);
+        let results: Vec<Result<(), String>> = loads
+            .into_iter()
+            .map(|load| load.join().expect("a worker does not panic"))
+            .collect();
+        results.into_iter().collect()
+    })
+}
+
 /// What an operator or a timer might do at the wrong moment.
-fn disturb(port: u16, seed: u64, stop: &AtomicBool) {
-    const COMMANDS: [&str; 5] = [
-        "TIER SPILL ALL",
-        "BGSAVE",
-        "BINLOG ROTATE",
-        "BINLOG PURGE",
-        "TIER COMPACT",
-    ];
+const UNREST: [&str; 5] = [
+    "TIER SPILL ALL",
+    "BGSAVE",
+    "BINLOG ROTATE",
+    "TIER COMPACT",
+    "BINLOG PURGE",
+];
+
+fn disturb(port: u16, commands: &[&str], seed: u64, stop: &AtomicBool) {
     let mut rng = SmallRng::seed_from_u64(seed);
     let Ok(mut client) = Client::connect(port) else {
         return;
     };
     while !stop.load(Ordering::Relaxed) {
         thread::sleep(Duration::from_millis(rng.random_range(5..80)));
-        let line = COMMANDS[rng.random_range(0..COMMANDS.len())];
+        let line = commands[rng.random_range(0..commands.len())];
         let words: Vec<&str> = line.split_whitespace().collect();
         // Whether it succeeds is not the question here (BGSAVE may be running already).
         if client.call(&words).is_err() {
@@ -170,7 +191,7 @@ fn disturb(port: u16, seed: u64, stop: &AtomicBool) {
 }
 
 /// The database holds the clients' keys and no others, and counts them right.
-fn verify_database(port: u16, db: usize, workers: &[Worker]) -> Result<(), String> {
+fn verify_database<L: Load>(port: u16, db: usize, workers: &[Worker<L>]) -> Result<(), String> {
     let want: BTreeSet<&[u8]> = workers
         .iter()
         .filter(|w| w.database() == db)
@@ -236,14 +257,14 @@ fn appendfsync_always_loses_nothing() {
     } else {
         &args[..2]
     };
-    crash_loop("appendfsync always", World::Hot, args, None);
+    crash_loop::<Plain>("appendfsync always", World::Hot, args, None);
 }
 
 #[test]
 fn appendfsync_everysec_loses_nothing() {
     if only_for_basalt() {
         let args = [&["--appendfsync", "everysec"][..], &SMALL].concat();
-        crash_loop("appendfsync everysec", World::Hot, &args, None);
+        crash_loop::<Plain>("appendfsync everysec", World::Hot, &args, None);
     }
 }
 
@@ -251,7 +272,7 @@ fn appendfsync_everysec_loses_nothing() {
 fn appendfsync_no_loses_nothing() {
     if only_for_basalt() {
         let args = [&["--appendfsync", "no"][..], &SMALL].concat();
-        crash_loop("appendfsync no", World::Hot, &args, None);
+        crash_loop::<Plain>("appendfsync no", World::Hot, &args, None);
     }
 }
 
@@ -259,7 +280,7 @@ fn appendfsync_no_loses_nothing() {
 fn memory_only_with_binlog_loses_nothing() {
     if only_for_basalt() {
         let args = ["--tiering", "no", "--binlog", "yes"];
-        crash_loop("tiering no", World::Hot, &args, None);
+        crash_loop::<Plain>("tiering no", World::Hot, &args, None);
     }
 }
 
@@ -268,7 +289,7 @@ fn a_power_cut_loses_nothing_that_was_synced() {
     if only_for_basalt() {
         let power = Power::new();
         let args = [&["--appendfsync", "always"][..], &SMALL].concat();
-        crash_loop("power cut", World::Hot, &args, Some(&power));
+        crash_loop::<Plain>("power cut", World::Hot, &args, Some(&power));
     }
 }
 

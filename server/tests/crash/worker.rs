@@ -1,54 +1,87 @@
 //! A client with keys of its own. It knows which of its operations were acknowledged and which were
 //! only sent, and so which states of its keys a crash may leave.
 
+use std::fmt::Debug;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
-use crate::model::{Entry, Op, State, field_key, hash, real_key};
 use crate::support::client::Client;
-use crate::support::resp::{Reply, quote};
+use crate::support::resp::Reply;
 
-/// Keys of one client, besides its counters.
-const KEYS: u32 = 400;
 /// The longest pipeline.
 const BATCH: usize = 16;
 
+/// What clients write, and a model of it: operations, their replies, and the state they leave.
+pub(crate) trait Load {
+    /// Happens as a whole or not at all.
+    type Op: Clone + Debug + Send;
+    type State: Clone + Debug + Default + Send;
+
+    /// The database of client `id`.
+    fn database(id: usize) -> usize;
+
+    /// A random operation of client `id`; `stamp` makes its values unique. `state` is what the client knows it has.
+    fn next(rng: &mut SmallRng, id: usize, stamp: &mut u64, state: &Self::State) -> Self::Op;
+
+    /// Appends the commands to `out`.
+    fn encode(op: &Self::Op, out: &mut Vec<u8>);
+
+    /// How many replies it gets; the last one tells that it happened.
+    fn replies(op: &Self::Op) -> usize;
+
+    /// Changes `state` and returns the last reply.
+    fn apply(op: &Self::Op, state: &mut Self::State) -> Reply;
+
+    /// Whether the model's reply and the server's say the same.
+    fn explains(want: &Reply, got: &Reply) -> bool {
+        want == got
+    }
+
+    /// What the server holds of every key client `id` may have written.
+    fn fetch(client: &mut Client, id: usize) -> io::Result<Self::State>;
+
+    /// Every key of a state, some perhaps several times.
+    fn keys(state: &Self::State) -> Vec<&[u8]>;
+
+    /// A line for each key that differs.
+    fn wrong(want: &Self::State, found: &Self::State) -> Vec<String>;
+}
+
 /// One client and what it knows.
 #[derive(Debug)]
-pub(crate) struct Worker {
+pub(crate) struct Worker<L: Load> {
     id: usize,
     rng: SmallRng,
     stamp: u64,
     /// The state after all acknowledged operations.
-    state: State,
+    state: L::State,
     /// Sent, not acknowledged.
-    pending: Vec<Op>,
+    pending: Vec<L::Op>,
     pub(crate) acknowledged: u64,
 }
 
-impl Worker {
+impl<L: Load> Worker<L> {
     pub(crate) fn new(id: usize, seed: u64) -> Self {
         Self {
             id,
             rng: SmallRng::seed_from_u64(seed.wrapping_add(id as u64 * 7919)),
             stamp: 0,
-            state: State::new(),
+            state: L::State::default(),
             pending: Vec::new(),
             acknowledged: 0,
         }
     }
 
-    /// Half of the clients work in another database.
     pub(crate) fn database(&self) -> usize {
-        self.id % 2
+        L::database(self.id)
     }
 
-    /// Every key the worker holds; its hash once for each field.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &[u8]> {
-        self.state.keys().map(|name| real_key(name))
+    /// Every key the worker holds, some perhaps several times.
+    pub(crate) fn keys(&self) -> Vec<&[u8]> {
+        L::keys(&self.state)
     }
 
     /// A connection to the worker's database.
@@ -70,8 +103,8 @@ impl Worker {
         while !stop.load(Ordering::Relaxed) {
             let mut bytes = Vec::new();
             for _ in 0..self.rng.random_range(1..=BATCH) {
-                let op = self.next_op();
-                op.encode(&mut bytes);
+                let op = L::next(&mut self.rng, self.id, &mut self.stamp, &self.state);
+                L::encode(&op, &mut bytes);
                 self.pending.push(op);
             }
             if client.stream().write_all(&bytes).is_err() {
@@ -87,28 +120,18 @@ impl Worker {
         Ok(())
     }
 
-    fn next_op(&mut self) -> Op {
-        loop {
-            self.stamp += 1;
-            let op = Op::random(&mut self.rng, self.id, KEYS, self.stamp);
-            if !op.grows_too_large(&self.state) {
-                return op;
-            }
-        }
-    }
-
     /// The last reply of the oldest pending operation.
     fn read_reply(&mut self, client: &mut Client) -> io::Result<Reply> {
-        let count = self.pending[0].replies();
+        let count = L::replies(&self.pending[0]);
         (1..count).try_for_each(|_| client.read().map(drop))?;
         client.read()
     }
 
     fn acknowledge(&mut self, got: &Reply) -> Result<(), String> {
         let op = self.pending.remove(0);
-        let want = op.apply(&mut self.state);
+        let want = L::apply(&op, &mut self.state);
         self.acknowledged += 1;
-        match *got == want {
+        match L::explains(&want, got) {
             true => Ok(()),
             false => Err(format!(
                 "client {}: {op:?}\n  expected {want}\n  got      {got}",
@@ -123,16 +146,19 @@ impl Worker {
     /// # Errors
     /// A description of the keys that fit no such state.
     pub(crate) fn verify(&mut self, port: u16) -> Result<usize, String> {
-        let found = self.fetch(port).map_err(|e| format!("reading back: {e}"))?;
+        let found = self
+            .connect(port)
+            .and_then(|mut client| L::fetch(&mut client, self.id));
+        let found = found.map_err(|e| format!("client {}: reading back: {e}", self.id))?;
         let pending = std::mem::take(&mut self.pending);
         let mut state = self.state.clone();
-        let mut nearest = wrong_keys(&state, &found);
+        let mut nearest = L::wrong(&state, &found);
         for op in &pending {
             if nearest.is_empty() {
                 break;
             }
-            op.apply(&mut state);
-            let wrong = wrong_keys(&state, &found);
+            L::apply(op, &mut state);
+            let wrong = L::wrong(&state, &found);
             if wrong.len() < nearest.len() {
                 nearest = wrong;
             }
@@ -148,64 +174,6 @@ impl Worker {
             ));
         }
         self.state = found;
-        Ok(self.state.len())
+        Ok(self.keys().len())
     }
-
-    /// What the server holds of every key this worker may have written.
-    fn fetch(&self, port: u16) -> io::Result<State> {
-        let mut client = self.connect(port)?;
-        let names: Vec<Vec<u8>> = (0..KEYS)
-            .map(|n| format!("k{}:{n}", self.id).into_bytes())
-            .chain((0..9).map(|n| format!("n{}:{n}", self.id).into_bytes()))
-            .collect();
-        let mut found = State::new();
-        for some in names.chunks(50) {
-            let commands: Vec<Vec<&[u8]>> = some
-                .iter()
-                .flat_map(|k| [vec![b"GET" as &[u8], k], vec![b"PEXPIRETIME", k]])
-                .collect();
-            let replies = client.pipeline(&commands)?;
-            for (key, pair) in some.iter().zip(replies.chunks(2)) {
-                if let (Reply::Bulk(value), Reply::Int(expires_ms)) = (&pair[0], &pair[1]) {
-                    let (value, expires_ms) = (value.clone(), *expires_ms);
-                    found.insert(key.clone(), Entry { value, expires_ms });
-                } else if pair[0] != Reply::Nil {
-                    return Err(io::Error::other(format!("GET: {}", pair[0])));
-                }
-            }
-        }
-        let fields = client.call(&[&b"HGETALL"[..], &hash(self.id)])?;
-        for pair in fields.items().unwrap_or_default().chunks(2) {
-            let [Reply::Bulk(field), Reply::Bulk(value)] = pair else {
-                return Err(io::Error::other(format!("HGETALL: {fields}")));
-            };
-            let name = field_key(&hash(self.id), &String::from_utf8_lossy(field));
-            let (value, expires_ms) = (value.clone(), -1);
-            found.insert(name, Entry { value, expires_ms });
-        }
-        Ok(found)
-    }
-}
-
-/// A line for each key that differs.
-fn wrong_keys(want: &State, found: &State) -> Vec<String> {
-    let show = |entry: Option<&Entry>| match entry {
-        Some(e) => format!("{} (expires {})", quote(&e.value), e.expires_ms),
-        None => "(absent)".into(),
-    };
-    let mut names: Vec<&Vec<u8>> = want.keys().chain(found.keys()).collect();
-    names.sort();
-    names.dedup();
-    names
-        .into_iter()
-        .filter(|k| want.get(*k) != found.get(*k))
-        .map(|k| {
-            format!(
-                "{}: expected {}, found {}",
-                quote(k),
-                show(want.get(k)),
-                show(found.get(k))
-            )
-        })
-        .collect()
 }

@@ -157,10 +157,18 @@ fn scanned(reply: &[Reply]) -> Vec<Reply> {
     all
 }
 
+/// A score in one form, whoever wrote it.
 fn unsigned_zero(reply: &Reply) -> Reply {
     match reply {
         Reply::Array(items) => Reply::Array(items.iter().map(unsigned_zero).collect()),
         Reply::Bulk(text) if text == b"-0" => Reply::Bulk(b"0".to_vec()),
+        Reply::Bulk(text) => match std::str::from_utf8(text).map(str::parse::<f64>) {
+            // Redis 7.0 writes these in another way than 8.2.
+            Ok(Ok(score)) if score.is_finite() && score.abs() >= 1e15 => {
+                Reply::Bulk(format!("{score:e}").into_bytes())
+            }
+            _ => reply.clone(),
+        },
         other => other.clone(),
     }
 }

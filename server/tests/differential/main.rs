@@ -85,6 +85,11 @@ fn same_replies_restart() {
 }
 
 #[test]
+fn same_replies_replica() {
+    compare_in(World::Replica);
+}
+
+#[test]
 fn same_replies_memory() {
     compare_in(World::Memory);
 }

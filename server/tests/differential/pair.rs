@@ -8,8 +8,12 @@ use crate::compare::{is_dialogue, is_scan, rule, same, same_exec};
 use crate::generate::{CONNECTIONS, Command, DATABASES, Step};
 use crate::support::client::Client;
 use crate::support::resp::{Reply, print_command};
+use crate::support::script::replica;
 use crate::support::server::Server;
 use crate::support::world::World;
+
+/// After so many steps a replica is compared.
+const LOOK_EVERY: usize = 4000;
 
 /// Where two servers disagree.
 #[derive(Debug)]
@@ -37,6 +41,8 @@ pub(crate) struct Pair {
     world: World,
     ours: Server,
     theirs: Server,
+    /// Follows ours in the world `replica`.
+    replica: Option<Server>,
     conns: Vec<Conn>,
     spiller: Client,
     /// Commands in one write at most.
@@ -62,10 +68,12 @@ impl Conn {
 impl Pair {
     pub(crate) fn new(world: World, ours: Server, theirs: Server, most: usize) -> Self {
         let spiller = ours.client();
+        let replica = (world == World::Replica).then(|| replica::attach(&ours));
         let mut pair = Self {
             world,
             ours,
             theirs,
+            replica,
             conns: Vec::new(),
             spiller,
             most,
@@ -92,7 +100,7 @@ impl Pair {
         for server in [&self.ours, &self.theirs] {
             assert!(server.client().words("FLUSHALL").is_ok());
         }
-        let mut at = 0;
+        let (mut at, mut looked_at) = (0, 0);
         while at < steps.len() {
             let count = self.batch(&steps[at..]);
             match &steps[at] {
@@ -114,9 +122,28 @@ impl Pair {
                 }
             }
             at += count;
+            if at - looked_at >= LOOK_EVERY {
+                looked_at = at;
+                self.compare_replica(Some(at - 1))?;
+            }
         }
         self.reconnect();
-        self.compare_databases()
+        self.compare_databases()?;
+        self.compare_replica(None)
+    }
+
+    /// Waits until the replica has come to hold what its master does.
+    fn compare_replica(&self, at: Option<usize>) -> Result<(), Difference> {
+        let same = match &self.replica {
+            Some(replica) => replica::is_same(&self.ours, replica),
+            None => Ok(()),
+        };
+        same.map_err(|wrong| Difference {
+            at,
+            what: "the replica".into(),
+            ours: wrong,
+            theirs: "(not asked)".into(),
+        })
     }
 
     /// How many of the next steps go in one write: those of one connection, up to one that takes more than one exchange.

@@ -180,6 +180,8 @@ impl Host for FakeHost {
         }
     }
 
+    fn deleted(&self, _: u32, _: &[u8]) {}
+
     fn log_field_deletes(&self, _: u32, _: Slot, _: &[u8], _: &[Vec<u8>]) {
         unreachable!("these tests have no hashes whose fields expire");
     }

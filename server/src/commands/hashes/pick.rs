@@ -6,15 +6,10 @@ use basalt_resp::Proto;
 use basalt_tiering::{Collection, Fault, Kind, MAIN, UnixMs};
 use rand::Rng;
 
-use crate::args::{Cursor, integer, is};
+use crate::args::{Cursor, integer, is, repeatable_count, repeatable_pairs};
 use crate::commands::collection::{ScanOptions, collection, random_ranks, reply_scan, scan_cursor};
 use crate::commands::{Ctx, Outcome};
-use crate::errors::{self, Error};
-
-const COUNT_TOO_FAR: Error = Error::new(
-    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-);
-const COUNT_TOO_FAR_WITH_VALUES: Error = Error::new("ERR value is out of range");
+use crate::errors;
 
 pub(super) fn hrandfield(ctx: &mut Ctx<'_, '_>) -> Outcome {
     if ctx.args.len() > 2 {
@@ -53,25 +48,22 @@ fn live_ranks(hash: &Collection<'_, '_>, now: UnixMs) -> Result<Vec<u64>, Fault>
 }
 
 fn several(ctx: &mut Ctx<'_, '_>) -> Outcome {
-    let count = integer(&ctx.args[2])?;
-    if count == i64::MIN {
-        return Err(COUNT_TOO_FAR.into());
-    }
+    let count = repeatable_count(integer(&ctx.args[2])?)?;
     let with_values = ctx.args.get(3).is_some_and(|word| is(word, "WITHVALUES"));
     if ctx.args.len() > 4 || (ctx.args.len() == 4 && !with_values) {
         return Err(errors::SYNTAX.into());
     }
-    if with_values && count < -(i64::MAX / 2) {
-        return Err(COUNT_TOO_FAR_WITH_VALUES.into());
+    if with_values {
+        repeatable_pairs(count)?;
     }
     let mut rng = ctx.tx.rng();
     let hash = collection(ctx.tx, &ctx.keys[0], Kind::Hash)?;
     let ranks = if hash.expired_fields(ctx.now)? > 0 {
         let left = live_ranks(&hash, ctx.now)?;
-        let picked = random_ranks(&mut rng, left.len() as u64, count);
+        let picked = random_ranks(&mut rng, left.len() as u64, count)?;
         picked.into_iter().map(|at| left[at as usize]).collect()
     } else {
-        random_ranks(&mut rng, hash.len(MAIN), count)
+        random_ranks(&mut rng, hash.len(MAIN), count)?
     };
     hash.prefault_at(MAIN, ranks.iter().copied())?;
     let pairs = with_values && ctx.out.proto() == Proto::Resp3;

@@ -45,7 +45,7 @@ fn several(ctx: &mut Ctx<'_, '_>) -> Outcome {
         })?;
         return Ok(());
     }
-    let ranks = random_ranks(&mut rng, len, count);
+    let ranks = random_ranks(&mut rng, len, count)?;
     ctx.out.array(ranks.len());
     for rank in ranks {
         let found = set.at(MAIN, rank)?;
@@ -98,7 +98,7 @@ fn pop_several(ctx: &mut Ctx<'_, '_>) -> Outcome {
         })?;
     } else {
         let wanted = i64::try_from(count).unwrap_or(i64::MAX);
-        for rank in random_ranks(&mut rng, len, wanted) {
+        for rank in random_ranks(&mut rng, len, wanted)? {
             let found = set.at(MAIN, rank)?;
             members.extend(found.map(|(member, _)| member.to_vec()));
         }

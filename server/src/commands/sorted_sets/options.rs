@@ -15,6 +15,16 @@ pub(super) struct ScoreBound {
     open: bool,
 }
 
+/// A decimal number that is too large or too small for a float: a bound may be, a score not.
+fn beyond(text: &[u8]) -> Option<f64> {
+    let digits = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+"));
+    let is_number = |byte: &u8| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
+    let begins = matches!(digits.unwrap_or(text).first(), Some(b'0'..=b'9' | b'.'));
+    (begins && text.iter().all(is_number))
+        .then(|| std::str::from_utf8(text).ok()?.parse().ok())
+        .flatten()
+}
+
 impl ScoreBound {
     pub(super) fn parse(arg: &[u8]) -> Result<Self, Error> {
         let (open, text) = match arg {
@@ -25,7 +35,7 @@ impl ScoreBound {
         let score = if text.is_empty() {
             Some(0.0)
         } else {
-            basalt_resp::parse_f64(text)
+            basalt_resp::parse_f64(text).or_else(|| beyond(text))
         };
         let score = score.ok_or(errors::NOT_A_SCORE_RANGE)?;
         Ok(ScoreBound { score, open })

@@ -2,7 +2,7 @@
 
 use super::range::{begin_members, push_member};
 use super::zset::ZSet;
-use crate::args::{integer, is, repeatable_count};
+use crate::args::{integer, is, repeatable_count, repeatable_pairs};
 use crate::commands::collection::random_ranks;
 use crate::commands::{Ctx, Outcome};
 use crate::errors;
@@ -17,9 +17,12 @@ pub(super) fn zrandmember(ctx: &mut Ctx<'_, '_>) -> Outcome {
         Some(word) if ctx.args.len() == 4 && is(word, "WITHSCORES") => true,
         Some(_) => return Err(errors::SYNTAX.into()),
     };
+    if with_scores {
+        repeatable_pairs(count)?;
+    }
     let mut rng = ctx.tx.rng();
     let set = ZSet::open(ctx.tx, &ctx.keys[0])?;
-    let ranks = random_ranks(&mut rng, set.len(), count);
+    let ranks = random_ranks(&mut rng, set.len(), count)?;
     begin_members(&mut ctx.out, ranks.len(), with_scores);
     for rank in ranks {
         if let Some((member, score)) = set.at(rank)? {
@@ -32,7 +35,7 @@ pub(super) fn zrandmember(ctx: &mut Ctx<'_, '_>) -> Outcome {
 fn one(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let mut rng = ctx.tx.rng();
     let set = ZSet::open(ctx.tx, &ctx.keys[0])?;
-    let rank = random_ranks(&mut rng, set.len(), 1).first().copied();
+    let rank = random_ranks(&mut rng, set.len(), 1)?.first().copied();
     let found = set.at(rank.unwrap_or(0))?;
     ctx.out.bulk_or_null(found.map(|(member, _)| member));
     Ok(())

@@ -133,6 +133,9 @@ pub(super) fn xreadgroup(ctx: &mut Ctx<'_, '_>) -> Outcome {
         wants.push(wanted);
     }
     if let (false, Some(timeout)) = (answers, options.block) {
+        for key in ctx.keys {
+            meet(ctx, key, &options)?;
+        }
         let prepared = Prepared::default();
         let seen = Arc::clone(&prepared);
         return Err(Stop::Block(Box::new(Wait {
@@ -154,6 +157,17 @@ pub(super) fn xreadgroup(ctx: &mut Ctx<'_, '_>) -> Outcome {
     Ok(())
 }
 
+/// Makes a consumer that begins to wait, or notes that it was seen.
+fn meet(ctx: &mut Ctx<'_, '_>, key: &Key<'_>, options: &Options<'_>) -> Outcome {
+    let mut stream = Stream::open(ctx.tx, key)?;
+    let mut group = options.group(&stream, key.bytes)?;
+    let (_, is_new) = note_seen(&mut stream, &mut group, options.consumer, ctx.now.0)?;
+    drop(stream);
+    let names = options.names(ctx.db, key.bytes);
+    log_seen(ctx.effects, &names, is_new, ctx.now.0);
+    Ok(())
+}
+
 /// A stream as it was before the command that may serve a waiter.
 #[derive(Clone, Debug)]
 struct Before {
@@ -167,21 +181,38 @@ type Prepared = Arc<Mutex<Vec<Before>>>;
 
 /// Gives a waiter what has come into the stream that was written; an error, if its group is gone.
 ///
-/// New entries are in memory, and so are the first ones behind where the group was before; others may not be. So a
-/// command that adds nothing serves nobody, though it may have set the group back (as in Redis).
+/// A command that adds nothing serves nobody, though it may have set the group back (as in Redis). New entries are in
+/// memory, and so are the first ones behind where the group was before; others, of a stream that came in its place, may not
+/// be, and then it is served a little later.
 fn serve(ctx: &mut Ctx<'_, '_>, prepared: &Prepared) -> Result<bool, Stop> {
     let options = Options::parse(ctx.args)?;
     let key = ctx.keys[0];
+    let is_whole = ctx.tx.is_whole(&key);
     let stream = Stream::peek(ctx.tx, &key)?;
     let group = options.group(&stream, key.bytes)?;
-    if let Some(before) = prepared.lock().iter().find(|one| one.key == key.bytes) {
-        let is_old = group.last != before.group_last && group.last < before.last;
-        if stream.head().last == before.last || is_old {
-            return Ok(false);
+    let before = {
+        let mut prepared = prepared.lock();
+        let at = prepared.iter().position(|one| one.key == key.bytes);
+        // What it says of this write, it does not say of the next.
+        at.map(|at| prepared.swap_remove(at))
+    };
+    match before {
+        Some(before) if stream.head().last == before.last => return Ok(false),
+        Some(before) => {
+            let is_other = group.last != before.group_last && group.last < before.last;
+            if is_other && !is_whole {
+                ctx.server.waiters.look_later(&key);
+                return Ok(false);
+            }
+            if stream.after(group.last)?.is_empty() {
+                return Ok(false);
+            }
         }
-    }
-    if stream.after(group.last)?.is_empty() {
-        return Ok(false);
+        None => {
+            if !look(&stream, &group, &options, Wanted::New, 1)? {
+                return Ok(false);
+            }
+        }
     }
     drop(stream);
     let mut reply = StreamsReply::begin(&mut ctx.out);

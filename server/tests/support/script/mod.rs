@@ -13,7 +13,7 @@
 mod lex;
 mod parse;
 mod pattern;
-mod replica;
+pub(crate) mod replica;
 mod run;
 
 use std::collections::BTreeMap;

@@ -9,13 +9,13 @@ use crate::support::server::{Binary, Server};
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A server that follows `master`.
-pub(super) fn attach(master: &Server) -> Server {
+pub(crate) fn attach(master: &Server) -> Server {
     let port = master.port().to_string();
     Server::start_binary(Binary::under_test(), &["--replicaof", "127.0.0.1", &port])
 }
 
 /// Waits until the two hold the same; the difference if they do not come to.
-pub(super) fn is_same(master: &Server, replica: &Server) -> Result<(), String> {
+pub(crate) fn is_same(master: &Server, replica: &Server) -> Result<(), String> {
     let begun = Instant::now();
     loop {
         // What expires meanwhile may be gone from one and not yet from the other.
