@@ -263,6 +263,7 @@ impl basalt_tiering::Host for Nobody {
         Ok(())
     }
     fn log_deletes(&self, _: u32, _: Slot, _: &[&[u8]], _: DeleteReason) {}
+    fn deleted(&self, _: u32, _: &[u8]) {}
     fn log_field_deletes(&self, _: u32, _: Slot, _: &[u8], _: &[Vec<u8>]) {}
     fn is_master(&self) -> bool {
         true
