@@ -237,6 +237,9 @@ impl Inner {
             let replay = self.replay_offset(&batch);
             self.checkpointer.replay.store(replay.0, Relaxed);
             self.add_state(&mut batch, Some(replay));
+            // A key that came and went without a record has left its slot clean, though effects on it may lie behind the
+            // replay offset: they need not fit any more.
+            self.add_held(&mut batch);
             self.write_surely(&mut batch)?;
             batch.done_with_state();
             replay

@@ -227,7 +227,7 @@ impl Inner {
     }
 
     /// Adds up to where of the log the cold tier then may hold what effects did. Where it is not known it stays so.
-    fn add_held(&self, batch: &mut Batch) {
+    pub(crate) fn add_held(&self, batch: &mut Batch) {
         use std::sync::atomic::Ordering::Relaxed;
         let guard = batch.guard;
         if self.held.load(Relaxed) < guard.0 {

@@ -224,6 +224,9 @@ behaviour! {
         ZADD {t}j -inf x -> 1
         ZUNION 2 {t}i {t}j WITHSCORES -> ["x", "0"]
         ZUNION 1 {t}i WEIGHTS 0 WITHSCORES -> ["x", "0"]
+        ZUNION 2 {t}i {t}i WEIGHTS 1 0 WITHSCORES -> ["x", "inf"]
+        ZINTER 2 {t}i {t}i WEIGHTS 1 0 WITHSCORES -> ["x", "0"]
+        ZINTER 2 {t}i {t}i WEIGHTS 1 0 AGGREGATE MIN WITHSCORES -> ["x", "inf"]
     "#
 
     combination_errors r#"

@@ -132,6 +132,39 @@ behaviour! {
         end
     "#
 
+    a_checkpoint_between_the_effects_on_a_key_that_is_gone [restart] r#"
+        server --checkpoint-interval-seconds 1
+        unit
+        @basalt wait 300ms
+        @basalt XGROUP CREATE s1 g 0 MKSTREAM -> +OK
+        @basalt wait 700ms
+        @basalt SET other1 1 -> +OK
+        @basalt XGROUP SETID s1 g 0 -> +OK
+        @basalt DEL s1 -> 1
+        @basalt wait 1300ms
+        @basalt crash
+        @basalt MGET other1 s1 -> ["1", (nil)]
+        @basalt wait 500ms
+        @basalt XGROUP CREATE s2 g 0 MKSTREAM -> +OK
+        @basalt wait 700ms
+        @basalt SET other2 1 -> +OK
+        @basalt XGROUP SETID s2 g 0 -> +OK
+        @basalt DEL s2 -> 1
+        @basalt wait 1300ms
+        @basalt crash
+        @basalt MGET other2 s2 -> ["1", (nil)]
+        @basalt wait 700ms
+        @basalt XGROUP CREATE s3 g 0 MKSTREAM -> +OK
+        @basalt wait 700ms
+        @basalt SET other3 1 -> +OK
+        @basalt XGROUP SETID s3 g 0 -> +OK
+        @basalt DEL s3 -> 1
+        @basalt wait 1300ms
+        @basalt crash
+        @basalt MGET other3 s3 -> ["1", (nil)]
+        end
+    "#
+
     rotation_and_purge_lose_nothing [hot restart] r#"
         @basalt SET a 1 -> +OK
         @basalt BINLOG ROTATE -> success

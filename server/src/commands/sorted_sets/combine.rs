@@ -289,7 +289,9 @@ fn intersection(
         let scores = scores(ctx, key, &found)?;
         let both = found.into_iter().zip(scores);
         let combined = both.filter_map(|((member, sum), score)| {
-            let score = weighted(score?, weight);
+            // An infinity without weight is nothing by itself, but spoils a sum and yields to other scores here. (As in Redis,
+            // which takes it for 0 in unions and in the set it walks.)
+            let score = score? * weight + 0.0;
             Some((member, options.aggregate.of(sum, score)))
         });
         found = combined.collect();
