@@ -99,6 +99,9 @@ const HEADROOM_BYTES: u64 = 36 << 20;
 const SLACK_PERCENT: u64 = 3;
 /// Reads promote freely while this much more is free, in percent of the budget.
 const ROOMY_PERCENT: u64 = 5;
+/// … and if memory has had to be freed within this time they do not: what is free then is soon wanted again, and a scan
+/// would fill it with keys that are read once.
+const ROOMY_AFTER_MS: u64 = 30_000;
 /// What the allocator holds from the system may be this share of the budget; beyond it freed pages are returned
 /// at once, and what fragmentation keeps is taken off the budget.
 const RESIDENT_PERCENT: u64 = 97;
@@ -109,6 +112,8 @@ const PROMISED_PERCENT: u64 = 125;
 /// … and what of it is for what is under way while writers wait: in small budgets mapped files and this leave less than
 /// the shares above.
 const UNDER_WAY_PERCENT: u64 = 15;
+/// Fragmentation takes at most this part of the budget off it; what is left is used, whatever stays resident.
+const MARGIN_SHARE: u64 = 3;
 /// Between two returns of freed pages.
 const PURGE_EVERY_MS: u64 = 100;
 /// How long "nothing can be freed" is believed.
@@ -133,6 +138,8 @@ pub(crate) struct Budget {
     /// What fragmentation takes off the budget, bytes.
     margin: AtomicU64,
     last_purge_ms: AtomicU64,
+    /// When memory last had to be freed (ms of `born`); `u64::MAX`: never.
+    last_excess_ms: AtomicU64,
     born: Instant,
     disk_full: AtomicBool,
     /// Pages become dirty faster than they are written.
@@ -219,6 +226,7 @@ impl Budget {
             exhausted_until_ms: AtomicU64::new(0),
             margin: AtomicU64::new(0),
             last_purge_ms: AtomicU64::new(0),
+            last_excess_ms: AtomicU64::new(u64::MAX),
             born: Instant::now(),
             disk_full: AtomicBool::new(false),
             behind: AtomicBool::new(false),
@@ -263,6 +271,10 @@ impl Budget {
     /// So much may be resident without mapped files: `percent` of the budget, less where the budget is small.
     fn resident_limit(&self, percent: u64) -> u64 {
         let max = self.max.load(Relaxed);
+        if !self.tiering {
+            // As with Redis, the allocations count.
+            return max / 100 * percent;
+        }
         let mapped = self.mapped.load(Relaxed);
         let promised = max / 100 * (PROMISED_PERCENT - UNDER_WAY_PERCENT);
         // Of a budget the process hardly fits into at least half is for data.
@@ -292,12 +304,34 @@ impl Budget {
             crate::allocator::purge();
             self.sample();
             let beyond = self.resident.load(Relaxed).saturating_sub(allowed);
-            self.margin
-                .store((margin + beyond / 3).min(max / 3), Relaxed);
+            let wanted = (margin + beyond / 3).max(self.margin_to_free());
+            self.margin.store(wanted.min(max / MARGIN_SHARE), Relaxed);
         } else if margin > 0 {
             self.last_purge_ms.store(now_ms, Relaxed);
             self.margin.store(margin - margin.div_ceil(16), Relaxed);
         }
+    }
+
+    /// The margin at which as much is freed as is resident too much: writers that wait for pages to be returned must not
+    /// wait for good.
+    fn margin_to_free(&self) -> u64 {
+        if !self.tiering {
+            return 0;
+        }
+        let limit = self.resident_limit(RESIDENT_STOP_PERCENT);
+        match self.resident.load(Relaxed).saturating_sub(limit) {
+            0 => 0,
+            beyond => {
+                let mark = self.max.load(Relaxed) - self.headroom();
+                (mark + beyond).saturating_sub(self.used.load(Relaxed))
+            }
+        }
+    }
+
+    /// True while too much is resident and something can still be let go for it.
+    fn is_bloated(&self) -> bool {
+        self.resident.load(Relaxed) > self.resident_limit(RESIDENT_STOP_PERCENT)
+            && self.margin.load(Relaxed) < self.max.load(Relaxed) / MARGIN_SHARE
     }
 
     /// Bytes to be freed now; zero below the high mark.
@@ -307,6 +341,7 @@ impl Budget {
         if max == 0 || charged <= max - self.headroom() {
             return 0;
         }
+        self.last_excess_ms.store(self.age_ms(), Relaxed);
         charged - self.low_mark()
     }
 
@@ -361,8 +396,7 @@ impl Budget {
     pub(crate) fn judge(&self) {
         let max = self.max.load(Relaxed);
         // Writers stop half-way into the headroom.
-        let bloated = self.tiering
-            && self.resident.load(Relaxed) > self.resident_limit(RESIDENT_STOP_PERCENT);
+        let bloated = self.tiering && self.is_bloated();
         let over = max != 0 && (bloated || self.charged() > max - self.headroom() / 2);
         let over = over || self.behind.load(Relaxed);
         let frees_nothing = *self.policy.lock() == Policy::NoEviction;
@@ -451,7 +485,14 @@ impl Budget {
     /// True while reads promote freely.
     pub(crate) fn is_roomy(&self) -> bool {
         let max = self.max.load(Relaxed);
-        max == 0 || self.charged() < self.low_mark() - max / 100 * ROOMY_PERCENT
+        max == 0
+            || (self.charged() < self.low_mark() - max / 100 * ROOMY_PERCENT
+                && !self.was_full_lately())
+    }
+
+    fn was_full_lately(&self) -> bool {
+        let then = self.last_excess_ms.load(Relaxed);
+        then != u64::MAX && self.age_ms().saturating_sub(then) < ROOMY_AFTER_MS
     }
 
     /// LFU counter at which entries were last let go.
