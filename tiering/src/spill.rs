@@ -489,7 +489,10 @@ impl Inner {
             }
         }
         self.write_batch(&mut batch)?;
-        self.budget.set_threshold(victims.counter);
+        // All went, so that whatever comes is hotter than what is there.
+        let all = victims.counter == u8::MAX;
+        self.budget
+            .set_threshold(if all { 0 } else { victims.counter });
         Ok(swept)
     }
 
