@@ -272,8 +272,8 @@ impl Budget {
     fn resident_limit(&self, percent: u64) -> u64 {
         let max = self.max.load(Relaxed);
         if !self.tiering {
-            // As with Redis, the allocations count.
-            return max / 100 * percent;
+            // As with Redis, the allocations count, up to the whole budget.
+            return max;
         }
         let mapped = self.mapped.load(Relaxed);
         let promised = max / 100 * (PROMISED_PERCENT - UNDER_WAY_PERCENT);

@@ -239,7 +239,7 @@ impl Inner {
             self.add_state(&mut batch, Some(replay));
             // A key that came and went without a record has left its slot clean, though effects on it may lie behind the
             // replay offset: they need not fit any more.
-            self.add_held(&mut batch);
+            self.settle_held(&mut batch);
             self.write_surely(&mut batch)?;
             batch.done_with_state();
             replay

@@ -226,14 +226,27 @@ impl Inner {
         Ok(())
     }
 
-    /// Adds up to where of the log the cold tier then may hold what effects did. Where it is not known it stays so.
-    pub(crate) fn add_held(&self, batch: &mut Batch) {
-        use std::sync::atomic::Ordering::Relaxed;
-        let guard = batch.guard;
-        if self.held.load(Relaxed) < guard.0 {
-            self.held.store(guard.0, Relaxed);
-            batch.set.put_state(STATE_HELD, &guard.0.to_le_bytes());
+    /// Adds up to where of the log the cold tier then may hold what effects did. Where it is not known it stays so, until
+    /// the replay offset is written.
+    fn add_held(&self, batch: &mut Batch) {
+        if self.held.load(std::sync::atomic::Ordering::Relaxed) < batch.guard.0 {
+            self.put_held(batch);
         }
+    }
+
+    /// The same with the replay offset, in a batch with the state: its guard is the log's end, before which lies all that
+    /// can be held.
+    pub(crate) fn settle_held(&self, batch: &mut Batch) {
+        use std::sync::atomic::Ordering::Relaxed;
+        if !self.replaying.load(Relaxed) && self.attached() {
+            self.put_held(batch);
+        }
+    }
+
+    fn put_held(&self, batch: &mut Batch) {
+        let guard = batch.guard.0;
+        self.held.store(guard, std::sync::atomic::Ordering::Relaxed);
+        batch.set.put_state(STATE_HELD, &guard.to_le_bytes());
     }
 
     /// Adds the state that must move with the data: seed and databases, and the replay offset if given.

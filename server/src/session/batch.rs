@@ -14,6 +14,7 @@ use basalt_resp::{Args, Encoder, OwnedArgs};
 use basalt_tiering::UnixMs;
 
 use super::run::Connection;
+use super::turns::TURN_MOST;
 use super::window::{Coords, Window};
 use super::{Next, ReplyMode, SessionCtx};
 use crate::clients::flag;
@@ -162,16 +163,20 @@ impl<'a> Batch<'a> {
     /// Runs commands until one stops or the batch is over.
     pub fn run(mut self) -> Step {
         let mut step = Step::Full;
-        let mut turn = None;
+        let (mut turn, mut turn_began) = (None, self.clock.last);
         let worker = self.worker;
         for done in 0..BATCH_COMMANDS {
             let decoded = self.decoded();
             self.conn.ran = done;
-            if done == 0 {
-                turn = self
-                    .window
-                    .shared_slot()
-                    .map(|slot| worker.server.turns.take(slot));
+            if done == 0
+                && let Some(slot) = self.window.shared_slot()
+            {
+                turn = Some(worker.server.turns.take(slot));
+                // The first command did not begin before its turn.
+                self.clock.began(Instant::now());
+                turn_began = self.clock.last;
+            } else if turn.is_some() && self.clock.last - turn_began > TURN_MOST {
+                turn = None;
             }
             let Some(len) = decoded else {
                 step = if self.conn.closing {
