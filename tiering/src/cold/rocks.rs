@@ -10,6 +10,8 @@ mod tests;
 mod tuning;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
@@ -31,6 +33,9 @@ use crate::ids::{NamespaceId, Slot};
 /// Families never change while the store is open, so their handles need no lock.
 type Db = DBWithThreadMode<SingleThreaded>;
 
+/// Number of the latest flush.
+const STATE_FLUSHED: &str = "flushed";
+
 /// The cold tier of one data directory. Shared by reference between threads; every method may be called from
 /// any thread. All but `get_cached`, those named `at_hand`, and `state_get` of small blobs may wait for the disk.
 ///
@@ -44,7 +49,10 @@ pub struct ColdTier {
     memtables: WriteBufferManager,
     read: ReadOptions,
     read_cached: ReadOptions,
+    read_persisted: ReadOptions,
     write: WriteOptions,
+    /// Flushes so far, those of earlier times included.
+    flushes: AtomicU64,
     /// Reads pass the system's page cache by.
     direct_reads: bool,
 }
@@ -82,6 +90,13 @@ impl ColdTier {
         read_cached.set_read_tier(ReadTier::BlockCache);
         let mut write = WriteOptions::default();
         write.disable_wal(true);
+        let mut read_persisted = ReadOptions::default();
+        read_persisted.set_read_tier(ReadTier::Persisted);
+        let flushed = db
+            .cf_handle(Family::State.name())
+            .map_or(Ok(None), |state| db.get_cf(state, STATE_FLUSHED))
+            .map_err(store("read state"))?;
+        let flushes = flushed.and_then(|bytes| bytes.try_into().ok().map(u64::from_le_bytes));
         Ok(ColdTier {
             db,
             db_options,
@@ -89,7 +104,9 @@ impl ColdTier {
             memtables,
             read: ReadOptions::default(),
             read_cached,
+            read_persisted,
             write,
+            flushes: AtomicU64::new(flushes.unwrap_or(0)),
             direct_reads: options.direct_reads,
         })
     }
@@ -180,14 +197,35 @@ impl ColdTier {
     }
 
     /// Puts everything written so far on disk, all families at once, and waits for it.
+    ///
+    /// RocksDB's word alone is not enough: where it flushes by itself at the same time, its wait for a flush over several
+    /// families compares the memtables of one with those of another (they come out of a hash map in another order) and may
+    /// end too early. So a mark goes along, and what was written is on disk when the mark is.
     pub fn flush(&self) -> Result<(), ColdError> {
+        const PAUSE: Duration = Duration::from_millis(1);
+        let mark = self.flushes.fetch_add(1, Relaxed) + 1;
+        let state = self.family(Family::State);
+        self.db
+            .put_cf_opt(state, STATE_FLUSHED, mark.to_le_bytes(), &self.write)
+            .map_err(store("mark a flush"))?;
         let mut options = FlushOptions::default();
         options.set_wait(true);
         let families = Family::ALL.map(|family| self.family(family));
         let families: Vec<&&ColumnFamily> = families.iter().collect();
-        self.db
-            .flush_cfs_opt(&families, &options)
-            .map_err(store("flush"))
+        loop {
+            self.db
+                .flush_cfs_opt(&families, &options)
+                .map_err(store("flush"))?;
+            let found = self
+                .db
+                .get_cf_opt(state, STATE_FLUSHED, &self.read_persisted)
+                .map_err(store("see a flush end"))?;
+            let found = found.and_then(|bytes| bytes.try_into().ok().map(u64::from_le_bytes));
+            if found.is_some_and(|found| found >= mark) {
+                return Ok(());
+            }
+            std::thread::sleep(PAUSE);
+        }
     }
 
     /// Deletes every record and page of `ns`. Cheap whatever their number: a range tombstone, then whole files are
