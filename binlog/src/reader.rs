@@ -6,8 +6,9 @@
 //! the offset at which it begins, never skipped.
 
 use crate::error::{Error, Result};
-use crate::long::Long;
+use crate::long::{LONG_BYTES, Long};
 use crate::scan::{Front, Scanner, Step, Window};
+use crate::sealed::Block;
 use crate::segment::{Body, SEGMENT_HEADER, Segment, find, first_offset};
 use crate::shared::Shared;
 use crate::types::{FrameView, Offset};
@@ -211,24 +212,32 @@ impl Reader {
         self.next = here.header.end();
     }
 
-    /// The next frame, if it is a long one that lies in a raw segment and was not peeked at. (Sealed ones are
-    /// compressed: they are read as a whole.)
+    /// The next frame, if it is a long one that was not peeked at.
     pub(crate) fn long_front(&mut self) -> Result<Option<Long>> {
-        let (Source::Raw(scanner), Body::Raw { written, .. }) =
-            (&mut self.source, &self.segment.body)
-        else {
-            return Ok(None);
-        };
         if self.peeked.is_some() {
             return Ok(None);
         }
-        let limit = written.load(Ordering::Acquire);
-        let front = scanner.long_front(&*self.segment.file, self.next, limit);
         let read = |error| Error::io(format!("read {}", self.segment.name))(error);
-        let Some((header, file_pos)) = front.map_err(read)? else {
-            return Ok(None);
+        let found = match (&mut self.source, &self.segment.body) {
+            (Source::Raw(scanner), Body::Raw { written, .. }) => {
+                let limit = written.load(Ordering::Acquire);
+                let front = scanner.long_front(&*self.segment.file, self.next, limit);
+                let Some((header, file_pos)) = front.map_err(read)? else {
+                    return Ok(None);
+                };
+                Long::in_raw(header, &self.segment, file_pos)
+            }
+            (Source::Sealed { window, next_block }, Body::Sealed(index)) => {
+                let block = index.blocks.get(*next_block);
+                let is_long = |block: &&Block| u64::from(block.raw_len) > LONG_BYTES;
+                let Some(block) = block.filter(is_long).filter(|_| window.left() == 0) else {
+                    return Ok(None);
+                };
+                Long::in_block(self.next, &self.segment, *block)
+            }
+            _ => unreachable!("the source fits the segment"),
         };
-        match Long::checked(header, &self.segment, file_pos).map_err(read)? {
+        match found.map_err(read)? {
             Some(long) => Ok(Some(long)),
             None => Err(self.damaged("the frame's checksum does not match")),
         }
@@ -236,7 +245,11 @@ impl Reader {
 
     /// Goes past a frame that was read in pieces.
     pub(crate) fn skip_long(&mut self, long: &Long) {
-        self.source = Source::Raw(Scanner::new(long.file_end()));
+        match (&mut self.source, long.file_end()) {
+            (Source::Sealed { next_block, .. }, None) => *next_block += 1,
+            (source, Some(end)) => *source = Source::Raw(Scanner::new(end)),
+            _ => unreachable!("the frame came from this source"),
+        }
         self.next = long.header.end();
     }
 

@@ -11,6 +11,7 @@
 
 use crate::error::{Error, Result};
 use crate::frame::HEADER_BYTES;
+use crate::long::Long;
 use crate::scan::{Scanner, Step};
 use crate::sealed::{SealedIndex, SealedWriter};
 use crate::segment::{Body, SEGMENT_HEADER, Segment, sealed_name};
@@ -107,7 +108,7 @@ impl Shared {
 
     fn write_sealed(
         &self,
-        segment: &Segment,
+        segment: &Arc<Segment>,
         end: u64,
         file: &dyn crate::door::DoorFile,
         name: &str,
@@ -123,8 +124,20 @@ impl Shared {
             if self.stop.load(Ordering::Acquire) {
                 return Err(Error::Closed);
             }
+            let read = |e| Error::io(format!("read {}", segment.name))(e);
+            let long = scanner
+                .long_front(&*segment.file, offset, limit)
+                .map_err(read)?;
+            if let Some((header, file_pos)) = long
+                && let Some(mut long) = Long::in_raw(header, segment, file_pos).map_err(read)?
+            {
+                out.add_long(&mut long)?;
+                scanner = Scanner::new(file_pos + header.total());
+                offset = header.end();
+                continue;
+            }
             let step = scanner.step(&*segment.file, offset, limit);
-            let why = match step.map_err(|e| Error::io(format!("read {}", segment.name))(e))? {
+            let why = match step.map_err(read)? {
                 Step::Frame(header, payload) => {
                     out.add(
                         &header,

@@ -12,12 +12,15 @@
 //! ```
 //!
 //! A block is whole frames (about 256 KiB, or one larger frame), compressed by itself: a seek reads one
-//! block. A sealed file is complete before it gets its name, so it is either whole or damaged, never torn.
+//! block. A long frame goes into its block and comes out of it in pieces. A sealed file is complete before it gets its name, so it is either whole or damaged, never torn.
 
 use crate::door::DoorFile;
 use crate::error::{Error, Result};
 use crate::frame::{HEADER_BYTES, Header, MAX_PAYLOAD, le32, le64};
-use crate::segment::{SEGMENT_HEADER, SegmentHeader};
+use crate::long::{Long, PIECE_BYTES};
+use crate::segment::{SEGMENT_HEADER, Segment, SegmentHeader};
+use std::io::{self, Read, Write};
+use std::sync::Arc;
 
 /// Raw bytes gathered before a block is closed.
 pub(crate) const BLOCK_BYTES: usize = 256 << 10;
@@ -242,6 +245,56 @@ impl<'a> SealedWriter<'a> {
         Ok(())
     }
 
+    /// Adds a frame that is too long to be held in memory, as a block of its own.
+    pub(crate) fn add_long(&mut self, long: &mut Long) -> Result<()> {
+        if !self.raw.is_empty() {
+            self.close_block()?;
+        }
+        let packed = self
+            .pack(long)
+            .map_err(Error::io(format!("compress into {}", self.name)))?;
+        self.blocks.push(Block {
+            first: long.header.offset,
+            first_ms: long.header.unix_ms,
+            file_pos: self.at,
+            packed_len: u32::try_from(packed.len).map_err(|_| {
+                let beyond = io::Error::other("a block of more than 4 GiB");
+                Error::io(format!("compress into {}", self.name))(beyond)
+            })?,
+            raw_len: long.header.total() as u32,
+            crc: packed.crc.finalize(),
+        });
+        self.at += packed.len;
+        self.raw_bytes += long.header.total();
+        self.last_ms = long.header.unix_ms;
+        Ok(())
+    }
+
+    fn pack(&self, long: &mut Long) -> io::Result<PackedSection<'a>> {
+        let section = PackedSection {
+            file: self.file,
+            at: self.at,
+            len: 0,
+            crc: crc32fast::Hasher::new(),
+        };
+        let mut encoder = zstd::stream::write::Encoder::new(section, LEVEL)?;
+        encoder.set_pledged_src_size(Some(long.header.total()))?;
+        let mut piece = Vec::with_capacity(PIECE_BYTES);
+        long.read_header(&mut piece)?;
+        encoder.write_all(&piece)?;
+        let mut at = 0;
+        while at < u64::from(long.header.len) {
+            piece.clear();
+            let read = long.read(at, &mut piece, PIECE_BYTES)?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            encoder.write_all(&piece)?;
+            at += read as u64;
+        }
+        encoder.finish()
+    }
+
     fn close_block(&mut self) -> Result<()> {
         let packed = self
             .packer
@@ -298,6 +351,99 @@ impl<'a> SealedWriter<'a> {
             file_bytes,
             raw_bytes: self.raw_bytes,
         })
+    }
+}
+
+/// The place of a block in the file that is being written.
+struct PackedSection<'a> {
+    file: &'a dyn DoorFile,
+    at: u64,
+    len: u64,
+    crc: crc32fast::Hasher,
+}
+
+impl Write for PackedSection<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write_at(bytes, self.at + self.len)?;
+        self.crc.update(bytes);
+        self.len += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Unpacks a block from its beginning, in pieces. Whether the block is as it was written is not asked: the frame has a
+/// checksum of its own.
+pub(crate) struct Unpacker {
+    decoder: zstd::stream::read::Decoder<'static, io::BufReader<BlockSection>>,
+    at: u64,
+}
+
+/// The packed bytes of a block.
+struct BlockSection {
+    segment: Arc<Segment>,
+    at: u64,
+    left: u64,
+}
+
+impl Read for BlockSection {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let max = self.left.min(out.len() as u64) as usize;
+        let read = self.segment.file.read_at(&mut out[..max], self.at)?;
+        self.at += read as u64;
+        self.left -= read as u64;
+        Ok(read)
+    }
+}
+
+impl Unpacker {
+    pub(crate) fn new(segment: &Arc<Segment>, block: &Block) -> io::Result<Unpacker> {
+        let section = BlockSection {
+            segment: Arc::clone(segment),
+            at: block.file_pos,
+            left: u64::from(block.packed_len),
+        };
+        let packed = io::BufReader::with_capacity(PIECE_BYTES, section);
+        let decoder = zstd::stream::read::Decoder::with_buffer(packed)?;
+        Ok(Unpacker {
+            decoder: decoder.single_frame(),
+            at: 0,
+        })
+    }
+
+    /// How much has been unpacked.
+    pub(crate) fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// Adds `max` bytes to `out`, fewer only where the block ends; returns how many. Packed bytes that make no sense are
+    /// `InvalidData`, what the system refuses keeps its kind.
+    pub(crate) fn read(&mut self, out: &mut Vec<u8>, max: usize) -> io::Result<usize> {
+        let read = (&mut self.decoder)
+            .take(max as u64)
+            .read_to_end(out)
+            .map_err(|e| match e.raw_os_error() {
+                Some(_) => e,
+                None => io::Error::new(io::ErrorKind::InvalidData, e),
+            })?;
+        self.at += read as u64;
+        Ok(read)
+    }
+
+    /// Goes on to `at`, or to the end.
+    pub(crate) fn skip_to(&mut self, at: u64) -> io::Result<()> {
+        let mut piece = Vec::new();
+        while self.at < at {
+            let max = (at - self.at).min(PIECE_BYTES as u64) as usize;
+            piece.clear();
+            if self.read(&mut piece, max)? == 0 {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -60,7 +60,7 @@ impl Stream {
         if self.long.is_none() {
             self.long = self.reader.long_front()?;
         }
-        let Some(long) = &self.long else {
+        let Some(long) = &mut self.long else {
             return Ok(false);
         };
         let read = long.read(self.at - long.header.offset, out, max);
