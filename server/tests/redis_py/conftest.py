@@ -27,7 +27,7 @@ def port():
     command += ["--logfile", log, "--enable-debug-command", "yes"]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     try:
-        client = redis.Redis(port=port)
+        client = redis.Redis(host="127.0.0.1", port=port)
         deadline = time.monotonic() + 60
         while True:
             try:
@@ -50,7 +50,7 @@ def port():
 @pytest.fixture(params=[2, 3], ids=["resp2", "resp3"])
 def r(request, port):
     """A client that decodes, once per protocol version."""
-    client = redis.Redis(port=port, protocol=request.param, decode_responses=True)
+    client = redis.Redis(host="127.0.0.1", port=port, protocol=request.param, decode_responses=True)
     client.flushall()
     yield client
     client.close()
@@ -59,7 +59,7 @@ def r(request, port):
 @pytest.fixture
 def raw(port):
     """A client that returns bytes."""
-    client = redis.Redis(port=port)
+    client = redis.Redis(host="127.0.0.1", port=port)
     client.flushall()
     yield client
     client.close()

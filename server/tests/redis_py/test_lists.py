@@ -49,7 +49,7 @@ def test_a_queue_between_threads(r, port):
     jobs, workers, done = 500, 6, []
 
     def work():
-        mine = redis.Redis(port=port, decode_responses=True)
+        mine = redis.Redis(host="127.0.0.1", port=port, decode_responses=True)
         while True:
             _, job = mine.blpop(["urgent", "jobs"], timeout=0)
             if job == "stop":
@@ -74,7 +74,7 @@ def test_a_queue_between_threads(r, port):
 
 
 def test_a_client_that_leaves_takes_nothing(r, port):
-    other = redis.Redis(port=port, socket_timeout=0.2)
+    other = redis.Redis(host="127.0.0.1", port=port, socket_timeout=0.2)
     with pytest.raises(redis.TimeoutError):
         other.blpop("k", timeout=0)
     other.close()
@@ -86,7 +86,7 @@ def test_a_client_that_leaves_takes_nothing(r, port):
 
 
 def test_shutdown_of_a_wait_by_another(r, port):
-    other = redis.Redis(port=port, decode_responses=True)
+    other = redis.Redis(host="127.0.0.1", port=port, decode_responses=True)
     number = other.client_id()
     # The same connection asks and waits.
     errors = []

@@ -36,7 +36,7 @@ def test_an_error_inside_a_transaction(r):
 
 def test_watch_conflict(r, port):
     r.set("n", 1)
-    other = redis.Redis(port=port)
+    other = redis.Redis(host="127.0.0.1", port=port)
     with r.pipeline() as p:
         p.watch("n")
         value = int(p.get("n"))
@@ -70,7 +70,7 @@ def test_optimistic_counters_of_many_threads(r):
 
 
 def test_pool_is_shared_by_threads(port):
-    pool = redis.BlockingConnectionPool(port=port, max_connections=8, timeout=20)
+    pool = redis.BlockingConnectionPool(host="127.0.0.1", port=port, max_connections=8, timeout=20)
     client = redis.Redis(connection_pool=pool)
     client.flushall()
 
@@ -91,13 +91,13 @@ def test_pool_is_shared_by_threads(port):
 
 
 def test_databases_of_a_pool(port):
-    zero, five = redis.Redis(port=port), redis.Redis(port=port, db=5)
+    zero, five = redis.Redis(host="127.0.0.1", port=port), redis.Redis(host="127.0.0.1", port=port, db=5)
     zero.flushall()
     five.set("k", "five")
     assert zero.get("k") is None
     assert five.get("k") == b"five"
     with pytest.raises(redis.ResponseError, match="DB index is out of range"):
-        redis.Redis(port=port, db=99).ping()
+        redis.Redis(host="127.0.0.1", port=port, db=99).ping()
 
 
 def test_from_url(port):
@@ -118,7 +118,7 @@ def test_lock(r):
 
 def test_client_list_and_kill(r, port):
     victim = redis.Redis(
-        port=port, client_name="victim", retry=Retry(NoBackoff(), 0), single_connection_client=True
+        host="127.0.0.1", port=port, client_name="victim", retry=Retry(NoBackoff(), 0), single_connection_client=True
     )
     victim.ping()
     clients = r.client_list()
@@ -144,7 +144,7 @@ def test_client_commands(r):
 
 
 def test_a_health_checked_connection(port):
-    client = redis.Redis(port=port, health_check_interval=1)
+    client = redis.Redis(host="127.0.0.1", port=port, health_check_interval=1)
     for _ in range(3):
         assert client.ping()
         time.sleep(0.6)
