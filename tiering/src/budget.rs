@@ -114,6 +114,10 @@ const PROMISED_PERCENT: u64 = 125;
 const UNDER_WAY_PERCENT: u64 = 15;
 /// Fragmentation takes at most this part of the budget off it; what is left is used, whatever stays resident.
 const MARGIN_SHARE: u64 = 3;
+/// Slabs may waste this share of the budget, in percent, before what is in them is moved together …
+const WASTE_PERCENT: u64 = 4;
+/// … which is done from this share of what may be resident on.
+const PACK_PERCENT: u64 = 90;
 /// Between two returns of freed pages.
 const PURGE_EVERY_MS: u64 = 100;
 /// How long "nothing can be freed" is believed.
@@ -127,6 +131,8 @@ pub(crate) struct Budget {
     tiering: bool,
     max: AtomicU64,
     used: AtomicU64,
+    /// Pages in which the allocations lie, bytes.
+    active: AtomicU64,
     resident: AtomicU64,
     mapped: AtomicU64,
     peak: AtomicU64,
@@ -152,7 +158,7 @@ pub(crate) struct Budget {
 }
 
 /// The budget in force for these limits; 0: none.
-fn effective_max(tiering: bool, limits: &StoreLimits) -> u64 {
+pub(crate) fn effective_max(tiering: bool, limits: &StoreLimits) -> u64 {
     match (limits.maxmemory, tiering) {
         (0, true) => machine_memory() / 100 * DEFAULT_PERCENT,
         (max, _) => max,
@@ -218,6 +224,7 @@ impl Budget {
             tiering,
             max: AtomicU64::new(0),
             used: AtomicU64::new(0),
+            active: AtomicU64::new(0),
             resident: AtomicU64::new(0),
             mapped: AtomicU64::new(0),
             peak: AtomicU64::new(0),
@@ -261,6 +268,8 @@ impl Budget {
         }
         let used = stats::allocated::read().unwrap_or(0) as u64;
         self.used.store(used, Relaxed);
+        self.active
+            .store(stats::active::read().unwrap_or(0) as u64, Relaxed);
         self.peak.fetch_max(used, Relaxed);
         let (resident, mapped) =
             resident_bytes().unwrap_or_else(|| (stats::resident::read().unwrap_or(0) as u64, 0));
@@ -309,6 +318,24 @@ impl Budget {
         } else if margin > 0 {
             self.last_purge_ms.store(now_ms, Relaxed);
             self.margin.store(margin - margin.div_ceil(16), Relaxed);
+        }
+    }
+
+    /// Bytes that lie free between allocations, where it is worth moving these together; else zero.
+    pub(crate) fn wasted_in_slabs(&self) -> u64 {
+        let max = self.max.load(Relaxed);
+        let limit = self.resident_limit(PACK_PERCENT);
+        if !self.tiering || max == 0 || self.resident.load(Relaxed) < limit {
+            return 0;
+        }
+        let wasted = self
+            .active
+            .load(Relaxed)
+            .saturating_sub(self.used.load(Relaxed));
+        if wasted > max / 100 * WASTE_PERCENT {
+            wasted
+        } else {
+            0
         }
     }
 

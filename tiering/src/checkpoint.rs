@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 use basalt_binlog::Offset;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
+use crate::allocator::bypass_thread_cache;
+use crate::pack::Packer;
 use crate::space::counts_prefix;
 use crate::spill::{Batch, Want};
 use crate::store::{Inner, Store, StoreError};
@@ -143,7 +145,13 @@ impl Inner {
             housekeeper.round(inner);
             inner.checkpointer.sleep(ROUND);
         });
-        self.start_role("reliever", |inner| {
+        let mut packer: Option<Packer> = None;
+        self.start_role("reliever", move |inner| {
+            let packer = packer.get_or_insert_with(|| {
+                bypass_thread_cache();
+                Packer::default()
+            });
+            inner.pack(packer);
             let pressed = inner.relieve();
             inner.budget.trim();
             inner

@@ -187,6 +187,20 @@ impl Entry {
         self.len() + self.object().map_or(0, |object| object.memory())
     }
 
+    /// The same entry in a new block; the old one is freed, and with it this handle is dead.
+    pub(crate) fn moved(self) -> Entry {
+        let layout = layout(self.len());
+        // SAFETY: the layout has a non-zero size.
+        let Some(block) = NonNull::new(unsafe { alloc(layout) }) else {
+            handle_alloc_error(layout)
+        };
+        // SAFETY: both blocks have the size that the entry's own header gives, and do not overlap. What the last bytes of
+        // a small one hold is nobody's, but it is there.
+        unsafe { ptr::copy_nonoverlapping(self.0.as_ptr(), block.as_ptr(), layout.size()) }
+        self.free_block();
+        Entry(block)
+    }
+
     fn free_block(self) {
         let layout = layout(self.len());
         // SAFETY: the block was allocated with the layout its own header gives.

@@ -32,6 +32,7 @@ pub mod inside;
 mod inspect;
 mod keyspace;
 mod lfu;
+mod pack;
 mod page;
 mod prefetch;
 mod promote;

@@ -117,6 +117,13 @@ impl Page {
         self.head().capacity as usize
     }
 
+    /// Gives it a new block, if nobody else holds it.
+    pub(crate) fn relocate(&mut self) {
+        if self.head().holders.load(Ordering::Acquire) == 1 {
+            *self = Page::with_room(self, self.capacity());
+        }
+    }
+
     /// The page, to be changed: a copy, if others hold it, too.
     #[inline]
     pub(crate) fn edit(&mut self) -> Edit<'_> {

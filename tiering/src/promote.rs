@@ -120,6 +120,11 @@ impl Load {
     }
 
     fn finish(&self, result: Result<Option<Arc<Loaded>>, StoreError>) {
+        self.settle(result).into_iter().for_each(Waker::wake);
+    }
+
+    /// Notes the result and returns who is to be woken for it.
+    fn settle(&self, result: Result<Option<Arc<Loaded>>, StoreError>) -> Vec<Waker> {
         if let Ok(Some(loaded)) = &result {
             assert!(
                 self.loaded.set(Arc::clone(loaded)).is_ok(),
@@ -128,8 +133,9 @@ impl Load {
         }
         let before = std::mem::replace(&mut *self.state.lock(), LoadState::Done(result));
         self.done.notify_all();
-        if let LoadState::Waiting(wakers) = before {
-            wakers.into_iter().for_each(Waker::wake);
+        match before {
+            LoadState::Waiting(wakers) => wakers,
+            LoadState::Done(_) => Vec::new(),
         }
     }
 
@@ -510,16 +516,19 @@ impl Inner {
     }
 
     /// Reads a load from disk; runs on a reader thread.
-    pub(crate) fn read_load(&self, load: &Load) {
+    pub(crate) fn read_load(&self, load: Arc<Load>) {
         if let Some(want) = &load.want {
-            return self.read_pages(load, want);
+            return self.read_pages(&load, want);
         }
         let result = self.cold().get(&load.cold_key());
         self.stats.cold_reads.add(1);
-        load.finish(match result {
-            Ok(record) => Ok(record.map(|record| self.judge(load, record))),
+        let wakers = load.settle(match result {
+            Ok(record) => Ok(record.map(|record| self.judge(&load, record))),
             Err(error) => Err(error.into()),
         });
+        // Before anyone is woken: who lets go of it last, with nobody but the slot left, has it forgotten.
+        drop(load);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Counts the touch of a cold key and decides whether a read promotes it.
@@ -556,5 +565,31 @@ impl Inner {
         let mut loads = self.start_pages(pins);
         loads.extend(self.start_pins(keys, pins));
         (!loads.is_empty()).then_some(PinWait { loads })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::space::SlotTable;
+
+    #[test]
+    fn a_slot_forgets_its_loads_and_what_their_list_took() {
+        let key = Key {
+            db: 0,
+            ns: NamespaceId(1),
+            slot: Slot(3),
+            hash: KeyHash(7),
+            bytes: b"key",
+        };
+        let mut slot = SlotTable::default();
+        let pinned = Load::new(&key);
+        slot.loads.push(Arc::clone(&pinned));
+        slot.loads.extend((0..1000).map(|_| Load::new(&key)));
+        slot.forget_loads();
+        assert_eq!(slot.loads.len(), 1, "a pin holds it");
+        drop(pinned);
+        slot.forget_loads();
+        assert_eq!(slot.loads.capacity(), 0);
     }
 }

@@ -68,7 +68,7 @@ impl Inner {
                 crossbeam_channel::select! {
                     recv(queue) -> load => {
                         let (Ok(load), Some(inner)) = (load, inner.upgrade()) else { return };
-                        inner.read_load(&load);
+                        inner.read_load(load);
                     }
                     recv(stop) -> _ => return,
                 }

@@ -114,7 +114,12 @@ impl SlotTable {
 
     /// Forgets the loads that nobody holds but this slot.
     pub(crate) fn forget_loads(&mut self) {
+        /// A scan reads all keys of a slot in a row; what its list took then would stay, in every slot.
+        const KEPT: usize = 4;
         self.loads.retain(|load| Arc::strong_count(load) > 1);
+        if self.loads.is_empty() && self.loads.capacity() > KEPT {
+            self.loads = Vec::new();
+        }
     }
 
     /// A key is being changed: trip its watchers and void reads of its cold copy.

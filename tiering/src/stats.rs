@@ -44,6 +44,7 @@ pub(crate) struct Counters {
     pub(crate) page_reads: Counter,
     pub(crate) spilled_pages: Counter,
     pub(crate) evicted_pages: Counter,
+    pub(crate) packed_bytes: Counter,
 }
 
 /// A snapshot of the store's figures.
@@ -60,6 +61,7 @@ pub struct StoreStats {
     pub cold_lookups: u64,
     pub cold_reads: u64,
     pub cold_reads_queued: u64,
+    pub cold_loads: u64,
     pub promoted_keys: u64,
     pub evicted_to_cold_keys: u64,
     pub spilled_keys: u64,
@@ -74,6 +76,7 @@ pub struct StoreStats {
     pub cold_page_reads: u64,
     pub spilled_pages: u64,
     pub evicted_pages: u64,
+    pub packed_bytes: u64,
     pub maxmemory_bytes: u64,
     pub used_memory_bytes: u64,
     pub resident_memory_bytes: u64,
@@ -110,6 +113,7 @@ impl StoreStats {
             cold_page_reads: counters.page_reads.get(),
             spilled_pages: counters.spilled_pages.get(),
             evicted_pages: counters.evicted_pages.get(),
+            packed_bytes: counters.packed_bytes.get(),
             maxmemory_bytes,
             used_memory_bytes,
             resident_memory_bytes,
@@ -121,7 +125,9 @@ impl StoreStats {
             ..StoreStats::default()
         };
         for slot in &inner.slots {
-            for space in slot.lock().spaces() {
+            let mut slot = slot.lock();
+            stats.cold_loads += slot.loads.len() as u64;
+            for space in slot.spaces() {
                 if inner.keyspace.db_of(space.names.id).is_none() {
                     // Flushed, and not yet buried.
                     continue;

@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use basalt_binlog::Offset;
 use parking_lot::Mutex;
 
-use crate::budget::{Admission, Budget, Policy, RoomWait};
+use crate::budget::{Admission, Budget, Policy, RoomWait, effective_max};
 use crate::checkpoint::Checkpointer;
 use crate::cold::{ColdError, ColdOptions, ColdTier};
 use crate::keyspace::{Keyspace, SavedKeyspace};
@@ -295,7 +295,11 @@ impl Store {
             keyspace: Keyspace::new(options.databases, wants_cold, saved.keyspace),
             seed: saved.seed,
             heat: Heat::new(limits.lfu_log_factor, limits.lfu_decay_minutes),
-            sketch: Sketch::new(if options.tiering { 1 << 20 } else { 64 }),
+            sketch: Sketch::new(if options.tiering {
+                Sketch::bytes_for(effective_max(true, &limits))
+            } else {
+                64
+            }),
             budget: Budget::new(options.tiering, &limits),
             readers: Readers::new(),
             checkpointer: Checkpointer::new(saved.replay.unwrap_or(Offset(0))),

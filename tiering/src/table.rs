@@ -16,7 +16,10 @@
 //!
 //! Deletion shifts the words behind back (no tombstones in the array).
 
+use std::ops::Range;
+
 use crate::KeyHash;
+use crate::allocator::Slabs;
 use crate::entry::Entry;
 use crate::prefetch::fetch;
 
@@ -68,6 +71,14 @@ fn fill_limit(capacity: usize) -> usize {
 /// Position of an entry in its table; valid until the table changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place(usize);
+
+/// What [`HotTable::pack`] did.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packed {
+    pub(crate) moved_bytes: usize,
+    /// There are no words behind those.
+    pub(crate) is_last: bool,
+}
 
 /// The entries of one slot and namespace.
 #[derive(Debug, Default)]
@@ -178,6 +189,33 @@ impl HotTable {
     pub(crate) fn set_entry(&mut self, place: Place, entry: Entry) {
         let word = &mut self.words[place.0];
         *word = (*word & !ADDRESS_MASK) | (entry.address() >> 4);
+    }
+
+    /// Moves entries, and pages of theirs, that lie in sparse slabs; looks at these words.
+    pub(crate) fn pack(&mut self, words: Range<usize>, slabs: &mut Slabs) -> Packed {
+        let end = words.end.min(self.words.len());
+        let words = words.start.min(end)..end;
+        let mut moved_bytes = 0;
+        let places: Vec<usize> = words.filter(|at| self.words[*at] != 0).collect();
+        let blocks = places
+            .iter()
+            .map(|at| entry_of(self.words[*at]).address() as *const u8);
+        let sparse: Vec<bool> = slabs.sparse(blocks).collect();
+        for (at, sparse) in places.into_iter().zip(sparse) {
+            let place = Place(at);
+            if sparse {
+                let entry = self.entry(place).moved();
+                self.set_entry(place, entry);
+                moved_bytes += entry.len();
+            }
+            if let Some(object) = self.entry(place).object() {
+                moved_bytes += object.table.pack(slabs);
+            }
+        }
+        Packed {
+            moved_bytes,
+            is_last: end == self.words.len(),
+        }
     }
 
     /// Adds an entry whose key is not there.

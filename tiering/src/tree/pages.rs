@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use super::leaf::LEAF_MAX;
 use super::{PageId, Pages};
 use crate::UnixMs;
+use crate::allocator::Slabs;
 use crate::page::{Buffer, Edit, HEAD, Page};
 use crate::prefetch::fetch;
 
@@ -26,6 +27,9 @@ const CHUNK: usize = 16;
 const FREE_KEPT: usize = 256;
 /// Bytes of a page in memory besides its own: its slot, its head.
 const PAGE_OVERHEAD: usize = size_of::<PageSlot>() + HEAD;
+
+/// Chunks of which pages are moved at a time.
+const PACKED_AT_ONCE: usize = 64;
 
 /// Most passes of the clock that a page outlives.
 const COUNT_MAX: u8 = 5;
@@ -64,6 +68,8 @@ pub(crate) struct PageTable {
     in_flight: Vec<PageId>,
     /// Chunk where the clock stands.
     hand: usize,
+    /// Chunk that is packed next.
+    packed: usize,
     epoch: u64,
     /// Pages that the value has.
     live: u32,
@@ -89,6 +95,7 @@ impl PageTable {
             dropped: Vec::new(),
             in_flight: Vec::new(),
             hand: 0,
+            packed: 0,
             epoch,
             live,
             resident: 0,
@@ -281,6 +288,29 @@ impl PageTable {
             self.turn(self.hand);
         }
         (before.0 - self.bytes, before.1 - self.resident)
+    }
+
+    /// Moves pages that lie in sparse slabs, of some chunks at a time; returns their bytes.
+    pub(crate) fn pack(&mut self, slabs: &mut Slabs) -> usize {
+        if self.packed >= self.chunks.len() {
+            self.packed = 0;
+        }
+        let end = (self.packed + PACKED_AT_ONCE).min(self.chunks.len());
+        let chunks = &mut self.chunks[std::mem::replace(&mut self.packed, end)..end];
+        let mut pages: Vec<&mut Page> = chunks
+            .iter_mut()
+            .flatten()
+            .flat_map(|chunk| chunk.iter_mut().filter_map(|slot| slot.page.as_mut()))
+            .collect();
+        let sparse: Vec<bool> = slabs
+            .sparse(pages.iter().map(|page| page.address()))
+            .collect();
+        let mut moved = 0;
+        for (page, _) in pages.iter_mut().zip(sparse).filter(|(_, sparse)| *sparse) {
+            page.relocate();
+            moved += page.capacity() + HEAD;
+        }
+        moved
     }
 
     /// The clock comes by a chunk.

@@ -1,4 +1,4 @@
-//! Memory-only mode: room ends at `maxmemory`, and the policy says who goes.
+//! Memory-only mode: room ends at `maxmemory`, and the policy says who goes. With tiering: what stays is moved together.
 //!
 //! A process of its own, and one test at a time in it, since the budget is that of the process.
 
@@ -11,7 +11,9 @@ mod host;
 #[path = "../store/model.rs"]
 mod model;
 
-use basalt_tiering::{Admission, Expiry, Kind, PinSet, Policy, UnixMs};
+use std::time::{Duration, Instant};
+
+use basalt_tiering::{Admission, Expiry, Key, Kind, PinSet, Policy, StoreStats, Tx, UnixMs};
 use parking_lot::Mutex;
 
 use crate::driver::{DATABASES, Driver, options};
@@ -198,4 +200,54 @@ fn a_volatile_policy_finds_the_one_key_with_an_expiry() {
         assert_eq!(model.dbs[0].len(), 2000);
         driver.crash();
     }
+}
+
+#[test]
+fn what_stays_in_memory_is_moved_together_when_slabs_are_left_half_empty() {
+    const KEYS: u32 = 60_000;
+    const VALUE_BYTES: usize = 600;
+    let _alone = ALONE.lock();
+    let dir = tempfile::tempdir().expect("a directory");
+    let driver = Driver::fresh(options(dir.path()));
+    let key = |n: u32| format!("key:{n:05}").into_bytes();
+    let value = |n: u32| n.to_le_bytes().repeat(VALUE_BYTES / 4);
+    let mut pins = PinSet::default();
+    for n in 0..KEYS {
+        // The log lies in the same memory: it notes nothing.
+        let set = |tx: &mut Tx<'_>, key: &Key<'_>| {
+            tx.set(key, Kind::String, &value(n), Expiry::Never);
+            Ok(((), None))
+        };
+        driver.command(&mut pins, (0, &key(n)), UnixMs::now(), set);
+    }
+    let names: Vec<Vec<u8>> = (0..KEYS).filter(|n| n % 4 != 0).map(key).collect();
+    for names in names.chunks(1000) {
+        let names: Vec<&[u8]> = names.iter().map(|name| &name[..]).collect();
+        driver.spill(0, &names);
+    }
+    drop(names);
+    let before = driver.store.stats();
+    assert_eq!(before.hot_entries, u64::from(KEYS / 4));
+    // So much may stay resident as is: nothing has to go, and three of four blocks are free.
+    driver.limit(|limits| limits.maxmemory = before.resident_memory_bytes);
+    let freed =
+        |stats: &StoreStats| stats.resident_memory_bytes + (6 << 20) < before.resident_memory_bytes;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !freed(&driver.store.stats()) {
+        assert!(
+            Instant::now() < deadline,
+            "{before:?} {:?}",
+            driver.store.stats()
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let after = driver.store.stats();
+    assert!(after.packed_bytes > 0);
+    // Letting more go would not have helped, and was hardly done.
+    assert!(after.hot_entries > before.hot_entries * 3 / 4, "{after:?}");
+    for n in 0..KEYS {
+        let got = driver.get(0, &key(n), UnixMs::now());
+        assert!(got == Some(value(n)), "key {n}");
+    }
+    driver.store.close(false).expect("nothing is saved");
 }
