@@ -296,6 +296,11 @@ impl Inner {
             self.add_state(&mut batch, None);
             self.write_surely(&mut batch)?;
             batch.done_with_state();
+            // Nothing writes to these databases any more; others need not wait.
+            drop(batch);
+            // Files go at once, and for good: before that the map without these databases must be on disk. Else a crash would
+            // bring them back without their records, and effects from before the flush would meet nothing they fit.
+            self.cold().flush()?;
             for ns in &doomed {
                 self.cold().drop_namespace(*ns)?;
             }

@@ -131,6 +131,52 @@ fn dbsize_ends_when_its_database_is_flushed() {
     }
 }
 
+/// Whole files of a flushed database are dropped, which a crash does not undo. Until it is on disk that the database was
+/// flushed, effects from before that must find the records they were made on.
+#[test]
+fn records_go_for_good_only_when_it_is_on_disk_that_their_database_was_flushed() {
+    let dir = dir();
+    let driver = fresh(&dir);
+    for n in 0..100u32 {
+        driver.set(0, &n.to_le_bytes(), b"value", None);
+    }
+    driver.store.checkpoint().expect("is written");
+    // Files of level 0 are never dropped whole.
+    driver.store.compact();
+    let key = 7u32.to_le_bytes();
+    let replay = driver.store.persisted();
+    assert!(replay >= driver.host.log.frames(99, 100)[0].end);
+    let bytes = driver.store.stats().cold.disk_bytes;
+    driver.command(
+        &mut PinSet::default(),
+        (0, &key),
+        UnixMs::now(),
+        |tx, key| {
+            let len = append(tx, key, b", changed")?;
+            Ok((
+                len,
+                Some(Effect::Append(0, key.bytes.to_vec(), b", changed".to_vec())),
+            ))
+        },
+    );
+    driver.flush(&[0]);
+    eventually("the files go", || {
+        driver.store.stats().cold.disk_bytes < bytes
+    });
+    let log = driver.crash();
+    let (driver, opened) = Driver::open(options(dir.path()), &log);
+    let change = log.frames(100, 101)[0].start;
+    assert!(opened.replay_from.is_some_and(|from| from <= change));
+    if let Some(key) = driver.store.key_at(0, &key, change) {
+        let mut pins = PinSet::default();
+        driver.store.pin_blocking(&[key], &mut pins).expect("reads");
+        let mut tx = driver.store.begin(&[key.slot], UnixMs::now(), &pins);
+        let there = tx.peek(&key).is_ok_and(|value| value.is_some());
+        assert!(there, "the change is replayed, and its record is gone");
+    }
+    driver.crash();
+}
+
 /// The effects of a frame each have an end of their own, so that a record written between two of them (memory
 /// is short while recovery replays) holds the first, and the second is still applied, each once.
 #[test]
