@@ -54,6 +54,11 @@ fn psync(world: &Shared, node: usize, wanted: &Psync, out: &mut Vec<u8>) -> Opti
         out.extend(b"-NOMASTERLINK not linked\r\n");
         return None;
     }
+    let is_behind = world.with(node, |n| n.history.accepts(&id, from) && from > n.log.end());
+    if !leads && is_behind {
+        out.extend(b"-NOMASTERLINK behind\r\n");
+        return None;
+    }
     let accepted = world.with(node, |n| {
         n.history.accepts(&id, from) && from <= n.log.end() && from >= n.log.first()
     });

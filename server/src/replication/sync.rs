@@ -24,6 +24,7 @@ const NEEDS_LOG: Error =
 const NO_FULL_SYNC: Error = Error::new("ERR full sync of Redis replicas is not supported yet");
 const NO_MASTER_LINK: Error =
     Error::new("NOMASTERLINK Can't SYNC while not connected with my master");
+const BEHIND: Error = Error::new("NOMASTERLINK Can't SYNC while behind the replica that asks");
 const HANDOVER_TO_MASTER: Error = Error::new("ERR PSYNC FAILOVER can't be sent to a master.");
 const HANDOVER_OF_OTHERS: Error = Error::new("ERR PSYNC FAILOVER replid must match my replid.");
 const NOT_TAKEN_OVER: Error = Error::new("ERR the role could not be taken over");
@@ -95,6 +96,9 @@ pub fn psync(ctx: &mut SessionCtx<'_>) -> Next {
     if !ctx.server.replication.is_master() && !ctx.server.replication.replica.is_connected() {
         return NO_MASTER_LINK.into();
     }
+    if !ctx.server.replication.is_master() && is_behind(&data, &wanted) {
+        return BEHIND.into();
+    }
     match continued(&data, &wanted) {
         Ok((hold, from)) => {
             ctx.server
@@ -107,6 +111,15 @@ pub fn psync(ctx: &mut SessionCtx<'_>) -> Next {
         }
         Err(why) => full(ctx, &wanted, &why),
     }
+}
+
+/// Whether who asks has more of this node's history than the node itself, which follows too and has yet to get there: who
+/// comes again in a moment needs no full sync.
+fn is_behind(data: &Data, wanted: &Psync) -> bool {
+    let (Some(id), Some(from), Some(binlog)) = (&wanted.id, wanted.from, data.binlog()) else {
+        return false;
+    };
+    from > binlog.end() && data.history.get().accepts(id, from)
 }
 
 /// The log from where the replica stands on, held, if it can go on from there.

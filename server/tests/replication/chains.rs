@@ -20,7 +20,8 @@ fn a_chain_of_three_holds_the_same() {
     writers.stop();
     second.assert_same_as(&first);
     third.assert_same_as(&second);
-    assert_eq!(third.digest(), first.digest());
+    // Not the digests of one moment each: keys expire meanwhile.
+    third.assert_same_as(&first);
     assert_eq!(first.full_syncs(), 1);
     // The middle one takes over; its replica goes on.
     second.lead();
