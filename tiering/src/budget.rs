@@ -112,6 +112,8 @@ const PROMISED_PERCENT: u64 = 125;
 /// … and what of it is for what is under way while writers wait: in small budgets mapped files and this leave less than
 /// the shares above.
 const UNDER_WAY_PERCENT: u64 = 15;
+/// … and at least this much: batches and buffers have a size of their own.
+const UNDER_WAY_BYTES: u64 = 13 << 20;
 /// Fragmentation takes at most this part of the budget off it; what is left is used, whatever stays resident.
 const MARGIN_SHARE: u64 = 3;
 /// Slabs may waste this share of the budget, in percent, before what is in them is moved together …
@@ -285,7 +287,8 @@ impl Budget {
             return max;
         }
         let mapped = self.mapped.load(Relaxed);
-        let promised = max / 100 * (PROMISED_PERCENT - UNDER_WAY_PERCENT);
+        let under_way = (max / 100 * UNDER_WAY_PERCENT).max(UNDER_WAY_BYTES.min(max / 4));
+        let promised = max / 100 * PROMISED_PERCENT - under_way;
         // Of a budget the process hardly fits into at least half is for data.
         (max / 100 * percent).min(promised.saturating_sub(mapped).max(max / 2))
     }

@@ -479,6 +479,7 @@ impl Inner {
         let numbers: Vec<u32> = want.pages.iter().map(|page| page.0).collect();
         let found = self.cold().pages_at_hand(want.ns, want.object.0, &numbers);
         found.is_some_and(|found| {
+            self.stats.page_reads.add(numbers.len() as u64);
             self.finish_pages(load, want, found);
             true
         })
