@@ -73,6 +73,7 @@ behaviour! {
         ZRANGE k x 1 -> -ERR value is not an integer or out of range
         ZRANGE k 0 1 FOO -> -ERR syntax error
         ZRANGE k 0 -1 LIMIT 0 1 -> -"ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
+        ZRANGE k inf 1 LIMIT 7 -1 -> -ERR value is not an integer or out of range
         ZREVRANGE k 0 -1 REV -> -ERR syntax error
         ZREVRANGE k 0 -1 BYSCORE -> -ERR syntax error
     "#

@@ -73,8 +73,8 @@ impl<'a> Query<'a> {
             }
         }
         let (by, reverse) = (by.unwrap_or(By::Rank), reverse.unwrap_or(false));
-        // Minus one as a count is what no LIMIT means, too.
-        if limit.is_some_and(|limit| limit.count != -1 || limit.offset != 0) && by == By::Rank {
+        // Minus one as a count is what no LIMIT means, too; an offset with it counts for nothing then.
+        if by == By::Rank && limit.take().is_some_and(|limit| limit.count != -1) {
             return Err(errors::ZRANGE_LIMIT);
         }
         if with_scores && by == By::Word {
