@@ -12,7 +12,8 @@
 //! ```
 //!
 //! A block is whole frames (about 256 KiB, or one larger frame), compressed by itself: a seek reads one
-//! block. A long frame goes into its block and comes out of it in pieces. A sealed file is complete before it gets its name, so it is either whole or damaged, never torn.
+//! block. A long frame goes into its block and comes out of it in pieces. A sealed file is complete before it gets
+//! its name, so it is either whole or damaged, never torn.
 
 use crate::door::DoorFile;
 use crate::error::{Error, Result};

@@ -300,7 +300,9 @@ impl Inner {
             drop(batch);
             // Files go at once, and for good: before that the map without these databases must be on disk. Else a crash would
             // bring them back without their records, and effects from before the flush would meet nothing they fit.
-            self.cold().flush()?;
+            if self.durable {
+                self.cold().flush()?;
+            }
             for ns in &doomed {
                 self.cold().drop_namespace(*ns)?;
             }

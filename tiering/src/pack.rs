@@ -4,6 +4,9 @@
 //! the allocator's slabs, and memory that nobody uses stays resident. Letting more go does not help: it makes the
 //! slabs emptier still. So the reliever gives blocks in sparse slabs a new place, a few slots at a time, while the
 //! process is near its limit and slabs waste a good part of it.
+//!
+//! A block is moved under its slot's lock, under which alone entries are reached; a page that a batch or a reader holds
+//! as well stays where it is. A lock is held for a bounded number of blocks (`HotTable::pack`).
 
 use std::time::{Duration, Instant};
 
@@ -13,8 +16,6 @@ use crate::store::Inner;
 
 /// Slots looked at between two looks at the budget.
 const SLOTS_AT_ONCE: usize = 2048;
-/// Words of a table looked at under one lock.
-const WORDS_AT_ONCE: usize = 256;
 /// After a round that moved little the rest is not ours: block cache, buffers.
 const REST: Duration = Duration::from_secs(3);
 
@@ -62,16 +63,14 @@ impl Inner {
             let Some(space) = slot.spaces().nth(space_at) else {
                 return;
             };
-            let words = word..word + WORDS_AT_ONCE;
-            let packed = space.table.pack(words, &mut packer.slabs);
+            let packed = space.table.pack(word, &mut packer.slabs);
             drop(slot);
             packer.moved_bytes += packed.moved_bytes as u64;
             self.stats.packed_bytes.add(packed.moved_bytes as u64);
-            if packed.is_last {
-                (space_at, word) = (space_at + 1, 0);
-            } else {
-                word += WORDS_AT_ONCE;
-            }
+            (space_at, word) = match packed.next {
+                Some(next) => (space_at, next),
+                None => (space_at + 1, 0),
+            };
         }
     }
 }

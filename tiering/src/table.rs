@@ -16,8 +16,6 @@
 //!
 //! Deletion shifts the words behind back (no tombstones in the array).
 
-use std::ops::Range;
-
 use crate::KeyHash;
 use crate::allocator::Slabs;
 use crate::entry::Entry;
@@ -76,8 +74,8 @@ pub(crate) struct Place(usize);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Packed {
     pub(crate) moved_bytes: usize,
-    /// There are no words behind those.
-    pub(crate) is_last: bool,
+    /// The word to go on with.
+    pub(crate) next: Option<usize>,
 }
 
 /// The entries of one slot and namespace.
@@ -191,12 +189,13 @@ impl HotTable {
         *word = (*word & !ADDRESS_MASK) | (entry.address() >> 4);
     }
 
-    /// Moves entries, and pages of theirs, that lie in sparse slabs; looks at these words.
-    pub(crate) fn pack(&mut self, words: Range<usize>, slabs: &mut Slabs) -> Packed {
-        let end = words.end.min(self.words.len());
-        let words = words.start.min(end)..end;
+    /// Moves entries, and pages of theirs, that lie in sparse slabs. Looks at a few hundred words from `from` on, and at the
+    /// pages of one large value at most.
+    pub(crate) fn pack(&mut self, from: usize, slabs: &mut Slabs) -> Packed {
+        const WORDS: usize = 256;
+        let end = (from + WORDS).min(self.words.len());
         let mut moved_bytes = 0;
-        let places: Vec<usize> = words.filter(|at| self.words[*at] != 0).collect();
+        let places: Vec<usize> = (from..end).filter(|at| self.words[*at] != 0).collect();
         let blocks = places
             .iter()
             .map(|at| entry_of(self.words[*at]).address() as *const u8);
@@ -210,11 +209,13 @@ impl HotTable {
             }
             if let Some(object) = self.entry(place).object() {
                 moved_bytes += object.table.pack(slabs);
+                let next = Some(at + 1);
+                return Packed { moved_bytes, next };
             }
         }
         Packed {
             moved_bytes,
-            is_last: end == self.words.len(),
+            next: (end < self.words.len()).then_some(end),
         }
     }
 

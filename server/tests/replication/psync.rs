@@ -47,6 +47,20 @@ fn the_stream_is_the_log_from_its_first_byte() {
     assert_eq!(master.info("sync_full"), "0");
 }
 
+/// A sibling that moves over to a replica may be ahead of it for a moment. That is no reason for a full sync.
+#[test]
+fn who_is_ahead_of_a_replica_waits_for_it() {
+    let master = Node::start(&[]);
+    let replica = Node::start_following(master.port(), &[]);
+    replica.assert_same_as(&master);
+    let id = master.info("master_replid");
+    let (ahead, before) = (replica.offset() + 1_000_000, replica.full_syncs());
+    let mut fake = Fake::greet(&replica, &["eof", "psync2"]);
+    let answer = fake.psync(&id, ahead);
+    assert!(answer.starts_with("NOMASTERLINK"), "{answer}");
+    assert_eq!(replica.full_syncs(), before);
+}
+
 #[test]
 fn a_stream_begins_at_any_byte_and_across_segments() {
     let master = Node::start(&[]);
