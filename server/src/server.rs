@@ -19,7 +19,6 @@ use crate::latency::Latency;
 use crate::logging::LevelHandle;
 use crate::replication::Replication;
 use crate::saves::Saves;
-use crate::session::turns::Turns;
 use crate::shutdown::Shutdown;
 use crate::slowlog::Slowlog;
 use crate::stats::Stats;
@@ -142,8 +141,6 @@ pub struct Server {
     pub clients: Clients,
     /// Who waits for a key. Sessions keep it beyond a borrow of the server.
     pub waiters: Arc<Waiters>,
-    /// Pipelines on one key alternate.
-    pub turns: Turns,
     /// Counters.
     pub stats: Stats,
     /// Slow commands.

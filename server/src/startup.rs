@@ -29,7 +29,6 @@ use crate::metrics;
 use crate::replication::{self, Replication};
 use crate::saves::Saves;
 use crate::server::{Current, Pause, Server};
-use crate::session::turns::Turns;
 use crate::shutdown::{self, Shutdown};
 use crate::slowlog::Slowlog;
 use crate::stats::Stats;
@@ -167,7 +166,6 @@ fn build(
         current: Current::new(data),
         clients: Clients::default(),
         waiters: Arc::default(),
-        turns: Turns::default(),
         stats: Stats::new(workers),
         slowlog: Slowlog::default(),
         latency: Latency::default(),

@@ -27,6 +27,7 @@ use crate::session::Session;
 use crate::session::buffers::Pool;
 use crate::session::run::Connection;
 use crate::session::stream::Stream;
+use crate::session::turns::Turns;
 use crate::session::window::Window;
 use crate::stats::WorkerStats;
 
@@ -59,6 +60,8 @@ pub struct Worker {
     pub window: RefCell<Window>,
     /// Buffers not in use.
     pub buffers: Pool,
+    /// The turns its pipelines have.
+    pub turns: Turns,
 }
 
 impl Worker {
@@ -111,6 +114,7 @@ pub fn spawn(
                 effects: RefCell::default(),
                 window: RefCell::default(),
                 buffers: Pool::default(),
+                turns: Turns::default(),
             });
             let tasks = tokio::task::LocalSet::new();
             tasks.block_on(&runtime, run(worker, receiver));

@@ -345,7 +345,8 @@ impl Collection<'_, '_> {
             Form::Grown(object) => object.view(tree),
         };
         let seat = view.seek(key).map_err(|absent| self.fault_on(absent))?;
-        Ok((Seat(Some(seat)), view.value_at(&seat)))
+        let value = view.value_at(&seat);
+        Ok((Seat(Some(seat)), value))
     }
 
     /// True if the key is there.

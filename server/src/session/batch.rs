@@ -11,10 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use basalt_resp::{Args, Encoder, OwnedArgs};
-use basalt_tiering::UnixMs;
+use basalt_tiering::{Slot, UnixMs};
 
 use super::run::Connection;
-use super::turns::TURN_MOST;
 use super::window::{Coords, Window};
 use super::{Next, ReplyMode, SessionCtx};
 use crate::clients::flag;
@@ -48,6 +47,8 @@ pub enum Step {
     Fault(&'static Row),
     /// The current command waits for room in memory.
     Room,
+    /// Nothing ran: others work on the key of all of these commands.
+    Turn(Slot),
     /// The current command waits for a pause to end.
     Held,
     /// The current command's reply comes later, from a thread that works on it: that time is its own.
@@ -163,20 +164,24 @@ impl<'a> Batch<'a> {
     /// Runs commands until one stops or the batch is over.
     pub fn run(mut self) -> Step {
         let mut step = Step::Full;
-        let (mut turn, mut turn_began) = (None, self.clock.last);
-        let worker = self.worker;
+        let turns = &self.worker.turns;
         for done in 0..BATCH_COMMANDS {
             let decoded = self.decoded();
             self.conn.ran = done;
             if done == 0
                 && let Some(slot) = self.window.shared_slot()
             {
-                turn = Some(worker.server.turns.take(slot));
-                // The first command did not begin before its turn.
-                self.clock.began(Instant::now());
-                turn_began = self.clock.last;
-            } else if turn.is_some() && self.clock.last - turn_began > TURN_MOST {
-                turn = None;
+                if !turns.ask(slot) {
+                    // It is decoded again then, with the others.
+                    self.conn.current = None;
+                    step = Step::Turn(slot);
+                    break;
+                }
+                self.conn.turn = Some(slot);
+            } else if let Some(slot) = self.conn.turn
+                && turns.is_over(slot, self.clock.last)
+            {
+                self.conn.end_turn();
             }
             let Some(len) = decoded else {
                 step = if self.conn.closing {
@@ -203,7 +208,6 @@ impl<'a> Batch<'a> {
                 }
             }
         }
-        drop(turn);
         self.note_activity();
         self.window.forget();
         if matches!(step, Step::Drained) {

@@ -3,26 +3,45 @@
 //! A connection holds a buffer only while there is something in it: ten thousand idle clients hold none, and
 //! the few buffers in use stay in the processor's cache. A buffer that grew large is freed, not pooled.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 /// Size of a fresh buffer: one read of this size holds some hundred small commands.
-const FRESH_BYTES: usize = 32 * 1024;
+const FRESH_BYTES: usize = 16 * 1024;
 /// Largest buffer worth keeping.
 const KEPT_BYTES: usize = 256 * 1024;
-/// Buffers a pool keeps of each sort.
-const KEPT_BUFFERS: usize = 8;
+/// Bytes a pool keeps of each sort: enough for the clients whose pipelines run one after the other before the first of
+/// them is answered.
+const SHELF_BYTES: usize = 1 << 20;
 
-/// Buffers ready for use, the warmest last.
+/// Buffers ready for use.
 #[derive(Debug, Default)]
 pub struct Pool {
-    inputs: RefCell<Vec<Vec<u8>>>,
-    outputs: RefCell<Vec<Vec<u8>>>,
+    inputs: Shelf,
+    outputs: Shelf,
 }
 
-fn put(shelf: &RefCell<Vec<Vec<u8>>>, buffer: Vec<u8>) {
-    let mut shelf = shelf.borrow_mut();
-    if (1..=KEPT_BYTES).contains(&buffer.capacity()) && shelf.len() < KEPT_BUFFERS {
-        shelf.push(buffer);
+/// Those of one sort, the warmest last.
+#[derive(Debug, Default)]
+struct Shelf {
+    buffers: RefCell<Vec<Vec<u8>>>,
+    bytes: Cell<usize>,
+}
+
+impl Shelf {
+    #[inline]
+    fn take(&self) -> Option<Vec<u8>> {
+        let buffer = self.buffers.borrow_mut().pop()?;
+        self.bytes.set(self.bytes.get() - buffer.capacity());
+        Some(buffer)
+    }
+
+    #[inline]
+    fn put(&self, buffer: Vec<u8>) {
+        let bytes = self.bytes.get() + buffer.capacity();
+        if (1..=KEPT_BYTES).contains(&buffer.capacity()) && bytes <= SHELF_BYTES {
+            self.bytes.set(bytes);
+            self.buffers.borrow_mut().push(buffer);
+        }
     }
 }
 
@@ -74,7 +93,7 @@ impl Input {
     pub fn release(&mut self, pool: &Pool) {
         if self.is_empty() {
             (self.start, self.end) = (0, 0);
-            put(&pool.inputs, std::mem::take(&mut self.buffer));
+            pool.inputs.put(std::mem::take(&mut self.buffer));
         }
     }
 
@@ -82,11 +101,7 @@ impl Input {
     /// arrived, at most fourfold, not with what was announced.
     pub fn room(&mut self, pool: &Pool, needed: usize) -> &mut [u8] {
         if self.buffer.is_empty() {
-            self.buffer = pool
-                .inputs
-                .borrow_mut()
-                .pop()
-                .unwrap_or_else(|| vec![0; FRESH_BYTES]);
+            self.buffer = pool.inputs.take().unwrap_or_else(|| vec![0; FRESH_BYTES]);
         }
         if self.start > 0 && self.buffer.len() - self.end < needed.max(FRESH_BYTES / 4) {
             self.buffer.copy_within(self.start..self.end, 0);
@@ -136,7 +151,7 @@ impl Output {
     #[inline]
     pub fn take(&mut self, pool: &Pool) {
         if self.bytes.capacity() == 0 {
-            let warm = pool.outputs.borrow_mut().pop();
+            let warm = pool.outputs.take();
             self.bytes = warm.unwrap_or_else(|| Vec::with_capacity(FRESH_BYTES));
         }
     }
@@ -165,7 +180,7 @@ impl Output {
     #[inline]
     pub fn release(&mut self, pool: &Pool) {
         if self.bytes.is_empty() {
-            put(&pool.outputs, std::mem::take(&mut self.bytes));
+            pool.outputs.put(std::mem::take(&mut self.bytes));
         }
     }
 }
@@ -221,9 +236,15 @@ mod tests {
         output.wrote(4);
         output.release(&pool);
         assert_eq!((input.free(), output.bytes.capacity()), (0, 0));
-        assert_eq!(
-            (pool.inputs.borrow().len(), pool.outputs.borrow().len()),
-            (1, 1)
-        );
+        let kept = |shelf: &Shelf| (shelf.buffers.borrow().len(), shelf.bytes.get());
+        assert_eq!(kept(&pool.inputs), (1, FRESH_BYTES));
+        assert_eq!(kept(&pool.outputs), (1, FRESH_BYTES));
+        for _ in 0..1000 {
+            pool.inputs.put(vec![0; KEPT_BYTES / 2]);
+            pool.outputs.put(vec![0; KEPT_BYTES + 1]);
+        }
+        let (_, bytes) = kept(&pool.inputs);
+        assert!(SHELF_BYTES - KEPT_BYTES < bytes && bytes <= SHELF_BYTES);
+        assert_eq!(kept(&pool.outputs), (1, FRESH_BYTES));
     }
 }

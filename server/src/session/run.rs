@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use basalt_binlog::LogState;
 use basalt_resp::{ArgRanges, Decoder, Limits};
+use basalt_tiering::Slot;
 
 use super::batch::{Batch, Later, Step};
 use super::buffers::{Input, Output};
@@ -60,6 +61,8 @@ pub struct Connection {
     pub(super) closing: bool,
     /// The pair of store and log that the pins belong to.
     pub(super) data_number: u64,
+    /// The slot whose turn the batch has.
+    pub(super) turn: Option<Slot>,
 }
 
 /// What the loop needs of the socket before it goes on.
@@ -91,6 +94,7 @@ impl Connection {
             ran: 0,
             closing: false,
             data_number: 0,
+            turn: None,
         }
     }
 
@@ -126,6 +130,7 @@ impl Connection {
                 Step::Full => Want::Room,
                 Step::Close => Want::Drained,
                 Step::Replicate(attach) => {
+                    self.end_turn();
                     self.exchange(Want::Drained).await?;
                     return Ok(Some(attach));
                 }
@@ -135,12 +140,12 @@ impl Connection {
                 }
             };
             self.closing |= want == Want::Drained;
-            self.check_output_limit()?;
-            let wrote = self.session.written_to.is_some();
-            self.await_durability().await?;
-            if wrote && self.ran > 1 {
+            if self.turn.is_some() || self.session.written_to.is_some() && self.ran > 1 {
                 let_others_run().await;
             }
+            self.end_turn();
+            self.check_output_limit()?;
+            self.await_durability().await?;
             let leaving = self.closing
                 || self.session.info.is_killed()
                 || self.server.shutdown.is_requested();
@@ -164,10 +169,22 @@ impl Connection {
         step
     }
 
+    /// Lets others have the key of the batch that has run.
+    pub(super) fn end_turn(&mut self) {
+        if let Some(slot) = self.turn.take() {
+            self.worker.turns.end(slot);
+        }
+    }
+
     /// Does what a stopped command waits for. Afterwards the command has finished or can be run (again).
     async fn resolve(&mut self, step: Step) -> io::Result<()> {
+        if let Step::Turn(slot) = step {
+            self.worker.turns.take(slot).await;
+            return Ok(());
+        }
+        self.end_turn();
         match step {
-            Step::Drained | Step::Full | Step::Close | Step::Replicate(_) => {
+            Step::Drained | Step::Full | Step::Close | Step::Replicate(_) | Step::Turn(_) => {
                 unreachable!("not stopped")
             }
             Step::Fault(row) => load::load(self, row).await,

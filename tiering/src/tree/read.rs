@@ -2,44 +2,43 @@
 
 use std::ops::{ControlFlow, Range};
 
+use smallvec::SmallVec;
+
 use super::leaf::{self, Spot};
 use super::value::Bytes;
 use super::{Absent, Flavour, PageId, Pages, Shape, inner};
 
-/// More levels than a tree can have: a node has two children at least.
-pub(super) const LEVELS: usize = 40;
-
 /// The way from the root to a leaf: the inner pages, and which child was taken in each.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Path {
-    steps: [(PageId, u32); LEVELS],
-    len: usize,
+    steps: SmallVec<[(PageId, u32); LEVELS]>,
     pub(super) leaf: PageId,
 }
+
+/// Levels of a tree of millions of elements with common keys. Giant keys can make more.
+const LEVELS: usize = 6;
 
 impl Path {
     fn from(root: PageId) -> Path {
         Path {
-            steps: [(PageId(0), 0); LEVELS],
-            len: 0,
+            steps: SmallVec::new(),
             leaf: root,
         }
     }
 
     fn push(&mut self, child: usize, next: PageId) {
-        self.steps[self.len] = (self.leaf, child as u32);
-        self.len += 1;
+        self.steps.push((self.leaf, child as u32));
         self.leaf = next;
     }
 
     /// The inner pages from the root down, each with the child taken.
     pub(super) fn steps(&self) -> &[(PageId, u32)] {
-        &self.steps[..self.len]
+        &self.steps
     }
 }
 
 /// Where a key is (`Ok`), or would be, and the way there.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Seat {
     pub(super) path: Path,
     pub(super) spot: Result<Spot, Spot>,
