@@ -26,7 +26,7 @@ impl Shared {
         // Other threads may append between this check and our append; the margin is theirs.
         let margin = (self.options.segment_bytes / 16).min(1 << 20);
         let need = bytes as u64 + OVERHEAD;
-        if self.state() == LogState::Ok && need + margin <= self.room.0.load(Ordering::Relaxed) {
+        if self.state() == LogState::Ok && need + margin <= self.front.room.load(Ordering::Relaxed) {
             return Ok(());
         }
         self.admit_slowly(bytes as u64, need, margin)
@@ -38,7 +38,7 @@ impl Shared {
             return Err(Error::TooLarge(bytes));
         }
         self.check_writable()?;
-        if need + margin <= self.room.0.load(Ordering::Relaxed)
+        if need + margin <= self.front.room.load(Ordering::Relaxed)
             || need + SEGMENT_HEADER <= self.spare_room.load(Ordering::Relaxed)
         {
             return Ok(());
@@ -62,7 +62,7 @@ impl Shared {
         if len > MAX_PAYLOAD {
             return Err(Error::TooLarge(len));
         }
-        let mut tail = self.tail.0.lock();
+        let mut tail = self.front.tail.lock();
         if tail.closed {
             return Err(Error::Closed);
         }
@@ -84,11 +84,12 @@ impl Shared {
         }
         let select = &select.0[..select.1];
         let len = len + select.len() as u64;
-        let lag = tail.end - self.synced.0.load(Ordering::Relaxed);
+        let end = self.front.end_of(&tail);
+        let lag = end - self.synced.0.load(Ordering::Relaxed);
         let header = Header {
             len: len as u32,
             crc: 0,
-            offset: tail.end,
+            offset: end,
             unix_ms: frame.unix_ms,
             flags: frame.flags.0,
             slot: frame.slot,
@@ -114,8 +115,8 @@ impl Shared {
 
     /// Appends a frame recovered from the ring, as it was.
     pub(crate) fn append_again(&self, header: Header, payload: &[u8]) -> Result<()> {
-        let mut tail = self.tail.0.lock();
-        assert_eq!(tail.end, header.offset, "recovered frames come in order");
+        let mut tail = self.front.tail.lock();
+        assert_eq!(self.front.end_of(&tail), header.offset, "recovered frames come in order");
         let mut crc = Hasher::new();
         crc.update(payload);
         // Nothing is known of what was on disk until the sync that follows.
@@ -149,10 +150,10 @@ impl Shared {
         if total > self.ring.size() {
             return self.write_past_ring(&bytes, select, parts);
         }
-        if tail.pos + total > tail.drained_seen + self.ring.size() {
+        let mut at = self.front.pos_of(tail);
+        if at + total > tail.drained_seen + self.ring.size() {
             self.wait_for_ring(tail, total)?;
         }
-        let mut at = tail.pos;
         for part in [&bytes[..], select].iter().chain(parts) {
             self.ring.copy_in(at, part);
             at += part.len() as u64;
@@ -175,17 +176,15 @@ impl Shared {
         tail.appends += 1;
         tail.appended_bytes += u64::from(header.len);
         tail.file_pos += header.total();
-        tail.pos += header.total();
-        tail.end = header.end();
-        self.room
-            .0
-            .store(tail.capacity - tail.file_pos, Ordering::Relaxed);
-        self.end.0.store(tail.end, Ordering::Release);
+        let pos = self.front.pos_of(tail) + header.total();
+        let room = tail.capacity - tail.file_pos;
+        self.front.room.store(room, Ordering::Relaxed);
+        self.front.end.store(header.end(), Ordering::Release);
         // Last: whoever sees the new position sees the frame, its segment and the end that belongs to it.
-        self.pos.0.store(tail.pos, Ordering::Release);
+        self.front.pos.store(pos, Ordering::Release);
         let mut wake = false;
-        if tail.pos >= tail.wake_at {
-            tail.wake_at = tail.pos + self.ring.size() / 4;
+        if pos >= tail.wake_at {
+            tail.wake_at = pos + self.ring.size() / 4;
             wake = true;
         }
         if self.events.armed.load(Ordering::Relaxed) {
@@ -214,16 +213,15 @@ impl Shared {
         tail.index = Arc::new(SparseIndex::for_capacity(spare.capacity));
         tail.index_due = 0;
         let cut = Cut {
-            pos: tail.pos,
-            first: tail.end,
+            pos: self.front.pos_of(tail),
+            first: self.front.end_of(tail),
             first_ms: unix_ms,
             spare,
             index: tail.index.clone(),
         };
         self.cuts.lock().push_back(cut);
-        self.room
-            .0
-            .store(tail.capacity - tail.file_pos, Ordering::Relaxed);
+        let room = tail.capacity - tail.file_pos;
+        self.front.room.store(room, Ordering::Relaxed);
         self.wake.keeper.raise();
         self.wake.writer.raise();
         Ok(())
@@ -232,14 +230,15 @@ impl Shared {
     /// Waits until the ring has room, by doing the writer's work.
     #[cold]
     fn wait_for_ring(&self, tail: &mut Tail, total: u64) -> Result<()> {
+        let pos = self.front.pos_of(tail);
         tail.drained_seen = self.drained.0.load(Ordering::Acquire);
-        if tail.pos + total > tail.drained_seen + self.ring.size() {
+        if pos + total > tail.drained_seen + self.ring.size() {
             tail.waits += 1;
             self.drain()?;
             tail.drained_seen = self.drained.0.load(Ordering::Acquire);
         }
         assert!(
-            tail.pos + total <= tail.drained_seen + self.ring.size(),
+            pos + total <= tail.drained_seen + self.ring.size(),
             "a drained ring is empty"
         );
         Ok(())

@@ -59,12 +59,12 @@ impl Binlog {
 
         let continued = old_ring
             .as_ref()
-            .map(|r| r.frames_from(shared.pos.0.load(Ordering::Relaxed), files_end));
+            .map(|r| r.frames_from(shared.front.pos.load(Ordering::Relaxed), files_end));
         for (header, payload) in continued.into_iter().flatten() {
             shared.append_again(header, &payload)?;
         }
         shared.sync_now()?;
-        let end = shared.end.0.load(Ordering::Relaxed);
+        let end = shared.front.end.load(Ordering::Relaxed);
         shared.ring.note_synced(end);
         shared.ring.publish(&*shared.door, &dir)?;
         if full {
@@ -134,7 +134,7 @@ impl Binlog {
     #[must_use]
     #[inline]
     pub fn end(&self) -> Offset {
-        Offset(self.shared().end.0.load(Ordering::Acquire))
+        Offset(self.shared().front.end.load(Ordering::Acquire))
     }
 
     /// Everything before this offset is on disk.
@@ -233,7 +233,7 @@ impl Binlog {
     /// Ends the segment being written; the next frame begins a new one. Nothing happens if it has no frames.
     pub fn rotate(&self) -> Result<()> {
         let shared = self.shared();
-        let mut tail = shared.tail.0.lock();
+        let mut tail = shared.front.tail.lock();
         if tail.closed {
             return Err(Error::Closed);
         }
@@ -271,14 +271,14 @@ impl Binlog {
     /// Has the next data frame carry a `SELECT` even if its database is the stream's: a replica whose stream
     /// begins here knows none.
     pub fn force_select(&self) {
-        self.shared().tail.0.lock().db = None;
+        self.shared().front.tail.lock().db = None;
     }
 
     /// The database the stream is in at the end of the log; none if the next data frame carries a `SELECT`, or if
     /// no frame said one so far.
     #[must_use]
     pub fn stream_db(&self) -> Option<u16> {
-        self.shared().tail.0.lock().db
+        self.shared().front.tail.lock().db
     }
 
     /// Sets the replication id written into segments from the next on; call `rotate` to make that now.
@@ -289,7 +289,7 @@ impl Binlog {
     /// Says which database the stream is in at the end of the log, for who has found out: after a start it is not
     /// always known.
     pub fn set_stream_db(&self, db: u16) {
-        self.shared().tail.0.lock().db = Some(db);
+        self.shared().front.tail.lock().db = Some(db);
     }
 
     /// Reserves the next segment's file, if there is none (the keeper's work, for logs without threads).
@@ -312,7 +312,7 @@ impl Binlog {
     pub fn info(&self) -> Info {
         let shared = self.shared();
         let (appends, appended_bytes, append_waits) = {
-            let tail = shared.tail.0.lock();
+            let tail = shared.front.tail.lock();
             (tail.appends, tail.appended_bytes, tail.waits)
         };
         let catalog = shared.catalog.read().clone();
@@ -356,7 +356,7 @@ impl Binlog {
     /// missing. Readers stay usable.
     pub fn close(&self) -> Result<()> {
         let shared = self.shared();
-        if std::mem::replace(&mut shared.tail.0.lock().closed, true) {
+        if std::mem::replace(&mut shared.front.tail.lock().closed, true) {
             return Ok(());
         }
         self.0.stop_threads();
@@ -372,7 +372,7 @@ impl Binlog {
                 .and_then(|()| d.segment.file.sync_data());
             trimmed.map_err(Error::io(format!("trim {}", d.segment.name)))?;
         }
-        let end = shared.end.0.load(Ordering::Acquire);
+        let end = shared.front.end.load(Ordering::Acquire);
         shared
             .ring
             .note_clean(end)
@@ -433,7 +433,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         // Not a clean close: the next open looks at the tail. Nothing acknowledged is lost by that.
         self.stop_threads();
-        self.shared.tail.0.lock().closed = true;
+        self.shared.front.tail.lock().closed = true;
         self.shared.lock.lock().take();
     }
 }

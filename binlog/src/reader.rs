@@ -43,12 +43,12 @@ pub(crate) struct Here {
 impl Reader {
     /// At the frame that holds `from` (or begins there, or will).
     pub(crate) fn at_offset(log: Arc<Shared>, from: Offset) -> Result<Reader> {
-        let end = Offset(log.end.0.load(Ordering::Acquire));
+        let end = Offset(log.front.end.load(Ordering::Acquire));
         if from > end {
             return Err(Error::Beyond { asked: from, end });
         }
         // So that the segment that holds `from` is in the catalog.
-        if log.drained.0.load(Ordering::Acquire) != log.pos.0.load(Ordering::Acquire) {
+        if log.drained.0.load(Ordering::Acquire) != log.front.pos.load(Ordering::Acquire) {
             log.drain()?;
         }
         let segment = {
@@ -154,7 +154,7 @@ impl Reader {
                 return true;
             }
             let stopped = || self.log.stop.load(Ordering::Acquire);
-            let more = || self.log.end.0.load(Ordering::Acquire) > self.next;
+            let more = || self.log.front.end.load(Ordering::Acquire) > self.next;
             if stopped()
                 || !self
                     .log
@@ -189,11 +189,11 @@ impl Reader {
                 }
                 self.go_to_next_segment()?;
             } else if self.log.drained.0.load(Ordering::Acquire)
-                == self.log.pos.0.load(Ordering::Acquire)
+                == self.log.front.pos.load(Ordering::Acquire)
             {
                 // Nothing undrained; unless the drain moved on since we looked, this is the end.
                 if self.segment.end().is_none()
-                    && self.next >= self.log.end.0.load(Ordering::Acquire)
+                    && self.next >= self.log.front.end.load(Ordering::Acquire)
                 {
                     return Ok(None);
                 }
@@ -336,8 +336,8 @@ impl Shared {
     /// Taking the append lock makes this exact: an append is either before, and in the returned end, or
     /// after, and sees the flag.
     pub(crate) fn arm_appended(&self) -> u64 {
-        let tail = self.tail.0.lock();
+        let tail = self.front.tail.lock();
         self.events.armed.store(true, Ordering::Relaxed);
-        tail.end
+        self.front.end_of(&tail)
     }
 }

@@ -24,18 +24,12 @@ pub(crate) struct Shared {
     pub(crate) door: Arc<dyn Door>,
     pub(crate) ring: Ring,
 
-    /// The append lock: who holds it decides the order of frames.
-    pub(crate) tail: Padded<Mutex<Tail>>,
-    /// Published end of the log; written under `tail` only.
-    pub(crate) end: Padded<AtomicU64>,
-    /// Published ring position that goes with it.
-    pub(crate) pos: Padded<AtomicU64>,
+    pub(crate) front: Front,
     /// Ring position up to which frames are in segment files; written under `drain` only.
     pub(crate) drained: Padded<AtomicU64>,
     /// Everything before is on disk; written under `sync` only.
     pub(crate) synced: Padded<AtomicU64>,
-    /// Bytes left in the segment being appended to, and in the largest spare; a hint for `admit`.
-    pub(crate) room: Padded<AtomicU64>,
+    /// Bytes left in the largest spare; a hint for `admit`.
     pub(crate) spare_room: AtomicU64,
 
     /// Held through a sync: one at a time, which is what makes waiters share it.
@@ -64,10 +58,35 @@ pub(crate) struct Shared {
     pub(crate) lock: Mutex<Option<Box<dyn Send + Sync>>>,
 }
 
+/// All that an append changes, on two neighbouring cache lines: threads that append in turn fetch them from each other.
+#[repr(align(128))]
+pub(crate) struct Front {
+    /// The append lock: who holds it decides the order of frames.
+    pub(crate) tail: Mutex<Tail>,
+    /// Published end of the log; written under `tail` only.
+    pub(crate) end: AtomicU64,
+    /// Published ring position that goes with it.
+    pub(crate) pos: AtomicU64,
+    /// Bytes left in the segment being appended to; a hint for `admit`.
+    pub(crate) room: AtomicU64,
+}
+
+const _: () = assert!(size_of::<Front>() == 128);
+
+impl Front {
+    /// End of the log, for who holds the append lock.
+    pub(crate) fn end_of(&self, _: &Tail) -> u64 {
+        self.end.load(Ordering::Relaxed)
+    }
+
+    /// Ring position of the log's end, for who holds the append lock.
+    pub(crate) fn pos_of(&self, _: &Tail) -> u64 {
+        self.pos.load(Ordering::Relaxed)
+    }
+}
+
 /// What `append` changes.
 pub(crate) struct Tail {
-    pub(crate) end: u64,
-    pub(crate) pos: u64,
     /// Where in the segment's file the next frame will lie, and how far the segment may go.
     pub(crate) file_pos: u64,
     pub(crate) capacity: u64,
@@ -173,8 +192,6 @@ pub(crate) struct Parts {
 impl Shared {
     pub(crate) fn new(p: Parts) -> Shared {
         let tail = Tail {
-            end: p.end,
-            pos: p.pos,
             file_pos: p.file_pos,
             capacity: p.capacity,
             index: p.index,
@@ -195,11 +212,13 @@ impl Shared {
             dir_changed: true,
         };
         Shared {
-            room: Padded(AtomicU64::new(p.capacity - p.file_pos)),
             spare_room: AtomicU64::new(0),
-            tail: Padded(Mutex::new(tail)),
-            end: Padded(AtomicU64::new(p.end)),
-            pos: Padded(AtomicU64::new(p.pos)),
+            front: Front {
+                tail: Mutex::new(tail),
+                end: AtomicU64::new(p.end),
+                pos: AtomicU64::new(p.pos),
+                room: AtomicU64::new(p.capacity - p.file_pos),
+            },
             drained: Padded(AtomicU64::new(p.pos)),
             synced: Padded(AtomicU64::new(p.end)),
             sync: Mutex::new(()),

@@ -86,8 +86,8 @@ impl Stream {
             < self
                 .reader
                 .log()
+                .front
                 .end
-                .0
                 .load(std::sync::atomic::Ordering::Acquire)
             || self.reader.wait_for_more(timeout)
     }

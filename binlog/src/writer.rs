@@ -27,7 +27,7 @@ impl Shared {
         let mut d = self.drain.lock();
         loop {
             // Position before cuts: a cut below this position is in the queue already.
-            let target = self.pos.0.load(Ordering::Acquire);
+            let target = self.front.pos.load(Ordering::Acquire);
             let next_cut = self.cuts.lock().front().map(|c| c.pos);
             let limit = next_cut.map_or(target, |cut| cut.min(target));
             if d.pos < limit {
@@ -149,7 +149,7 @@ impl Shared {
         let guard = self.sync.lock();
         self.check_writable()?;
         let before = self.synced.0.load(Ordering::Relaxed);
-        let end = self.tail.0.lock().end;
+        let end = self.front.end_of(&self.front.tail.lock());
         if end == before {
             return Ok(Offset(end));
         }
@@ -215,7 +215,7 @@ impl Shared {
         if reached() {
             return Ok(());
         }
-        let end = Offset(self.end.0.load(Ordering::Acquire));
+        let end = Offset(self.front.end.load(Ordering::Acquire));
         if upto > end {
             return Err(Error::Beyond { asked: upto, end });
         }

@@ -128,7 +128,10 @@ impl Inner {
         let guard = self.guard(&table);
         let before = batch.items.len();
         for space in table.spaces() {
-            let hashes = std::mem::take(&mut space.dirty);
+            let mut hashes = std::mem::take(&mut space.dirty);
+            // In the order of their records, which RocksDB takes in quicker.
+            hashes.sort_unstable();
+            space.table.prefetch(hashes.iter().map(|hash| KeyHash(*hash)));
             space.dirty_since = Offset::MAX;
             let evict = matches!(want, Want::All);
             for hash in hashes.into_iter().map(KeyHash) {
@@ -301,25 +304,24 @@ impl Inner {
 
     /// Step 4.
     fn land(&self, batch: &mut Batch) {
-        let mut items = batch.items.iter().peekable();
-        while let Some(first) = items.peek() {
-            let (ns, slot) = (first.ns, first.slot);
+        let of_one_space = |a: &Item, b: &Item| a.ns == b.ns && a.slot == b.slot;
+        for items in batch.items.chunk_by(of_one_space) {
+            let (ns, slot) = (items[0].ns, items[0].slot);
             let mut table = self.slots[slot.index()].lock();
             // A namespace flushed meanwhile takes its counts with it.
-            let mut space = table.space(ns);
-            if let (Some(space), Some(counts)) =
-                (space.as_deref_mut(), batch.counts.get(&(ns, slot)))
-            {
+            let Some(space) = table.space(ns) else {
+                continue;
+            };
+            if let Some(counts) = batch.counts.get(&(ns, slot)) {
                 (
                     space.records,
                     space.volatile_records,
                     space.subexpiring_records,
                 ) = *counts;
             }
-            while let Some(item) = items.next_if(|item| item.ns == ns && item.slot == slot) {
-                if let Some(space) = space.as_deref_mut() {
-                    self.land_item(space, item);
-                }
+            space.table.prefetch(items.iter().map(|item| item.hash));
+            for item in items {
+                self.land_item(space, item);
             }
         }
     }

@@ -166,6 +166,12 @@ impl HotTable {
         }
     }
 
+    /// Prefetches what lookups of these read, all at once.
+    pub(crate) fn prefetch(&self, hashes: impl Iterator<Item = KeyHash> + Clone) {
+        hashes.clone().for_each(|hash| self.prefetch_word(hash));
+        hashes.for_each(|hash| self.prefetch_entry(hash));
+    }
+
     /// The entry at a place.
     pub(crate) fn entry(&self, place: Place) -> Entry {
         debug_assert!(self.words[place.0] != 0);
