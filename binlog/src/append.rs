@@ -26,7 +26,8 @@ impl Shared {
         // Other threads may append between this check and our append; the margin is theirs.
         let margin = (self.options.segment_bytes / 16).min(1 << 20);
         let need = bytes as u64 + OVERHEAD;
-        if self.state() == LogState::Ok && need + margin <= self.front.room.load(Ordering::Relaxed) {
+        if self.state() == LogState::Ok && need + margin <= self.front.room.load(Ordering::Relaxed)
+        {
             return Ok(());
         }
         self.admit_slowly(bytes as u64, need, margin)
@@ -116,7 +117,11 @@ impl Shared {
     /// Appends a frame recovered from the ring, as it was.
     pub(crate) fn append_again(&self, header: Header, payload: &[u8]) -> Result<()> {
         let mut tail = self.front.tail.lock();
-        assert_eq!(self.front.end_of(&tail), header.offset, "recovered frames come in order");
+        assert_eq!(
+            self.front.end_of(&tail),
+            header.offset,
+            "recovered frames come in order"
+        );
         let mut crc = Hasher::new();
         crc.update(payload);
         // Nothing is known of what was on disk until the sync that follows.

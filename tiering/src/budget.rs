@@ -474,9 +474,17 @@ impl Budget {
 
     /// Time until the next look at the allocator: the nearer the limit, the sooner.
     pub(crate) fn pause(&self) -> Duration {
+        Duration::from_millis(if self.is_near() { 2 } else { 20 })
+    }
+
+    /// Time until the reliever's next round, if nobody wakes it.
+    pub(crate) fn relief_pause(&self) -> Duration {
+        Duration::from_millis(if self.is_near() { 10 } else { 50 })
+    }
+
+    fn is_near(&self) -> bool {
         let max = self.max.load(Relaxed);
-        let near = max != 0 && self.charged() > max / 100 * 80;
-        Duration::from_millis(if near { 2 } else { 20 })
+        max != 0 && self.charged() > max / 100 * 80
     }
 
     /// The reliever sleeps, until someone waits for room.

@@ -30,9 +30,7 @@ use crate::{NamespaceId, SLOTS, Slot, UnixMs};
 
 /// A round is at least this often, and at once when someone waits for room.
 const ROUND: Duration = Duration::from_millis(100);
-/// Between two looks at the allocator.
-const BUDGET_ROUND: Duration = Duration::from_millis(10);
-/// The same under memory pressure.
+/// Between two rounds of the reliever under memory pressure.
 const PRESSED_ROUND: Duration = Duration::from_millis(1);
 
 /// State of the housekeeper.
@@ -154,9 +152,11 @@ impl Inner {
             inner.pack(packer);
             let pressed = inner.relieve();
             inner.budget.trim();
-            inner
-                .budget
-                .sleep(if pressed { PRESSED_ROUND } else { BUDGET_ROUND });
+            inner.budget.sleep(if pressed {
+                PRESSED_ROUND
+            } else {
+                inner.budget.relief_pause()
+            });
         });
         // Apart from the reliever, which may wait for a batch to land: writers must not outrun the budget
         // meanwhile.

@@ -45,7 +45,9 @@ impl Inner {
         }
         let until = Instant::now() + TIME_LIMIT;
         let mut now = UnixMs::now();
-        for _ in 0..SLOTS {
+        // Where nothing expires the slots are left in peace, and in the caches what others need.
+        let slots = if self.keyspace.may_expire() { SLOTS } else { 0 };
+        for _ in 0..slots {
             cursor.slot = (cursor.slot + 1) % SLOTS;
             self.expire_slot(Slot(cursor.slot as u16), now);
             if cursor.slot.is_multiple_of(256) {

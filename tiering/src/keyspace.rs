@@ -200,6 +200,15 @@ impl Keyspace {
         self.shared.lock().namespaces.get(&ns.0).cloned()
     }
 
+    /// Whether any key or field may expire; never wrongly no.
+    pub(crate) fn may_expire(&self) -> bool {
+        let counts = |ns: &Arc<Namespace>| {
+            [&ns.volatile, &ns.subexpiring, &ns.unknown].map(|count| count.load(Relaxed))
+        };
+        let shared = self.shared.lock();
+        shared.namespaces.values().any(|ns| counts(ns) != [0; 3])
+    }
+
     /// Gives each of `dbs` a new, empty namespace from `offset` on; returns the doomed ones.
     pub(crate) fn flush(&self, dbs: &[u32], offset: Offset) -> Vec<NamespaceId> {
         let mut shared = self.shared.lock();

@@ -131,7 +131,9 @@ impl Inner {
             let mut hashes = std::mem::take(&mut space.dirty);
             // In the order of their records, which RocksDB takes in quicker.
             hashes.sort_unstable();
-            space.table.prefetch(hashes.iter().map(|hash| KeyHash(*hash)));
+            space
+                .table
+                .prefetch(hashes.iter().map(|hash| KeyHash(*hash)));
             space.dirty_since = Offset::MAX;
             let evict = matches!(want, Want::All);
             for hash in hashes.into_iter().map(KeyHash) {
