@@ -7,6 +7,7 @@ mod support;
 
 use std::io::{ErrorKind, Write};
 use std::net::Shutdown;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use support::client::Client;
@@ -228,6 +229,87 @@ fn a_pipeline_of_many_commands_is_answered_in_order() {
             .enumerate()
             .all(|(n, r)| r.text() == n.to_string())
     );
+}
+
+/// Pipelines on one key run in turns, which others must not wait for with anything that those need: the gate of exclusive
+/// commands, locks, the key itself.
+#[test]
+fn pipelines_on_one_key_run_to_their_end_whatever_else_happens() {
+    const CLIENTS: usize = 12;
+    let server = start(World::Tiny, &["--workers", "4"]).expect("every server has it");
+    let rounds = if long_form() { 5000 } else { 150 };
+    let done = AtomicBool::new(false);
+    let (port, done) = (server.port(), &done);
+    let connect = move || Client::connect(port).expect("a connection");
+    let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let client = move |seed: usize| {
+        let mut client = connect();
+        let (mut pushed, mut popped) = (0, 0);
+        for round in seed..seed + rounds {
+            let odd = match round % 8 {
+                0 => vec!["MULTI", "INCRBY {k}n 0", "EXEC"],
+                1 => vec!["BLPOP {k}none 0.001"],
+                2 => vec!["SWAPDB 8 9"],
+                3 => vec!["RENAME {k}list {k}list", "SORT {k}list ALPHA"],
+                _ => vec!["LRANGE {k}list 0 -1"],
+            };
+            let twelve = ["INCR {k}n", "RPUSH {k}list x", "LPOP {k}list"]
+                .into_iter()
+                .cycle();
+            let batch = twelve.take(12).chain(odd).map(words).collect::<Vec<_>>();
+            for (reply, command) in client.pipeline(&batch).expect("replies").iter().zip(&batch) {
+                match (&command[0][..], reply) {
+                    ("INCR", Reply::Int(_)) => {}
+                    ("RPUSH", Reply::Int(_)) => pushed += 1,
+                    ("LPOP", Reply::Bulk(_)) => popped += 1,
+                    ("LPOP", Reply::Nil) => {}
+                    // The list may be empty just then.
+                    ("RENAME", _) => {}
+                    (name, reply) => assert!(!reply.is_error(), "{name}: {reply}"),
+                }
+            }
+        }
+        (pushed, popped)
+    };
+    let leavers = move || {
+        let pipeline: Vec<u8> = (0..64).flat_map(|_| *b"INCR {k}other\r\n").collect();
+        while !done.load(Relaxed) {
+            let mut client = connect();
+            client.send_raw(&pipeline).expect("sent");
+            client.read().expect("a reply");
+        }
+    };
+    let exclusive = move || {
+        let mut client = connect();
+        client.words("SELECT 9");
+        while !done.load(Relaxed) {
+            for line in ["SET {k}n 1", "FLUSHDB", "SWAPDB 8 9"] {
+                assert!(client.words(line).is_ok(), "{line}");
+            }
+        }
+    };
+    let (pushed, popped) = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|seed| scope.spawn(move || client(seed)))
+            .collect();
+        scope.spawn(leavers);
+        scope.spawn(exclusive);
+        let ended: Vec<_> = clients
+            .into_iter()
+            .map(std::thread::ScopedJoinHandle::join)
+            .collect();
+        done.store(true, Relaxed);
+        let counts = ended
+            .into_iter()
+            .map(|ended| ended.expect("a client that came to its end"));
+        counts.fold((0, 0), |(a, b), (c, d)| (a + c, b + d))
+    });
+    let mut client = connect();
+    assert_eq!(
+        client.words("GET {k}n").text(),
+        (CLIENTS * rounds * 4).to_string()
+    );
+    assert_eq!(client.words("LLEN {k}list"), Reply::Int(pushed - popped));
 }
 
 #[test]

@@ -9,7 +9,7 @@
 //! A turn protects nothing: the slots' locks do. It must not be in the way of anything else, so it is waited for with
 //! nothing held, outside the gate (inside it is only asked for), and given up before its session waits for anything.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 use basalt_tiering::Slot;
@@ -48,14 +48,41 @@ struct Held {
     _guard: MutexGuard<'static, ()>,
 }
 
-/// The turns of a worker.
+/// Sessions woken when a turn was got: as many as may get through while it lasts.
+const WAVE: usize = 32;
+
+/// The sessions of a worker that wait for a turn.
 #[derive(Debug, Default)]
+struct Queue {
+    /// One of them waits for the turn itself, on behalf of all.
+    sought: Cell<bool>,
+    /// The others wait for that one.
+    waiting: Cell<usize>,
+    go: Notify,
+}
+
+impl Queue {
+    fn wake(&self, most: usize) {
+        for _ in 0..self.waiting.get().min(most) {
+            self.go.notify_one();
+        }
+    }
+}
+
+/// The turns of a worker.
+#[derive(Debug)]
 pub struct Turns {
     held: RefCell<Vec<Held>>,
-    /// Those that one of its sessions waits for, on behalf of all.
-    sought: RefCell<Vec<Number>>,
-    /// One of these was got.
-    got: Notify,
+    queues: Box<[Queue]>,
+}
+
+impl Default for Turns {
+    fn default() -> Turns {
+        Turns {
+            held: RefCell::default(),
+            queues: (0..TURNS).map(|_| Queue::default()).collect(),
+        }
+    }
 }
 
 impl Turns {
@@ -79,14 +106,19 @@ impl Turns {
     }
 
     /// Waits until the slot's turn is the worker's. With nothing held: see the module's text.
+    ///
+    /// Nobody is forgotten: who waits for a session that seeks the turn is woken by it, or when a turn ends that a
+    /// session had meanwhile.
     pub async fn take(&self, slot: Slot) {
         let number = Number::of(slot);
+        let queue = &self.queues[number.0];
         while !self.ask(slot) {
-            if self.sought.borrow().contains(&number) {
-                self.got.notified().await;
+            if queue.sought.get() {
+                let _waiting = Counted::new(&queue.waiting);
+                queue.go.notified().await;
                 continue;
             }
-            let seeking = Seeking::new(self, number);
+            let seeking = Seeking::new(queue);
             let guard = number.turn().lock().await;
             self.held.borrow_mut().push(Held::now(number, guard));
             drop(seeking);
@@ -109,6 +141,10 @@ impl Turns {
     pub fn end(&self, slot: Slot) {
         let number = Number::of(slot);
         self.held.borrow_mut().retain(|held| held.number != number);
+        let queue = &self.queues[number.0];
+        if !queue.sought.get() {
+            queue.wake(1);
+        }
     }
 }
 
@@ -124,24 +160,34 @@ impl Held {
 }
 
 /// A session waits for a turn; others of its worker need not.
-struct Seeking<'a> {
-    turns: &'a Turns,
-    number: Number,
-}
+struct Seeking<'a>(&'a Queue);
 
 impl<'a> Seeking<'a> {
-    fn new(turns: &'a Turns, number: Number) -> Seeking<'a> {
-        turns.sought.borrow_mut().push(number);
-        Seeking { turns, number }
+    fn new(queue: &'a Queue) -> Seeking<'a> {
+        queue.sought.set(true);
+        Seeking(queue)
     }
 }
 
 impl Drop for Seeking<'_> {
     fn drop(&mut self) {
-        self.turns
-            .sought
-            .borrow_mut()
-            .retain(|sought| *sought != self.number);
-        self.turns.got.notify_waiters();
+        self.0.sought.set(false);
+        self.0.wake(WAVE);
+    }
+}
+
+/// One more, as long as this lives.
+struct Counted<'a>(&'a Cell<usize>);
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a Cell<usize>) -> Counted<'a> {
+        count.set(count.get() + 1);
+        Counted(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
     }
 }

@@ -147,6 +147,18 @@ fn skip(page: &[u8], mut at: usize, mut n: usize) -> usize {
     (0..n).fold(at, |at, _| next(page, at))
 }
 
+/// Where the last cells begin, up to `most` of them, of a page of values by position that is no longer than `WIDE`.
+pub(super) fn last_starts(page: &[u8], most: usize) -> Vec<u16> {
+    let n = count(page);
+    let mut at = skip(page, HEADER, n.saturating_sub(most));
+    let starts = (n.saturating_sub(most)..n).map(|_| {
+        let start = at as u16;
+        at = next(page, at);
+        start
+    });
+    starts.collect()
+}
+
 /// The spot after `spot`.
 #[inline]
 pub(super) fn after(page: &[u8], spot: Spot) -> Spot {

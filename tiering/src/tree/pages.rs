@@ -45,9 +45,24 @@ struct PageSlot {
     /// Passes of the clock that it outlives.
     count: u8,
     flags: u8,
+    /// Its length in hundreds of bytes, up to that of a leaf: what is worth fetching before it is searched.
+    hundreds: u8,
 }
 
 type Chunk = [PageSlot; CHUNK];
+
+fn hundreds(len: usize) -> u8 {
+    len.min(LEAF_MAX).div_ceil(100) as u8
+}
+
+/// Where the last cells of a page of values by position begin. Such a page has no directory, so that finding the end
+/// means walking through all of it, which who takes one value after the other there need not do each time.
+#[derive(Debug)]
+pub(super) struct Tail {
+    pub(super) leaf: PageId,
+    /// Not empty.
+    pub(super) starts: Vec<u16>,
+}
 
 fn next_epoch() -> u64 {
     /// Epochs are stored, so a later process begins behind those of the one before.
@@ -78,6 +93,8 @@ pub(crate) struct PageTable {
     /// Of them dirty, by bytes.
     dirty_bytes: usize,
     bytes: usize,
+    /// As it was when the page was last changed, if known.
+    tail: Option<Tail>,
 }
 
 impl PageTable {
@@ -101,6 +118,7 @@ impl PageTable {
             resident: 0,
             dirty_bytes: 0,
             bytes: 0,
+            tail: None,
         }
     }
 
@@ -127,9 +145,11 @@ impl PageTable {
             self.chunks.resize_with(chunk + 1, || None);
         }
         let bytes = page.capacity();
+        self.forget_tail(id);
         let slot = &mut self.chunks[chunk].get_or_insert_with(Box::default)[id.0 as usize % CHUNK];
         assert!(slot.page.is_none(), "a page is put where none is");
         *slot = PageSlot {
+            hundreds: hundreds(page.len()),
             page: Some(page),
             used: Cell::new(true),
             count: 0,
@@ -200,6 +220,7 @@ impl PageTable {
     }
 
     fn change<R>(&mut self, id: PageId, change: impl FnOnce(&mut Page) -> R) -> R {
+        self.forget_tail(id);
         let slot = self
             .slot_mut(id)
             .expect("a page is in memory before it is changed");
@@ -212,9 +233,31 @@ impl PageTable {
         slot.flags |= DIRTY;
         let result = change(page);
         let after = page.capacity();
+        slot.hundreds = hundreds(page.len());
         self.bytes = self.bytes - before + after;
         self.dirty_bytes = self.dirty_bytes - if was_dirty { before } else { 0 } + after;
         result
+    }
+
+    /// The starts of the last cells of a page, if they are known.
+    pub(super) fn tail_of(&self, id: PageId) -> Option<&Tail> {
+        self.tail.as_ref().filter(|tail| tail.leaf == id)
+    }
+
+    /// Remembers them, for as long as the page is not changed.
+    pub(super) fn set_tail(&mut self, tail: Option<Tail>) {
+        self.tail = tail;
+    }
+
+    pub(super) fn take_tail(&mut self) -> Option<Tail> {
+        self.tail.take()
+    }
+
+    #[inline]
+    fn forget_tail(&mut self, id: PageId) {
+        if self.tail_of(id).is_some() {
+            self.tail = None;
+        }
     }
 
     /// Puts a page that was read from the cold tier, unless memory has one.
@@ -394,8 +437,10 @@ impl<'a> Pages<'a> for &'a PageTable {
     /// A search jumps about in the page, and each jump would wait for memory.
     #[inline]
     fn prefetch(self, id: PageId) {
-        if let Some(page) = self.slot(id).and_then(|slot| slot.page.as_ref()) {
-            fetch(page.address(), LEAF_MAX);
+        if let Some(slot) = self.slot(id)
+            && let Some(page) = &slot.page
+        {
+            fetch(page.address(), HEAD + 100 * usize::from(slot.hundreds));
         }
     }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::inner::{self, Child, INNER_MAX};
 use super::leaf::{self, LEAF_MAX, Spot};
+use super::pages::Tail;
 use super::read::{Path, overlaps};
 use super::value::Bytes;
 use super::write::Editor;
@@ -47,16 +48,56 @@ impl Editor<'_> {
         debug_assert!(rank < self.shape.len);
         let (path, within) = self.view().path_at(rank)?;
         let page = self.pages.page(path.leaf).ok_or(Absent(path.leaf))?;
-        let spot = leaf::spot(page, within as usize);
-        let (key, value) = leaf::cell(page, spot);
+        let (cells, has_keys) = (leaf::count(page), self.shape.flavour.has_keys());
+        let is_last = !has_keys
+            && cells > 1
+            && within as usize + 1 == cells
+            && page.len() <= usize::from(u16::MAX);
+        let spot = if is_last {
+            self.last_spot(path.leaf)
+        } else {
+            leaf::spot(page, within as usize)
+        };
+        let (key, value) = leaf::cell(self.page(path.leaf), spot);
         let seen = visit(key, value);
-        if leaf::count(page) == 1 && !self.shape.flavour.has_keys() {
+        if cells == 1 && !has_keys {
             // Nobody has to be responsible for the keys of the leaf.
             self.remove_range(rank..rank + 1)?;
         } else {
+            let tail = self.pages.take_tail();
             self.take(&path, spot);
+            if is_last {
+                self.keep_tail(tail, spot);
+            }
         }
         Ok(seen)
+    }
+
+    /// The last cell of a leaf of values by position; remembers where those before it begin.
+    fn last_spot(&mut self, id: PageId) -> Spot {
+        const REMEMBERED: usize = 64;
+        let page = self.page(id);
+        let index = leaf::count(page) - 1;
+        if self.pages.tail_of(id).is_none() {
+            let starts = leaf::last_starts(page, REMEMBERED);
+            self.pages.set_tail(Some(Tail { leaf: id, starts }));
+        }
+        let starts = self.pages.tail_of(id).map(|tail| &tail.starts[..]);
+        let at = *starts.and_then(<[u16]>::last).expect("it is not empty");
+        Spot {
+            index,
+            at: usize::from(at),
+        }
+    }
+
+    /// What was remembered stays true without the last cell, which is gone, if that is all that has changed.
+    fn keep_tail(&mut self, tail: Option<Tail>, gone: Spot) {
+        let Some(mut tail) = tail else { return };
+        tail.starts.pop();
+        let is_same = |page: &[u8]| leaf::count(page) == gone.index && page.len() == gone.at;
+        if !tail.starts.is_empty() && self.pages.page(tail.leaf).is_some_and(is_same) {
+            self.pages.set_tail(Some(tail));
+        }
     }
 
     /// Takes ranks out that lie in one leaf, if that keeps others; true if so. Of the inner pages only counts change.
