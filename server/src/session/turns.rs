@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, MutexGuard, Notify};
 const TURNS: usize = 1024;
 
 /// A turn ends after the command with which it lasted this long: slow commands alternate one by one.
-const TURN_MOST: Duration = Duration::from_micros(500);
+const TURN_MOST: Duration = Duration::from_millis(2);
 
 /// A turn to itself in a cache line.
 #[repr(align(128))]
