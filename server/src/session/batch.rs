@@ -171,6 +171,9 @@ impl<'a> Batch<'a> {
             if done == 0
                 && let Some(slot) = self.window.shared_slot()
             {
+                if self.conn.turn != Some(slot) {
+                    self.conn.end_turn();
+                }
                 if !turns.ask(slot) {
                     // It is decoded again then, with the others.
                     self.conn.current = None;

@@ -180,6 +180,7 @@ impl Connection {
     async fn resolve(&mut self, step: Step) -> io::Result<()> {
         if let Step::Turn(slot) = step {
             self.worker.turns.take(slot).await;
+            self.turn = Some(slot);
             return Ok(());
         }
         self.end_turn();

@@ -8,6 +8,7 @@
 //!
 //! A turn protects nothing: the slots' locks do. It must not be in the way of anything else, so it is waited for with
 //! nothing held, outside the gate (inside it is only asked for), and given up before its session waits for anything.
+//! If it does not come, since the worker whose turn it is has something long to do, all go without for a while.
 
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
@@ -20,6 +21,11 @@ const TURNS: usize = 1024;
 
 /// A turn ends after the command with which it lasted this long: slow commands alternate one by one.
 const TURN_MOST: Duration = Duration::from_millis(2);
+
+/// Longest wait for a turn: that of many workers.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// For so long nobody waits then.
+const WITHOUT: Duration = Duration::from_secs(1);
 
 /// A turn to itself in a cache line.
 #[repr(align(128))]
@@ -59,6 +65,8 @@ struct Queue {
     /// The others wait for that one.
     waiting: Cell<usize>,
     go: Notify,
+    /// Until then nobody waits.
+    free_until: Cell<Option<Instant>>,
 }
 
 impl Queue {
@@ -66,6 +74,16 @@ impl Queue {
         for _ in 0..self.waiting.get().min(most) {
             self.go.notify_one();
         }
+    }
+
+    fn is_free(&self) -> bool {
+        let Some(until) = self.free_until.get() else {
+            return false;
+        };
+        if Instant::now() >= until {
+            self.free_until.set(None);
+        }
+        self.free_until.get().is_some()
     }
 }
 
@@ -86,7 +104,7 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// True if the slot's turn is the worker's, and still is or becomes so at once.
+    /// True if a session may go on: the slot's turn is the worker's, or becomes so at once; or nobody waits for it.
     #[inline]
     pub fn ask(&self, slot: Slot) -> bool {
         let number = Number::of(slot);
@@ -99,13 +117,13 @@ impl Turns {
             held.swap_remove(at);
         }
         let Ok(guard) = number.turn().try_lock() else {
-            return false;
+            return self.queues[number.0].is_free();
         };
         held.push(Held::now(number, guard));
         true
     }
 
-    /// Waits until the slot's turn is the worker's. With nothing held: see the module's text.
+    /// Waits until a session may go on. With nothing held: see the module's text.
     ///
     /// Nobody is forgotten: who waits for a session that seeks the turn is woken by it, or when a turn ends that a
     /// session had meanwhile.
@@ -119,8 +137,10 @@ impl Turns {
                 continue;
             }
             let seeking = Seeking::new(queue);
-            let guard = number.turn().lock().await;
-            self.held.borrow_mut().push(Held::now(number, guard));
+            match tokio::time::timeout(PATIENCE, number.turn().lock()).await {
+                Ok(guard) => self.held.borrow_mut().push(Held::now(number, guard)),
+                Err(_) => queue.free_until.set(Some(Instant::now() + WITHOUT)),
+            }
             drop(seeking);
             return;
         }
@@ -189,5 +209,85 @@ impl<'a> Counted<'a> {
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.set(self.0.get() - 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::rc::Rc;
+    use tokio::task::{LocalSet, spawn_local};
+
+    /// As a worker does.
+    fn run(test: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        LocalSet::new().block_on(&runtime.expect("a runtime"), test);
+    }
+
+    // Tests share all turns: each has slots of its own.
+
+    #[test]
+    fn everyone_who_waits_gets_through() {
+        run(async {
+            let (slot, turns) = (Slot(1), Rc::new(Turns::default()));
+            let other = Turns::default();
+            assert!(other.ask(slot) && !turns.ask(slot));
+            let through = Rc::new(Cell::new(0));
+            let sessions: Vec<_> = (0..3 * WAVE)
+                .map(|n| {
+                    let (turns, through) = (turns.clone(), through.clone());
+                    spawn_local(async move {
+                        turns.take(slot).await;
+                        through.set(through.get() + 1);
+                        tokio::task::yield_now().await;
+                        // Some turns last too long.
+                        if n % 7 == 0 {
+                            std::thread::sleep(TURN_MOST);
+                        }
+                        turns.end(slot);
+                    })
+                })
+                .collect();
+            tokio::task::yield_now().await;
+            assert_eq!(through.get(), 0, "it is the other's turn");
+            other.end(slot);
+            for session in sessions {
+                session.await.expect("it came to its end");
+            }
+            assert_eq!(through.get(), 3 * WAVE);
+            assert!(other.ask(slot), "nobody has kept it");
+            other.end(slot);
+        });
+    }
+
+    #[test]
+    fn a_turn_that_does_not_end_is_done_without() {
+        run(async {
+            let (slot, turns, other) = (Slot(2), Turns::default(), Turns::default());
+            assert!(other.ask(slot));
+            let begun = Instant::now();
+            turns.take(slot).await;
+            assert!(begun.elapsed() >= PATIENCE);
+            assert!(turns.ask(slot), "nobody waits for a while");
+            turns.end(slot);
+            assert!(!Turns::default().ask(slot), "it is still the other's");
+            other.end(slot);
+            assert!(turns.ask(slot));
+            turns.end(slot);
+        });
+    }
+
+    #[test]
+    fn a_worker_may_have_turns_for_several_slots() {
+        let (turns, other) = (Turns::default(), Turns::default());
+        assert!(turns.ask(Slot(3)) && turns.ask(Slot(4)) && turns.ask(Slot(3)));
+        turns.end(Slot(3));
+        assert!(other.ask(Slot(3)) && !other.ask(Slot(4)));
+        std::thread::sleep(TURN_MOST + Duration::from_millis(1));
+        assert!(turns.is_over(Slot(4), Instant::now()) && !turns.is_over(Slot(3), Instant::now()));
+        turns.end(Slot(4));
+        other.end(Slot(3));
     }
 }
