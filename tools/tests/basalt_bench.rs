@@ -35,50 +35,57 @@ struct Redis {
 
 impl Redis {
     fn start() -> Option<Redis> {
-        let dir = TempDir::new().unwrap();
-        let port = free_port();
-        let spawned = Command::new("redis-server")
-            .args([
-                "--port",
-                &port.to_string(),
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-            ])
-            .arg("--dir")
-            .arg(dir.path())
-            .stdout(Stdio::null())
-            .spawn();
-        let Ok(child) = spawned else {
-            eprintln!("skipped: redis-server is not installed");
-            return None;
-        };
-        let mut redis = Redis {
-            child,
-            port,
-            _dir: dir,
-        };
+        // A port that was free a moment ago may be another test's by now.
+        const TRIES: usize = 5;
+        for _ in 0..TRIES {
+            let dir = TempDir::new().unwrap();
+            let port = free_port();
+            let spawned = Command::new("redis-server")
+                .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+                .args(["--port", &port.to_string()])
+                .arg("--dir")
+                .arg(dir.path())
+                .stdout(Stdio::null())
+                .spawn();
+            let Ok(child) = spawned else {
+                eprintln!("skipped: redis-server is not installed");
+                return None;
+            };
+            let mut redis = Redis {
+                child,
+                port,
+                _dir: dir,
+            };
+            if redis.answers() {
+                return Some(redis);
+            }
+        }
+        panic!("redis-server found no free port in {TRIES} tries");
+    }
+
+    /// Waits until it answers; false if it ended, since somebody else had the port.
+    fn answers(&mut self) -> bool {
         let start = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            let ended = redis.child.try_wait().unwrap();
-            assert!(ended.is_none(), "redis-server ended: {ended:?}");
+        while self.child.try_wait().unwrap().is_none() {
+            let connected = TcpStream::connect(("127.0.0.1", self.port)).is_ok();
+            let id = format!("process_id:{}\r\n", self.child.id());
+            if connected && self.call("INFO server").contains(&id) {
+                return true;
+            }
             assert!(
                 start.elapsed() < Duration::from_secs(20),
                 "redis-server does not start"
             );
             thread::sleep(Duration::from_millis(10));
         }
-        Some(redis)
+        false
     }
 
     /// Sends an inline command and returns the first bytes of the reply.
     fn call(&self, line: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.write_all(format!("{line}\r\n").as_bytes()).unwrap();
-        let mut reply = [0; 512];
+        let mut reply = [0; 4096];
         let count = stream.read(&mut reply).unwrap();
         String::from_utf8_lossy(&reply[..count])
             .trim_end()

@@ -6,6 +6,8 @@ use crate::node::Node;
 fn a_replica_warms_what_is_hot_at_its_master() {
     let master = Node::start(&[]);
     let replica = Node::start_following(master.port(), &[]);
+    // What is written before comes as files, and is not in the replica's memory.
+    replica.until_linked();
     let mut client = master.client();
     for n in 0..200 {
         client.words(&format!("SET k:{n} v"));
