@@ -59,7 +59,7 @@ impl Door for DiskDoor {
             .truncate(false)
             .open(path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Box::new(file)),
+            Ok(()) => Ok(Box::new(Locked(file))),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             Err(TryLockError::Error(e)) => Err(e),
         }
@@ -101,6 +101,18 @@ impl Door for ReadOnlyDoor {
 
     fn lock(&self, _path: &Path) -> io::Result<Box<dyn Send + Sync>> {
         read_only()
+    }
+}
+
+/// A file that is locked until this is dropped.
+struct Locked(File);
+
+impl Drop for Locked {
+    /// Closing it is not enough: a process that is being started has a copy of the descriptor until it runs its own
+    /// program, and the lock would live as long.
+    fn drop(&mut self) {
+        // It fails for no reason that could be acted upon.
+        let _ = self.0.unlock();
     }
 }
 
@@ -177,5 +189,27 @@ impl Mapping for DiskMapping {
 
     fn sync(&self) -> io::Result<()> {
         self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_ends_when_it_is_dropped_whoever_has_a_copy_of_the_file() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("lock");
+        let file = File::create(&path).expect("a file");
+        file.try_lock().expect("nobody has it");
+        let copy = file.try_clone().expect("a descriptor");
+        assert!(DiskDoor.lock(&path).is_err(), "it is locked");
+        drop(Locked(file));
+        drop(
+            DiskDoor
+                .lock(&path)
+                .expect("it is free, although a copy is open"),
+        );
+        drop(copy);
     }
 }
