@@ -213,8 +213,16 @@ impl PinSet {
         self.loads.is_empty() && self.pages.is_empty()
     }
 
-    /// A command has missed these pages.
+    /// A command has missed these pages. What was read for it before it will need again: by the time it has these, others
+    /// may have left memory.
     pub(crate) fn want_pages(&self, want: PageWant) {
+        let key = (want.object, want.epoch);
+        for load in &self.pages {
+            let of_load = load.want.as_ref().map(|want| (want.object, want.epoch));
+            if of_load == Some(key) {
+                load.void.store(false, Ordering::Relaxed);
+            }
+        }
         self.wanted.lock().push(want);
     }
 
@@ -592,5 +600,25 @@ mod tests {
         drop(pinned);
         slot.forget_loads();
         assert_eq!(slot.loads.capacity(), 0);
+    }
+
+    /// Else a large value is read again and again while as much of it leaves memory as comes.
+    #[test]
+    fn what_was_read_is_used_again_by_who_misses_more() {
+        let want = |pages: std::ops::Range<u32>| PageWant {
+            ns: NamespaceId(1),
+            object: ObjectId(7),
+            epoch: 3,
+            pages: pages.map(PageId).collect(),
+        };
+        let mut pins = PinSet::default();
+        let load = Load::of_pages(want(0..100));
+        let pages = (0..100).map(|page| (PageId(page), Page::new(b"page")));
+        assert!(load.pages.set(pages.collect()).is_ok());
+        pins.pages.push(load);
+        let count = |pins: &PinSet| pins.pages_of(ObjectId(7), 3).count();
+        assert_eq!((count(&pins), count(&pins)), (100, 0), "used once");
+        pins.want_pages(want(100..101));
+        assert_eq!(count(&pins), 100);
     }
 }
