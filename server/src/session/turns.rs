@@ -223,7 +223,11 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
-        LocalSet::new().block_on(&runtime.expect("a runtime"), test);
+        let in_time = async {
+            let ended = tokio::time::timeout(Duration::from_secs(60), test).await;
+            ended.expect("somebody was forgotten");
+        };
+        LocalSet::new().block_on(&runtime.expect("a runtime"), in_time);
     }
 
     // Tests share all turns: each has slots of its own.

@@ -64,11 +64,10 @@ impl Editor<'_> {
             // Nobody has to be responsible for the keys of the leaf.
             self.remove_range(rank..rank + 1)?;
         } else {
-            let tail = self.pages.take_tail();
+            // One of another page stays.
+            let tail = is_last.then(|| self.pages.take_tail()).flatten();
             self.take(&path, spot);
-            if is_last {
-                self.keep_tail(tail, spot);
-            }
+            self.keep_tail(tail, spot);
         }
         Ok(seen)
     }
