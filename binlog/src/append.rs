@@ -104,7 +104,9 @@ impl Shared {
             tail.db = Some(end_db);
         }
         let wake = self.publish(&mut tail, &header);
+        let next = self.front.pos_of(&tail);
         drop(tail);
+        self.ring.claim_ahead(next, header.total());
         if wake {
             self.wake.writer.raise();
         }

@@ -24,6 +24,12 @@ const MAGIC: &[u8; 8] = b"BSLTRNG1";
 const PREFACE: usize = 4096;
 const SYNCED_AT: usize = 64;
 const CLEAN_AT: usize = 128;
+const CACHE_LINE: u64 = 64;
+/// How far behind the end `claim_ahead` works: some small frames, so that there is time until they are written. (Of 128,
+/// 512, 1024 and 2048 bytes, 512 was best.)
+const CLAIM_AHEAD: u64 = 512;
+/// Of a long frame no more than this: the processor notices itself that much is written in a row.
+const CLAIM_MOST: u64 = 1024;
 
 /// Name of the ring's file in the log's directory.
 pub(crate) const RING_NAME: &str = "ring";
@@ -93,6 +99,21 @@ impl Ring {
         }
     }
 
+    /// Has the processor fetch cache lines for writing that frames will lie on soon, as many as a frame of `len` bytes
+    /// takes up, some way behind the end `pos`. Each was read by the writer on another core since it was written last;
+    /// giving up the append lock waits until what was copied in is in the cache (at full load this took 80 of the 110 ns
+    /// an append cost, and as long the others waited for the lock).
+    #[inline]
+    pub(crate) fn claim_ahead(&self, pos: u64, len: u64) {
+        let from = (pos + CLAIM_AHEAD) & !(CACHE_LINE - 1);
+        let to = pos + CLAIM_AHEAD + len.min(CLAIM_MOST);
+        for line in (from..to).step_by(CACHE_LINE as usize) {
+            let at = (line & (self.size - 1)) as usize;
+            // SAFETY: `at` is below the ring's size, so the address is in the mapping.
+            claim(unsafe { self.map.as_ptr().add(PREFACE + at) });
+        }
+    }
+
     /// The bytes `[from, to)` as one or two runs. The caller holds the drain lock and has loaded `to` from the
     /// published position, so the range is complete and stays untouched until `drained` moves.
     pub(crate) fn runs(&self, from: u64, to: u64) -> (&[u8], &[u8]) {
@@ -135,6 +156,19 @@ impl Ring {
             std::ptr::copy_nonoverlapping(both.as_ptr(), self.map.as_ptr().add(at), both.len())
         };
     }
+}
+
+/// Fetches a cache line for writing.
+#[inline]
+fn claim(line: *const u8) {
+    // Not `_mm_prefetch`: without a compiler flag for newer processors it fetches for reading.
+    // SAFETY: a hint; it changes neither memory nor registers, and does nothing on a processor that does not know it.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) line, options(nostack, preserves_flags, readonly));
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = line;
 }
 
 /// The ring a previous run left, as recovery reads it.
