@@ -30,8 +30,22 @@ use crate::{NamespaceId, SLOTS, Slot, UnixMs};
 
 /// A round is at least this often, and at once when someone waits for room.
 const ROUND: Duration = Duration::from_millis(100);
-/// Between two rounds of the reliever under memory pressure.
+/// Between two rounds of the reliever under memory pressure …
 const PRESSED_ROUND: Duration = Duration::from_millis(1);
+/// … which becomes twice as long with each round that found nothing to free, up to this: then what takes the memory is not
+/// data (connections alone may exceed the budget), and looking for victims all the time would take half a processor.
+const FRUITLESS_ROUND: Duration = Duration::from_millis(50);
+
+/// What came of a round of the reliever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Relief {
+    /// There was room.
+    Needless,
+    /// Room was made.
+    Freed,
+    /// There was nothing to free.
+    Fruitless,
+}
 
 /// State of the housekeeper.
 #[derive(Debug)]
@@ -144,18 +158,22 @@ impl Inner {
             inner.checkpointer.sleep(ROUND);
         });
         let mut packer: Option<Packer> = None;
+        let mut pressed_pause = PRESSED_ROUND;
         self.start_role("reliever", move |inner| {
             let packer = packer.get_or_insert_with(|| {
                 bypass_thread_cache();
                 Packer::default()
             });
             inner.pack(packer);
-            let pressed = inner.relieve();
+            let relief = inner.relieve();
             inner.budget.trim();
-            inner.budget.sleep(if pressed {
-                PRESSED_ROUND
-            } else {
-                inner.budget.relief_pause()
+            pressed_pause = match relief {
+                Relief::Fruitless => (2 * pressed_pause).min(FRUITLESS_ROUND),
+                Relief::Freed | Relief::Needless => PRESSED_ROUND,
+            };
+            inner.budget.sleep(match relief {
+                Relief::Needless => inner.budget.relief_pause(),
+                Relief::Freed | Relief::Fruitless => pressed_pause,
             });
         });
         // Apart from the reliever, which may wait for a batch to land: writers must not outrun the budget
@@ -375,13 +393,13 @@ fn log_error(what: &str, result: Result<(), StoreError>) {
 }
 
 impl Inner {
-    /// Frees memory until the budget is met or nothing more can be freed; true if there was something to do.
+    /// Frees memory until the budget is met or nothing more can be freed.
     ///
     /// In small portions, with a new look at the allocator and a new judgement after each: writers wait while
     /// the budget is exceeded, and no longer.
-    pub(crate) fn relieve(&self) -> bool {
+    pub(crate) fn relieve(&self) -> Relief {
         const PORTION_BYTES: u64 = 4 << 20;
-        let mut pressed = false;
+        let mut relief = Relief::Needless;
         loop {
             log_error("a large value is not written", self.spill_urgent());
             self.budget.sample();
@@ -392,16 +410,19 @@ impl Inner {
             }
             self.budget.judge();
             if excess == 0 || self.closing.load(Relaxed) {
-                return pressed;
+                return relief;
             }
-            pressed = true;
             if self.free(excess.min(PORTION_BYTES)) > 0 {
+                relief = Relief::Freed;
                 self.budget.set_exhausted(false);
             } else {
                 // What is left is not data: memtables, buffers, what the allocator has yet to return.
                 self.budget.set_exhausted(true);
                 self.budget.judge();
-                return pressed;
+                return match relief {
+                    Relief::Needless => Relief::Fruitless,
+                    some => some,
+                };
             }
         }
     }
