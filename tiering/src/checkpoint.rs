@@ -33,7 +33,7 @@ const ROUND: Duration = Duration::from_millis(100);
 /// Between two rounds of the reliever under memory pressure …
 const PRESSED_ROUND: Duration = Duration::from_millis(1);
 /// … which becomes twice as long with each round that found nothing to free, up to this: then what takes the memory is not
-/// data (connections alone may exceed the budget), and looking for victims all the time would take half a processor.
+/// data (connections alone may exceed the budget), and looking for victims all the time took a third of a processor.
 const FRUITLESS_ROUND: Duration = Duration::from_millis(50);
 
 /// What came of a round of the reliever.

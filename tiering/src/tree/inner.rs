@@ -1,7 +1,7 @@
 //! An inner page: the children of a node, how many elements each holds, and the keys that separate them.
 //!
 //! ```text
-//!   byte 0      flags: inner, keys
+//!   byte 0      flags: inner, keys, heads
 //!   byte 1..3   number of children, u16 LE
 //!   children    page u32 LE, count u64 LE each
 //!   key ends    u32 LE each, from the start of the keys; only with keys
