@@ -126,8 +126,10 @@ impl<'a> Pattern<'a> {
     }
 }
 
-/// The number in a text, as C's `strtod` reads it: white space may stand before it, and nothing is zero.
+/// The number in a text, as C's `strtod` reads it: white space may stand before it, nothing is zero, and a text ends at its
+/// first zero byte.
 pub(super) fn number(text: &[u8]) -> Result<f64, Error> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     let space = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
     let start = text.iter().position(|byte| !space(byte));
     match start {
@@ -191,8 +193,10 @@ mod tests {
         assert_eq!(number(b"").ok(), Some(0.0));
         assert_eq!(number(b" \t5").ok(), Some(5.0));
         assert_eq!(number(b"0x10").ok(), Some(16.0));
+        assert_eq!(number(b"1\0x").ok(), Some(1.0));
+        assert_eq!(number(b"\0\xff").ok(), Some(0.0));
         assert_eq!(number(b"-inf").ok(), Some(f64::NEG_INFINITY));
-        for text in ["x", " ", "5 ", "nan", "1e999"] {
+        for text in ["x", " ", " \0", "5 ", "nan", "1e999"] {
             assert!(number(text.as_bytes()).is_err(), "{text:?}");
         }
     }
