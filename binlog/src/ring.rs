@@ -102,7 +102,7 @@ impl Ring {
     /// Has the processor fetch cache lines for writing that frames will lie on soon, as many as a frame of `len` bytes
     /// takes up, some way behind the end `pos`. Each was read by the writer on another core since it was written last;
     /// giving up the append lock waits until what was copied in is in the cache (at full load this took 80 of the 110 ns
-    /// an append cost, and as long the others waited for the lock).
+    /// an append cost).
     #[inline]
     pub(crate) fn claim_ahead(&self, pos: u64, len: u64) {
         let from = (pos + CLAIM_AHEAD) & !(CACHE_LINE - 1);

@@ -123,7 +123,7 @@ const PACK_PERCENT: u64 = 90;
 /// Between two returns of freed pages.
 const PURGE_EVERY_MS: u64 = 100;
 /// How long "nothing can be freed" is believed.
-const EXHAUSTED_MS: u64 = 50;
+pub(crate) const EXHAUSTED_MS: u64 = 50;
 /// Share of the machine's memory that is the budget if none is given.
 const DEFAULT_PERCENT: u64 = 60;
 

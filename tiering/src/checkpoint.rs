@@ -21,6 +21,7 @@ use basalt_binlog::Offset;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::allocator::bypass_thread_cache;
+use crate::budget::EXHAUSTED_MS;
 use crate::pack::Packer;
 use crate::space::counts_prefix;
 use crate::spill::{Batch, Want};
@@ -34,7 +35,8 @@ const ROUND: Duration = Duration::from_millis(100);
 const PRESSED_ROUND: Duration = Duration::from_millis(1);
 /// … which becomes twice as long with each round that found nothing to free, up to this: then what takes the memory is not
 /// data (connections alone may exceed the budget), and looking for victims all the time took a third of a processor.
-const FRUITLESS_ROUND: Duration = Duration::from_millis(50);
+/// Sooner than what the last round found is forgotten: else writers would wait for the next one.
+const FRUITLESS_ROUND: Duration = Duration::from_millis(EXHAUSTED_MS * 4 / 5);
 
 /// What came of a round of the reliever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -86,7 +86,7 @@ fn key(page: &[u8], n: usize, index: usize) -> &[u8] {
 /// The child that holds `key`, or would.
 pub(super) fn search(page: &[u8], wanted: &[u8]) -> usize {
     let n = count(page);
-    let (low, high) = if page[0] & HEADS == 0 {
+    let (mut low, mut high) = if page[0] & HEADS == 0 {
         (1, n)
     } else {
         match Heads::of(page, n).alike(wanted) {
@@ -94,26 +94,15 @@ pub(super) fn search(page: &[u8], wanted: &[u8]) -> usize {
             Err(index) => return index,
         }
     };
-    let at = low
-        + partition(high - low, |i| {
-            compare(key(page, n, low + i), wanted).is_le()
-        });
-    at - 1
-}
-
-/// How many of `len` are so, of which first those are that are so, and then those that are not.
-#[inline]
-fn partition(len: usize, is_so: impl Fn(usize) -> bool) -> usize {
-    let (mut low, mut high) = (0, len);
     while low < high {
         let mid = usize::midpoint(low, high);
-        if is_so(mid) {
+        if compare(key(page, n, mid), wanted).is_le() {
             low = mid + 1;
         } else {
             high = mid;
         }
     }
-    low
+    low - 1
 }
 
 /// The last parts of a page with heads.
@@ -125,18 +114,15 @@ struct Heads<'a> {
 impl<'a> Heads<'a> {
     #[inline]
     fn of(page: &'a [u8], n: usize) -> Heads<'a> {
-        Heads::checked(page, n).expect("a page is checked when it is read")
-    }
-
-    #[inline]
-    fn checked(page: &'a [u8], n: usize) -> Option<Heads<'a>> {
-        let (rest, len) = page.split_last_chunk::<PREFIX_LEN>()?;
-        let (rest, heads) = rest.split_at_checked(rest.len().checked_sub(HEAD_BYTES * n)?)?;
+        let (rest, len) = page
+            .split_last_chunk::<PREFIX_LEN>()
+            .expect("a page is checked when it is read");
+        let (rest, heads) = rest.split_at(rest.len() - HEAD_BYTES * n);
         let prefix = usize::from(u16::from_le_bytes(*len));
-        Some(Heads {
-            prefix: &rest[rest.len().checked_sub(prefix)?..],
+        Heads {
+            prefix: &rest[rest.len() - prefix..],
             heads: heads.as_chunks().0,
-        })
+        }
     }
 
     /// The children whose heads are that of `wanted` (maybe none, but it begins with where they would be), or the child
