@@ -2,11 +2,12 @@
 //!
 //! A lookup of a key that is not in the caches waits for memory three or four times in a row: the slot, the word in
 //! its table, the entry. Of a pipeline the keys behind the current one are known, so their waits can overlap:
-//! step by step for all of them (the technique is group prefetching; Chen, Ailamaki, Gibbons and Mowry, "Improving
+//! step by step for all of them, and so can those for the pages of a large value (the technique is group prefetching; Chen, Ailamaki, Gibbons and Mowry, "Improving
 //! Hash Join Performance through Prefetching", 2004). Nothing depends on it: a slot that is locked is passed over.
 
+use crate::collection::{BY_MEMBER, MAIN};
 use crate::store::Inner;
-use crate::tx::Key;
+use crate::tx::{Key, Kind};
 
 /// Bytes of a cache line, or a divisor of it.
 const LINE: usize = 64;
@@ -56,6 +57,28 @@ impl Inner {
                 && let Some(space) = slot.space(key.ns)
             {
                 space.table.prefetch_entry(key.hash);
+            }
+        }
+    }
+
+    /// Prefetches what looking up each of `elements` in the collection of `key` reads in memory, if that is large.
+    pub(crate) fn prefetch_elements<'e>(
+        &self,
+        key: &Key<'_>,
+        elements: impl Iterator<Item = &'e [u8]>,
+    ) {
+        if let Some(mut slot) = self.slots[key.slot.index()].try_lock()
+            && let Some(space) = slot.space(key.ns)
+            && let Some(place) = space.table.find(key.hash, key.bytes)
+        {
+            let entry = space.table.entry(place);
+            let tree = match entry.kind() {
+                Some(Kind::Hash | Kind::Set) => MAIN,
+                Some(Kind::ZSet) => BY_MEMBER,
+                _ => return,
+            };
+            if let Some(object) = entry.object() {
+                object.view(tree).prefetch(elements);
             }
         }
     }

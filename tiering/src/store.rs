@@ -479,6 +479,11 @@ impl Store {
         self.inner.prefetch_hot(keys);
     }
 
+    /// Brings what lookups of `elements` in the collection of `key` read in memory into the processor's caches.
+    pub fn prefetch_elements<'e>(&self, key: &Key<'_>, elements: impl Iterator<Item = &'e [u8]>) {
+        self.inner.prefetch_elements(key, elements);
+    }
+
     /// As [`Store::pin`], blocking.
     ///
     /// # Errors

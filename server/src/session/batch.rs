@@ -186,6 +186,9 @@ impl<'a> Batch<'a> {
             {
                 self.conn.end_turn();
             }
+            if self.conn.turn.is_some() {
+                self.window.prefetch_elements(self.conn, &self.data);
+            }
             let Some(len) = decoded else {
                 step = if self.conn.closing {
                     Step::Close

@@ -124,6 +124,28 @@ impl Window {
         data.store.prefetch_hot(&keys[..count]);
     }
 
+    /// If only the first command was taken so far, prefetches what those behind it look for in the value of its key.
+    pub fn prefetch_elements(&self, conn: &Connection, data: &Data) {
+        let Some(Ahead { len, coords, .. }) = &self.commands[..self.end].first() else {
+            return;
+        };
+        let (input, db) = (conn.input.bytes(), conn.session.db);
+        let (Some(Coords { slot, hash }), 1) = (*coords, self.next) else {
+            return;
+        };
+        let (first, mut rest) = input.split_at(*len);
+        let Some(key) = Args::new(first, &conn.ranges).get(1) else {
+            return;
+        };
+        let elements = self.commands[1..self.end].iter().filter_map(|ahead| {
+            let (command, behind) = rest.split_at(ahead.len);
+            rest = behind;
+            element(&Args::new(command, &ahead.ranges))
+        });
+        data.store
+            .prefetch_elements(&data.store.key_again(db, key, slot, hash), elements);
+    }
+
     /// The slot that the next commands all work on, if there are some and it is one.
     pub fn shared_slot(&self) -> Option<Slot> {
         let [first, rest @ ..] = &self.commands[..self.end] else {
@@ -137,5 +159,32 @@ impl Window {
     /// Empties the window. The decoder stands at the start of a command whenever something is in it.
     pub fn forget(&mut self) {
         (self.next, self.end) = (0, 0);
+    }
+}
+
+/// Where commands name an element of their key's value, if they do: right behind the key, or at the end, where that of a
+/// sorted set stands behind its score.
+fn element<'a>(args: &Args<'a>) -> Option<&'a [u8]> {
+    let is_sorted = matches!(args.get(0)?.first(), Some(b'z' | b'Z'));
+    args.get(if is_sorted { args.len() - 1 } else { 2 })
+}
+
+#[cfg(test)]
+mod tests {
+    use basalt_resp::OwnedArgs;
+
+    use super::*;
+
+    #[test]
+    fn an_element_stands_behind_its_key_or_behind_its_score() {
+        let named = |line: &str| {
+            let args = OwnedArgs::from_slices(&line.split(' ').collect::<Vec<_>>());
+            element(&args.as_args()).map(|element| String::from_utf8_lossy(element).into_owned())
+        };
+        assert_eq!(named("SADD set m").as_deref(), Some("m"));
+        assert_eq!(named("hset hash f v").as_deref(), Some("f"));
+        assert_eq!(named("ZADD zset 1 m").as_deref(), Some("m"));
+        assert_eq!(named("zscore zset m").as_deref(), Some("m"));
+        assert_eq!(named("SPOP set"), None);
     }
 }

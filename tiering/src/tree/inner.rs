@@ -139,17 +139,11 @@ impl<'a> Heads<'a> {
         }
         let head = head(&wanted[common..]);
         let number = |i: usize| u32::from_le_bytes(self.heads[i]);
-        // Without a branch that depends on what is compared: it would be guessed wrong every other time.
-        let (mut low, mut len) = (1, n - 1);
-        while len > 0 {
-            let half = len.div_ceil(2);
-            low += if number(low + half - 1) < head {
-                half
-            } else {
-                0
-            };
-            len -= half;
-        }
+        // All of them, a few at a time, sooner than one after the other in the order of a binary search.
+        let low = 1 + self.heads[1..]
+            .iter()
+            .map(|other| u32::from(u32::from_le_bytes(*other) < head))
+            .sum::<u32>() as usize;
         let mut high = low;
         while high < n && number(high) == head {
             high += 1;

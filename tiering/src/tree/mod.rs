@@ -58,8 +58,14 @@ pub(crate) trait Pages<'a>: Copy {
     /// The page; `None` if it is absent.
     fn page(self, id: PageId) -> Option<&'a [u8]>;
 
-    /// The page is about to be searched.
+    /// It will soon be asked where the page is.
+    fn prefetch_place(self, _: PageId) {}
+
+    /// The page, a leaf, is about to be searched.
     fn prefetch(self, _: PageId) {}
+
+    /// The page, an inner one, is about to be searched.
+    fn prefetch_inner(self, _: PageId) {}
 }
 
 /// What a tree is, apart from its pages.

@@ -14,7 +14,7 @@ use std::cell::Cell;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::leaf::LEAF_MAX;
+use super::inner::INNER_MAX;
 use super::{PageId, Pages};
 use crate::UnixMs;
 use crate::allocator::Slabs;
@@ -27,6 +27,9 @@ const CHUNK: usize = 16;
 const FREE_KEPT: usize = 256;
 /// Bytes of a page in memory besides its own: its slot, its head.
 const PAGE_OVERHEAD: usize = size_of::<PageSlot>() + HEAD;
+
+/// Last bytes of an inner page that are prefetched: the heads of a hundred keys.
+const HEADS_AHEAD_BYTES: usize = 448;
 
 /// Chunks of which pages are moved at a time.
 const PACKED_AT_ONCE: usize = 64;
@@ -45,14 +48,14 @@ struct PageSlot {
     /// Passes of the clock that it outlives.
     count: u8,
     flags: u8,
-    /// Its length in hundreds of bytes, up to that of a leaf: what is worth fetching before it is searched.
+    /// Its length in hundreds of bytes, up to that of an inner page: so much is worth fetching before it is searched.
     hundreds: u8,
 }
 
 type Chunk = [PageSlot; CHUNK];
 
 fn hundreds(len: usize) -> u8 {
-    len.min(LEAF_MAX).div_ceil(100) as u8
+    len.min(INNER_MAX).div_ceil(100) as u8
 }
 
 /// Where the last cells of a page of values by position begin. Such a page has no directory, so that finding the end
@@ -441,6 +444,25 @@ impl<'a> Pages<'a> for &'a PageTable {
             && let Some(page) = &slot.page
         {
             fetch(page.address(), HEAD + 100 * usize::from(slot.hundreds));
+        }
+    }
+
+    #[inline]
+    fn prefetch_place(self, id: PageId) {
+        if let Some(slot) = self.slot(id) {
+            fetch((&raw const *slot).cast(), 1);
+        }
+    }
+
+    #[inline]
+    fn prefetch_inner(self, id: PageId) {
+        if let Some(slot) = self.slot(id)
+            && let Some(page) = &slot.page
+        {
+            let end = HEAD + 100 * usize::from(slot.hundreds);
+            let heads = end.saturating_sub(HEADS_AHEAD_BYTES);
+            fetch(page.address(), 1);
+            fetch(page.address().wrapping_add(heads), end - heads);
         }
     }
 }

@@ -18,6 +18,9 @@ pub(super) struct Path {
 /// Levels of a tree of millions of elements with common keys. Giant keys can make more.
 const LEVELS: usize = 6;
 
+/// Keys of which the ways are prefetched together without memory of their own.
+const WAYS: usize = 16;
+
 impl Path {
     fn from(root: PageId) -> Path {
         Path {
@@ -71,6 +74,28 @@ impl<'a, P: Pages<'a>> View<P> {
         }
         self.pages.prefetch(path.leaf);
         Ok(path)
+    }
+
+    /// Prefetches what searches for `keys` read, as far as it is in memory: level by level for all of them.
+    pub(crate) fn prefetch<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
+        let mut ways: SmallVec<[(&[u8], PageId); WAYS]> =
+            keys.map(|key| (key, self.shape.root)).collect();
+        for _ in 0..self.shape.height {
+            ways.iter()
+                .for_each(|(_, at)| self.pages.prefetch_place(*at));
+            ways.iter()
+                .for_each(|(_, at)| self.pages.prefetch_inner(*at));
+            ways.retain(|(key, at)| match self.pages.page(*at) {
+                Some(page) => {
+                    *at = inner::child(page, inner::search(page, key));
+                    true
+                }
+                None => false,
+            });
+        }
+        ways.iter()
+            .for_each(|(_, at)| self.pages.prefetch_place(*at));
+        ways.iter().for_each(|(_, at)| self.pages.prefetch(*at));
     }
 
     /// The way to the leaf of a rank, and the rank within it.

@@ -239,6 +239,10 @@ fn map_steps(seed: u64, steps: usize, space: u32, cold: u32) {
                 assert_eq!(gone, model.remove(&key).is_some());
             }
             14 => {
+                // Whatever is absent, a hint is no more than that.
+                let others = [random_key(&mut rng, space), random_key(&mut rng, space)];
+                let hinted = others.iter().chain([&key]).map(Vec::as_slice);
+                bench.object.view(0).prefetch(hinted);
                 let found = bench.run(|object| {
                     object
                         .view(0)
