@@ -168,18 +168,23 @@ fn slots_of<'b>(
 }
 
 /// Locks the slots of `keys`.
-fn begin<'s>(data: &'s Data, keys: &[Key<'_>], now: UnixMs, pins: &'s PinSet) -> (Tx<'s>, u16) {
+#[inline]
+fn begin<'s>(data: &'s Data, keys: &[Key<'_>], now: UnixMs, pins: &'s PinSet) -> Tx<'s> {
     if let [key] = keys {
-        return (data.store.begin(&[key.slot], now, pins), key.slot.0);
+        return data.store.begin(&[key.slot], now, pins);
     }
     let (mut near, mut far) = ([Slot(0); NEAR], Vec::new());
     let slots = slots_of(keys, &mut near, &mut far);
-    let slot = if let [only] = slots {
-        only.0
-    } else {
-        MANY_SLOTS
-    };
-    (data.store.begin(slots, now, pins), slot)
+    data.store.begin(slots, now, pins)
+}
+
+/// What a frame says of its keys' slots.
+#[inline]
+fn frame_slot(keys: &[Key<'_>]) -> u16 {
+    match keys {
+        [first, rest @ ..] if rest.iter().all(|key| key.slot == first.slot) => first.slot.0,
+        _ => MANY_SLOTS,
+    }
 }
 
 /// What a command runs with.
@@ -238,7 +243,7 @@ fn on_keys(
     // The slots borrow the pins while the handler borrows the session.
     let pins = std::mem::take(&mut env.session.pins);
     let data = env.data;
-    let (mut tx, slot) = begin(data, keys, env.now, &pins);
+    let mut tx = begin(data, keys, env.now, &pins);
     if row.command.is_write() && env.server.waiters.concern(keys) {
         drop(tx);
         env.session.pins = pins;
@@ -248,7 +253,7 @@ fn on_keys(
     if ran == Ran::Blocked {
         begin_to_wait(env, keys, args);
     }
-    let committed = commit(&data.log, &tx, slot, env.effects, env.now);
+    let committed = commit(&data.log, &tx, frame_slot(keys), env.effects, env.now);
     drop(tx);
     env.session.pins = pins;
     count_dirty(env);
@@ -622,10 +627,10 @@ pub fn change<R>(
     change: impl FnOnce(&mut Tx<'_>, &mut Effects) -> R,
 ) -> (R, Option<Offset>) {
     let mut effects = Effects::default();
-    let (mut tx, slot) = begin(data, keys, now, pins);
+    let mut tx = begin(data, keys, now, pins);
     let result = change(&mut tx, &mut effects);
     // If it failed, nothing is written any more, and whoever comes next is told.
-    let end = commit(&data.log, &tx, slot, &effects, now).unwrap_or_default();
+    let end = commit(&data.log, &tx, frame_slot(keys), &effects, now).unwrap_or_default();
     (result, end)
 }
 

@@ -269,13 +269,18 @@ impl<'s> Tx<'s> {
         );
         inner.note_time(now);
         let lock = |slot: &Slot| (*slot, inner.slots[slot.index()].lock());
-        let mut tx = Tx {
+        let (first, rest) = match slots {
+            [] => (None, Vec::new()),
+            [only] => (Some(lock(only)), Vec::new()),
+            [first, rest @ ..] => (Some(lock(first)), rest.iter().map(lock).collect()),
+        };
+        Tx {
             inner,
             pins,
             now,
             tick: Tick::at(now),
-            first: slots.first().map(lock),
-            rest: Vec::new(),
+            first,
+            rest,
             dirty_at: replay.map(|(start, _)| start),
             replay_end: replay.map(|(_, end)| end),
             expired: Vec::new(),
@@ -287,11 +292,7 @@ impl<'s> Tx<'s> {
             skipped: false,
             no_touch: false,
             seed: None,
-        };
-        if slots.len() > 1 {
-            tx.rest = slots[1..].iter().map(lock).collect();
         }
-        tx
     }
 
     /// Time of the command: all its expiry decisions use this one reading of the clock.

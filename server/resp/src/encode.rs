@@ -346,7 +346,10 @@ pub(crate) fn push_header(out: &mut Vec<u8>, tag: u8, value: usize) {
 
 #[inline(never)]
 fn push_long_header(out: &mut Vec<u8>, tag: u8, value: usize) {
-    out.extend_from_slice(Header::new(tag, value).as_bytes());
+    // All of the array is put there, which is quicker than a part whose length is known only now.
+    let (header, start) = (Header::new(tag, value), out.len());
+    out.extend_from_slice(&header.bytes);
+    out.truncate(start + header.len);
 }
 
 /// Most bytes around those of a byte string.

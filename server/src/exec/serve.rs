@@ -12,7 +12,7 @@ use basalt_resp::Encoder;
 use basalt_tiering::{Fault, Key, Kind, PinSet, Tx, UnixMs};
 use tokio::sync::oneshot;
 
-use super::{Committed, begin, commit};
+use super::{Committed, begin, commit, frame_slot};
 use crate::blocking::{Delivery, Place, Waiter};
 use crate::commands::{Ctx, Stop};
 use crate::data::Data;
@@ -76,13 +76,9 @@ pub(super) fn begin_within_reach<'s>(
 ) -> (Tx<'s>, u16, Vec<Place>) {
     let mut targets: Vec<Place> = Vec::new();
     loop {
-        let (tx, slot) = if targets.is_empty() {
-            begin(data, keys, now, pins)
-        } else {
-            let reached = targets.iter().map(|place| key_at(data, place));
-            let all: Vec<Key<'_>> = keys.iter().copied().chain(reached).collect();
-            begin(data, &all, now, pins)
-        };
+        let reached = targets.iter().map(|place| key_at(data, place));
+        let all: Vec<Key<'_>> = keys.iter().copied().chain(reached).collect();
+        let (tx, slot) = (begin(data, &all, now, pins), frame_slot(&all));
         if !server.waiters.concern(keys) {
             return (tx, slot, targets);
         }

@@ -392,7 +392,7 @@ fn data_still(
             );
             break;
         }
-        let (mut tx, _) = begin(data, &keys, env.now, &pins);
+        let mut tx = begin(data, &keys, env.now, &pins);
         let before = std::mem::take(env.effects);
         let ran = step(env, &mut tx, row, handler, args, &keys, out);
         let own = std::mem::replace(env.effects, before);

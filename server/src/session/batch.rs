@@ -8,10 +8,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use basalt_resp::{Args, Encoder, OwnedArgs};
 use basalt_tiering::{Slot, UnixMs};
+use quanta::Instant;
 
 use super::run::Connection;
 use super::window::{Coords, Window};
@@ -65,7 +65,8 @@ pub enum Step {
     Replicate(Attach),
 }
 
-/// One reading of the clock at the end of each command serves its duration and the next one's time.
+/// One reading of the clock at the end of each command serves its duration and the next one's time. It is that of the
+/// processor, which takes half the time of asking the system.
 #[derive(Debug)]
 struct Clock {
     wall: UnixMs,

@@ -17,11 +17,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use basalt_binlog::LogState;
 use basalt_resp::{ArgRanges, Decoder, Limits};
 use basalt_tiering::Slot;
+use quanta::Instant;
 
 use super::batch::{Batch, Later, Step};
 use super::buffers::{Input, Output};

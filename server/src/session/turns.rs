@@ -11,9 +11,10 @@
 //! If it does not come, since the worker whose turn it is has something long to do, all go without for a while.
 
 use std::cell::{Cell, RefCell};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use basalt_tiering::Slot;
+use quanta::Instant;
 use tokio::sync::{Mutex, MutexGuard, Notify};
 
 /// Slots share turns; two hot ones seldom meet.
