@@ -78,6 +78,19 @@ pub const NO_SUCH_KEY: Error = Error::new("ERR no such key");
 /// The memory (or disk) limit is reached and the policy evicts nothing.
 pub const OUT_OF_MEMORY: Error =
     Error::new("OOM command not allowed when used memory > 'maxmemory'.");
+/// RENAME, COPY or MOVE of what has outgrown memory.
+#[must_use]
+pub fn too_large_to_copy(bytes: u64) -> Error {
+    Error::text(format!(
+        "OOM the value takes about {} MB, more than 'maxmemory', and would have to be in memory as a whole",
+        bytes >> 20
+    ))
+}
+/// A value, or a part of one, could not be read from disk.
+#[must_use]
+pub fn unreadable(why: &dyn std::fmt::Display) -> Error {
+    store_failed(&format_args!("cannot read the key from disk: {why}"))
+}
 /// The log cannot take a write; reads go on.
 #[must_use]
 pub fn log_refuses(why: &basalt_binlog::Error) -> Error {

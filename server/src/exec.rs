@@ -178,7 +178,7 @@ fn begin<'s>(data: &'s Data, keys: &[Key<'_>], now: UnixMs, pins: &'s PinSet) ->
     data.store.begin(slots, now, pins)
 }
 
-/// What a frame says of its keys' slots.
+/// The slot of a frame over these keys.
 #[inline]
 fn frame_slot(keys: &[Key<'_>]) -> u16 {
     match keys {

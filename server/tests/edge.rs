@@ -141,6 +141,41 @@ fn large_keys() {
 }
 
 /// The limit on the size of a string, made small by the directive that sets it.
+/// RENAME, COPY and MOVE need a value as a whole: of what is larger than memory they are refused, and nothing changes.
+#[test]
+fn what_has_outgrown_memory_is_not_copied() {
+    let Some(server) = start(World::Hot, &["--maxmemory", "64mb"]) else {
+        return;
+    };
+    let mut client = server.client();
+    let value = noise(1000, 1);
+    for part in 0..100 {
+        let mut command = vec![b"HSET".to_vec(), b"large".to_vec()];
+        for field in 0..1000 {
+            command.extend([format!("{part}:{field}").into_bytes(), value.clone()]);
+        }
+        assert_eq!(
+            client.call(&command).expect("a reply"),
+            Reply::Int(1000),
+            "part {part}"
+        );
+    }
+    client.words("SET small value");
+    for line in ["RENAME large other", "COPY large other", "MOVE large 1"] {
+        let refused = client.words(line).to_string();
+        assert!(
+            refused.contains("OOM the value takes about"),
+            "{line}: {refused}"
+        );
+    }
+    assert_eq!(client.words("HLEN large"), Reply::Int(100_000));
+    assert_eq!(client.words("EXISTS other"), Reply::Int(0));
+    assert!(client.words("RENAME small other").is_ok());
+    assert!(client.words("CONFIG SET maxmemory 1gb").is_ok());
+    assert!(client.words("RENAME large other").is_ok());
+    assert_eq!(client.words("HLEN other"), Reply::Int(100_000));
+}
+
 #[test]
 fn a_string_beyond_the_limit_is_refused() {
     let server = start(World::Hot, &[]).expect("every server has it");

@@ -11,13 +11,13 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use basalt_binlog::{MANY_SLOTS, Offset};
+use basalt_binlog::Offset;
 use basalt_resp::{Args, Encoder};
 use basalt_tiering::{Key, PinSet};
 
 use super::{
-    Env, KeyList, Ran, begin, commit, commit_exclusive, count_dirty, key_at, note_committed, serve,
-    step,
+    Env, KeyList, Ran, begin, commit, commit_exclusive, count_dirty, frame_slot, key_at,
+    note_committed, serve, step,
 };
 use crate::blocking::Place;
 use crate::clients::flag;
@@ -25,7 +25,7 @@ use crate::commands::keyspace::KeyspaceCtx;
 use crate::commands::{Find, Handler, KeySpec, Stop};
 use crate::data::Data;
 use crate::dispatch::Row;
-use crate::errors::Error;
+use crate::errors::{self, Error};
 use crate::server::Server;
 use crate::session::{Multi, Next, Queued, SessionCtx, Watch, WatchedKey};
 
@@ -117,7 +117,7 @@ pub fn run_locked(
     env.effects.clear();
     let data = env.data;
     let mut keys = keys_of(data, multi, env.session.db);
-    let slot = common_slot(&keys);
+    let slot = frame_slot(&keys);
     let watched = env.session.watch.keys.clone();
     keys.extend(
         watched
@@ -241,14 +241,6 @@ fn count(env: &Env<'_>, queued: &Queued, reply: &[u8]) {
     }
 }
 
-/// The slot of a frame over these keys.
-fn common_slot(keys: &[Key<'_>]) -> u16 {
-    match keys {
-        [first, rest @ ..] if rest.iter().all(|key| key.slot == first.slot) => first.slot.0,
-        _ => MANY_SLOTS,
-    }
-}
-
 /// Runs a queue while nobody else runs anything. The caller holds the exclusive gate.
 pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &mut Vec<u8>) {
     let first_db = env.session.db;
@@ -256,7 +248,7 @@ pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &m
     let data = env.data;
     let watched: Vec<_> = watched_keys(data, &env.session.watch).collect();
     if let Err(error) = data.store.pin_blocking(&watched, &mut env.session.pins) {
-        return refuse(env, out, &crate::errors::store_failed(&error));
+        return refuse(env, out, &errors::store_failed(&error));
     }
     for key in watched {
         let look = |tx: &mut basalt_tiering::Tx<'_>, _: &mut crate::effects::Effects| {
@@ -385,11 +377,7 @@ fn data_still(
         let keys = [list.as_slice(), &further].concat();
         let all = [wanted.as_slice(), &further].concat();
         if let Err(error) = data.store.pin_blocking(&all, &mut pins) {
-            refuse(
-                env,
-                out,
-                &Error::text(format!("ERR cannot read the key from disk: {error}")),
-            );
+            refuse(env, out, &errors::unreadable(&error));
             break;
         }
         let mut tx = begin(data, &keys, env.now, &pins);

@@ -14,7 +14,7 @@ use crate::commands::Intent;
 use crate::commands::keys::second_database;
 use crate::data::Data;
 use crate::dispatch::{self, Row};
-use crate::errors::Error;
+use crate::errors;
 use crate::exec::{self, KeyList, transaction};
 
 /// How far ahead of a fault keys are prefetched.
@@ -64,10 +64,7 @@ pub(super) async fn load(conn: &mut Connection, row: &'static Row) {
         // The next attempt reads again.
         conn.session.pins.clear();
         let worker = Rc::clone(&conn.worker);
-        Batch::new(conn, &worker).fail(
-            row,
-            &Error::text(format!("ERR cannot read the key from disk: {error}")),
-        );
+        Batch::new(conn, &worker).fail(row, &errors::unreadable(&error));
     }
 }
 

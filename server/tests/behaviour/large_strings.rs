@@ -40,6 +40,18 @@ behaviour! {
         @basalt MEMORY USAGE k -> 1..200
     "#
 
+    who_watches_is_told_even_of_a_write_of_nothing [hot cold tiny memory replica] r#"
+        SETRANGE k 20000 "tail" -> 20004
+        WATCH k -> +OK
+        APPEND k "" -> 20004
+        MULTI -> +OK
+        EXEC -> (nil array)
+        WATCH k -> +OK
+        SETRANGE k 10000 "\x00" -> 20004
+        MULTI -> +OK
+        EXEC -> (nil array)
+    "#
+
     every_reader_gets_the_bytes r#"
         SETRANGE k 20000 "tail" -> 20004
         GET k -> "\x00"*20000"tail"

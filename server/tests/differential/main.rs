@@ -3,7 +3,8 @@
 //!
 //! A difference is printed with its seed and with the fewest steps found that still show it.
 //! `BASALT_DIFF_COMMANDS` sets the length of a run, `BASALT_DIFF_SEED` the seed, `BASALT_PEER` the
-//! redis-server to compare with, `BASALT_DIFF_BATCH` how many commands go in one write.
+//! redis-server to compare with, `BASALT_DIFF_BATCH` how many commands go in one write, `BASALT_DIFF_SHRINK_SECONDS`
+//! for how long fewer steps are looked for.
 
 #[path = "../support/mod.rs"]
 mod support;

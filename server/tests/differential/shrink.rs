@@ -5,21 +5,23 @@ use std::time::{Duration, Instant};
 
 use crate::generate::Step;
 use crate::pair::{Difference, Pair};
+use crate::support::env_number;
 use crate::support::resp::print_command;
 
-const TIME: Duration = Duration::from_secs(60);
+const TIME_SECONDS: u64 = 60;
 const SHOWN: usize = 60;
 
 /// Describes `difference` by the fewest steps found that lead to one.
 pub(crate) fn report(pair: &mut Pair, mut steps: Vec<Step>, difference: Difference) -> String {
     let started = Instant::now();
+    let time = Duration::from_secs(env_number("BASALT_DIFF_SHRINK_SECONDS", TIME_SECONDS));
     let first = difference.to_string();
     let mut last = difference;
     cut_behind(&mut steps, &last);
     let mut piece = steps.len() / 2;
-    while piece > 0 && started.elapsed() < TIME {
+    while piece > 0 && started.elapsed() < time {
         let mut at = 0;
-        while at < steps.len() && started.elapsed() < TIME {
+        while at < steps.len() && started.elapsed() < time {
             let mut fewer = steps.clone();
             fewer.drain(at..(at + piece).min(steps.len()));
             match pair.run(&fewer) {

@@ -24,6 +24,25 @@ enum Content {
 }
 
 impl Tx<'_> {
+    /// About how many bytes a value takes as a whole, in memory or not; 0 if the key is absent.
+    ///
+    /// # Errors
+    /// [`Fault`] if the key has to be loaded.
+    pub fn value_bytes(&mut self, key: &Key<'_>) -> Result<u64, Fault> {
+        let Some(value) = self.peek(key)? else {
+            return Ok(0);
+        };
+        let (kind, bytes) = (value.kind, value.bytes.len() as u64);
+        if !kind.has_trees() {
+            return Ok(bytes);
+        }
+        let open = self.peek_collection(key, kind).map_err(same_kind)?;
+        Ok(match &open.form {
+            Form::Large(object) => object.whole_bytes(),
+            _ => bytes,
+        })
+    }
+
     /// The value of a key, without counting the access. A large one shares its pages with the key's until either is
     /// written, and has to be in memory as a whole.
     ///
@@ -44,11 +63,7 @@ impl Tx<'_> {
         }
         let bytes = value.bytes.to_vec();
         let id = self.inner.new_object();
-        let open = self.peek_collection(key, kind);
-        let open = open.map_err(|error| match error {
-            OpenError::Fault => Fault,
-            OpenError::WrongKind => unreachable!("the kind was just read"),
-        })?;
+        let open = self.peek_collection(key, kind).map_err(same_kind)?;
         open.prefault_all()?;
         let content = match &open.form {
             Form::Large(object) => Content::Object(Box::new(object.share(id))),
@@ -104,6 +119,14 @@ impl Tx<'_> {
             Some(small) => self.set(key, kind, &small, expiry),
             None => self.set(key, kind, &Entry::object_value(Box::new(object)), expiry),
         }
+    }
+}
+
+/// Why a key does not open as what it was just seen to be.
+fn same_kind(error: OpenError) -> Fault {
+    match error {
+        OpenError::Fault => Fault,
+        OpenError::WrongKind => unreachable!("the kind was just read"),
     }
 }
 

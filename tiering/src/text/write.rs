@@ -144,11 +144,10 @@ impl Tx<'_> {
                 open.remove(MAIN, &key)?;
             }
         }
-        let len = length(open.extra());
-        if range.end > len {
-            open.set_extra(&range.end.to_le_bytes());
-        }
-        Ok(len.max(range.end))
+        // Also if nothing differs: who watches the key is told of every write.
+        let len = length(open.extra()).max(range.end);
+        open.set_extra(&len.to_le_bytes());
+        Ok(len)
     }
 
     /// Makes a large string the value of `key`, whatever that held: of `len` bytes, zeroes but for what `fill` adds, in

@@ -71,8 +71,18 @@ pub(super) fn move_(ctx: &mut Ctx<'_, '_>) -> Outcome {
     Ok(())
 }
 
-/// A value is in memory as a whole before anything is written.
+/// A value is in memory as a whole before anything is written, and once more as the effect that is logged: one that is
+/// larger than all of memory is refused rather than let the process be killed for it.
 fn read(ctx: &mut Ctx<'_, '_>, key: &Key<'_>) -> Result<Option<Snapshot>, Stop> {
+    /// So much is always granted: a limit this low is met by the process alone.
+    const LEAST_BYTES: u64 = 64 << 20;
+    let (bytes, limit) = (
+        ctx.tx.value_bytes(key)?,
+        ctx.server.config.peek().maxmemory_bytes,
+    );
+    if limit != 0 && bytes > limit.max(LEAST_BYTES) {
+        return Err(errors::too_large_to_copy(bytes).into());
+    }
     Ok(ctx.tx.snapshot(key)?)
 }
 

@@ -127,7 +127,7 @@ impl<'a> Pattern<'a> {
 }
 
 /// The number in a text, as C's `strtod` reads it: white space may stand before it, nothing is zero, and a text ends at its
-/// first zero byte.
+/// first zero byte. A decimal number that is so small that digits of it are lost is an error, as one that is too large is.
 pub(super) fn number(text: &[u8]) -> Result<f64, Error> {
     let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     let space = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
@@ -135,7 +135,9 @@ pub(super) fn number(text: &[u8]) -> Result<f64, Error> {
     match start {
         None if text.is_empty() => Ok(0.0),
         None => Err(errors::SORT_NOT_A_NUMBER),
-        Some(at) => parse_f64(&text[at..]).ok_or(errors::SORT_NOT_A_NUMBER),
+        Some(at) => parse_f64(&text[at..])
+            .filter(|number| !number.is_subnormal() || text.contains(&b'x') || text.contains(&b'X'))
+            .ok_or(errors::SORT_NOT_A_NUMBER),
     }
 }
 
@@ -196,7 +198,8 @@ mod tests {
         assert_eq!(number(b"1\0x").ok(), Some(1.0));
         assert_eq!(number(b"\0\xff").ok(), Some(0.0));
         assert_eq!(number(b"-inf").ok(), Some(f64::NEG_INFINITY));
-        for text in ["x", " ", " \0", "5 ", "nan", "1e999"] {
+        assert_eq!(number(b"0x1p-1074").ok(), Some(5e-324));
+        for text in ["x", " ", " \0", "5 ", "nan", "1e999", "-4.9e-324"] {
             assert!(number(text.as_bytes()).is_err(), "{text:?}");
         }
     }
