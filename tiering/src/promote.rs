@@ -52,6 +52,7 @@ pub(crate) struct PageWant {
     pub(crate) object: ObjectId,
     /// The value's epoch when they were missed.
     pub(crate) epoch: u64,
+    /// Rising, each once.
     pub(crate) pages: Vec<PageId>,
 }
 
@@ -298,9 +299,12 @@ impl PinSet {
     pub(crate) fn lacks_page(&self, object: ObjectId, epoch: u64, page: PageId) -> bool {
         self.pages.iter().any(|load| {
             let wanted = load.want.as_ref().is_some_and(|want| {
-                (want.object, want.epoch) == (object, epoch) && want.pages.contains(&page)
+                (want.object, want.epoch) == (object, epoch)
+                    && want.pages.binary_search(&page).is_ok()
             });
-            let is_there = |pages: &Vec<(PageId, Page)>| pages.iter().any(|(id, _)| *id == page);
+            let is_there = |pages: &Vec<(PageId, Page)>| {
+                pages.binary_search_by_key(&page, |(id, _)| *id).is_ok()
+            };
             wanted && load.pages.get().is_some_and(|pages| !is_there(pages))
         })
     }

@@ -46,6 +46,7 @@ fn several(ctx: &mut Ctx<'_, '_>) -> Outcome {
         return Ok(());
     }
     let ranks = random_ranks(&mut rng, len, count)?;
+    set.prefault_at(MAIN, ranks.iter().copied())?;
     ctx.out.array(ranks.len());
     for rank in ranks {
         let found = set.at(MAIN, rank)?;
@@ -98,7 +99,9 @@ fn pop_several(ctx: &mut Ctx<'_, '_>) -> Outcome {
         })?;
     } else {
         let wanted = i64::try_from(count).unwrap_or(i64::MAX);
-        for rank in random_ranks(&mut rng, len, wanted)? {
+        let ranks = random_ranks(&mut rng, len, wanted)?;
+        set.prefault_at(MAIN, ranks.iter().copied())?;
+        for rank in ranks {
             let found = set.at(MAIN, rank)?;
             members.extend(found.map(|(member, _)| member.to_vec()));
         }

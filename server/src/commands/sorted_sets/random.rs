@@ -23,6 +23,7 @@ pub(super) fn zrandmember(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let mut rng = ctx.tx.rng();
     let set = ZSet::open(ctx.tx, &ctx.keys[0])?;
     let ranks = random_ranks(&mut rng, set.len(), count)?;
+    set.prefault_at(&ranks)?;
     begin_members(&mut ctx.out, ranks.len(), with_scores);
     for rank in ranks {
         if let Some((member, score)) = set.at(rank)? {

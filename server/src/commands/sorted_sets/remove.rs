@@ -11,11 +11,12 @@ pub(super) fn zrem(ctx: &mut Ctx<'_, '_>) -> Outcome {
     set.prefault_members(ctx.args.iter().skip(2))?;
     let mut members: Vec<(Vec<u8>, f64)> = Vec::new();
     for member in ctx.args.iter().skip(2) {
-        let is_new = !members.iter().any(|(other, _)| other == member);
-        if let Some(score) = set.score(member)?.filter(|_| is_new) {
+        if let Some(score) = set.score(member)? {
             members.push((member.to_vec(), score));
         }
     }
+    members.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    members.dedup_by(|a, b| a.0 == b.0);
     set.remove_all(&members)?;
     let is_empty = set.is_empty();
     drop(set);

@@ -153,6 +153,11 @@ impl ZSet<'_, '_> {
         self.0.prefault(MAIN, places.iter().map(AsRef::as_ref))
     }
 
+    /// Makes sure that [`ZSet::at`] of these ranks does not fault.
+    pub(super) fn prefault_at(&self, ranks: &[u64]) -> Result<(), Fault> {
+        self.0.prefault_at(MAIN, ranks.iter().copied())
+    }
+
     /// Makes sure that [`ZSet::each`] over these ranges of ranks does not fault.
     pub(in crate::commands) fn prefault_walks(&self, walks: &[Range<u64>]) -> Result<(), Fault> {
         self.0.prefault_walks(MAIN, walks)
