@@ -173,6 +173,17 @@ mod tests {
     }
 
     #[test]
+    fn several_values_may_come_as_one() {
+        let quoted = ["--save", "900 1 60 2", "--replicaof", "127.0.0.1 6379"];
+        let startup = run(&quoted, "").expect("valid");
+        assert_eq!(get(&startup, "save"), "900 1 60 2");
+        assert_eq!(get(&startup, "replicaof"), "127.0.0.1 6379");
+        let from_stdin = run(&["-"], "bind \"127.0.0.1 ::1\"\n").expect("valid");
+        assert_eq!(get(&from_stdin, "bind"), "127.0.0.1 ::1");
+        assert!(run(&["--rename-command", "get got"], "").is_err());
+    }
+
+    #[test]
     fn options_take_several_values_as_redis_server_does() {
         let startup = run(
             &[

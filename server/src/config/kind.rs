@@ -73,16 +73,20 @@ impl Kind {
 
     /// Makes a value out of the arguments of a directive. `old` is the value before.
     pub fn parse(&self, args: &[Vec<u8>], old: &Value) -> Result<Value, Reason> {
-        // A lone empty string is how a list is emptied.
-        let args = if self.takes_many() && matches!(args, [only] if only.is_empty()) {
-            &[]
-        } else {
-            args
+        // Several may come as one, as CONFIG SET has them and as they are often quoted (`--save "900 1"`); none as an
+        // empty one.
+        let words = || match args {
+            [all] => {
+                let words = all.split(u8::is_ascii_whitespace);
+                let words = words.filter(|word| !word.is_empty());
+                words.map(Vec::from).collect()
+            }
+            args => args.to_vec(),
         };
         match self {
-            Kind::Words(check) => check(args.to_vec()).map(Value::Words),
-            Kind::Save => parse_save(args).map(Value::Save),
-            Kind::BufferLimits => parse_limits(args, old).map(Value::BufferLimits),
+            Kind::Words(check) => check(words()).map(Value::Words),
+            Kind::Save => parse_save(&words()).map(Value::Save),
+            Kind::BufferLimits => parse_limits(&words(), old).map(Value::BufferLimits),
             _ => match args {
                 [one] => self.parse_one(one),
                 _ => Err(WRONG_COUNT),

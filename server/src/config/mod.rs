@@ -236,16 +236,7 @@ fn checked(
         ids.push(id);
     }
     let parse = |(id, (name, text)): (ParamId, &(&[u8], &[u8]))| {
-        let kind = id.param().kind;
-        let args: Vec<Vec<u8>> = match kind.takes_many() {
-            true => text
-                .split(u8::is_ascii_whitespace)
-                .filter(|arg| !arg.is_empty())
-                .map(Vec::from)
-                .collect(),
-            false => vec![text.to_vec()],
-        };
-        let value = kind.parse(&args, values.get(id));
+        let value = id.param().kind.parse(&[text.to_vec()], values.get(id));
         value
             .map(|value| (id, value))
             .map_err(|reason| SetError::Refused {
