@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use anyhow::Context;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
 use crate::server::Server;
@@ -80,27 +80,28 @@ pub fn finish(server: &Server) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// SIGTERM and SIGINT ask for the end; a second one ends at once (the log survives that).
+/// SIGTERM and SIGINT ask for the end, from when this returns on; a second one ends at once (the log survives that).
 pub fn spawn_signals(server: &Arc<Server>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    let (terminate, interrupt) = {
+        let _inside = runtime.enter();
+        (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+        )
+    };
     let server = Arc::clone(server);
     let thread = std::thread::Builder::new()
         .name("signals".into())
         .spawn(move || {
-            runtime.block_on(async {
-                if let Err(error) = watch_signals(&server).await {
-                    tracing::error!(%error, "signals are not handled");
-                }
-            });
+            runtime.block_on(watch_signals(&server, terminate, interrupt));
         });
     thread.map(drop)
 }
 
-async fn watch_signals(server: &Arc<Server>) -> io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+async fn watch_signals(server: &Arc<Server>, mut terminate: Signal, mut interrupt: Signal) {
     loop {
         let name = tokio::select! {
             _ = terminate.recv() => "SIGTERM",

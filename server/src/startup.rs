@@ -216,6 +216,7 @@ fn replay(server: &Arc<Server>, data: &Arc<Data>, from: Offset) -> anyhow::Resul
 }
 
 fn serve(server: &Arc<Server>, listeners: Listeners) -> io::Result<Vec<JoinHandle<()>>> {
+    shutdown::spawn_signals(server)?;
     let mut threads = Vec::new();
     let mut senders = Vec::new();
     for id in 0..server.workers {
@@ -224,7 +225,6 @@ fn serve(server: &Arc<Server>, listeners: Listeners) -> io::Result<Vec<JoinHandl
         threads.push(thread);
     }
     threads.push(acceptor::spawn(server, listeners, senders)?);
-    shutdown::spawn_signals(server)?;
     Ok(threads)
 }
 
