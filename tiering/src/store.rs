@@ -544,6 +544,12 @@ impl Store {
         self.inner.keyspace.cold_only() == 0
     }
 
+    /// The budget of the whole process in bytes: `maxmemory`, or what stands for it where that is 0; 0 if there is none.
+    #[must_use]
+    pub fn budget_bytes(&self) -> u64 {
+        self.inner.budget.figures().0
+    }
+
     /// The numbers behind INFO and TIER STATS.
     #[must_use]
     pub fn stats(&self) -> StoreStats {

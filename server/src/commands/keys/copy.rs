@@ -78,7 +78,7 @@ fn read(ctx: &mut Ctx<'_, '_>, key: &Key<'_>) -> Result<Option<Snapshot>, Stop> 
     const LEAST_BYTES: u64 = 64 << 20;
     let (bytes, limit) = (
         ctx.tx.value_bytes(key)?,
-        ctx.server.config.peek().maxmemory_bytes,
+        ctx.server.data().store.budget_bytes(),
     );
     if limit != 0 && bytes > limit.max(LEAST_BYTES) {
         return Err(errors::too_large_to_copy(bytes).into());
