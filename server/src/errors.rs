@@ -82,7 +82,8 @@ pub const OUT_OF_MEMORY: Error =
 #[must_use]
 pub fn too_large_to_copy(bytes: u64) -> Error {
     Error::text(format!(
-        "OOM the value takes about {} MB, more than 'maxmemory', and would have to be in memory as a whole",
+        "OOM the value takes about {} MB, more than the memory budget ('maxmemory'), and would have to be in memory as a \
+         whole",
         bytes >> 20
     ))
 }

@@ -140,7 +140,6 @@ fn large_keys() {
     }
 }
 
-/// The limit on the size of a string, made small by the directive that sets it.
 /// RENAME, COPY and MOVE need a value as a whole: of what is larger than memory they are refused, and nothing changes.
 #[test]
 fn what_has_outgrown_memory_is_not_copied() {
@@ -176,6 +175,178 @@ fn what_has_outgrown_memory_is_not_copied() {
     assert_eq!(client.words("HLEN other"), Reply::Int(100_000));
 }
 
+/// A command about many elements of a value that is on disk reads their pages together, level by level: one by one, each
+/// read being waited for, and the command begun anew after each, it would come to no end where memory is short.
+#[test]
+fn pages_of_many_elements_are_read_together() {
+    const ELEMENTS: usize = 20_000;
+    /// Each reads a level of a tree, or what a change or a second look needs besides.
+    const MOST_LOADS: u64 = 16;
+    let Some(server) = start(World::Hot, &[]) else {
+        return;
+    };
+    if !server.is_basalt() {
+        return;
+    }
+    let mut client = server.client();
+    // Scattered over the value, so that hardly two lie on the same page.
+    let some = |count: usize| (0..count).map(|n| n * 7919 % ELEMENTS);
+    let members = |from: usize| some(400).map(move |n| format!("member:{:08}", n + from));
+    let there = || members(0).collect::<Vec<_>>();
+    let new = || members(ELEMENTS).collect::<Vec<_>>();
+    let paired = |members: Vec<String>, value: &'static str| {
+        let pairs = members.into_iter().map(|m| [m, value.to_owned()]);
+        pairs.flatten().collect::<Vec<_>>()
+    };
+    let scored = |members: Vec<String>| {
+        let pairs = members.into_iter().zip(some(400));
+        let pairs = pairs.map(|(m, score)| [(score * 3).to_string(), m]);
+        pairs.flatten().collect::<Vec<_>>()
+    };
+    let ids = || {
+        some(400)
+            .map(|n| format!("{}-0", n + 1))
+            .collect::<Vec<_>>()
+    };
+    let fields = || [vec!["FIELDS".to_owned(), "400".to_owned()], there()].concat();
+    let none = Vec::new;
+    let cases = [
+        ("SRANDMEMBER set 400", none()),
+        ("SRANDMEMBER set -400", none()),
+        ("SMISMEMBER set", there()),
+        ("SADD set", new()),
+        ("SREM set", there()),
+        ("SPOP set 400", none()),
+        ("SMEMBERS set", none()),
+        ("SINTERCARD 2 set half", none()),
+        ("SUNIONSTORE union set half", none()),
+        ("ZRANDMEMBER zset 400", none()),
+        ("ZRANDMEMBER zset -400 WITHSCORES", none()),
+        ("ZMSCORE zset", there()),
+        ("ZADD zset", scored(new())),
+        ("ZADD zset", scored(there())),
+        ("ZREM zset", there()),
+        ("ZRANGE zset 0 -1 WITHSCORES", none()),
+        ("ZRANGESTORE range zset 0 9999", none()),
+        ("ZPOPMAX zset 4000", none()),
+        ("ZREMRANGEBYRANK zset 1000 4999", none()),
+        ("ZUNIONSTORE zunion 2 zset half", none()),
+        ("HRANDFIELD hash 400 WITHVALUES", none()),
+        ("HRANDFIELD hash -400", none()),
+        ("HMGET hash", there()),
+        ("HSET hash", paired(new(), "new")),
+        ("HSET hash", paired(there(), "changed")),
+        ("HEXPIRE hash 1000", fields()),
+        ("HTTL hash", fields()),
+        ("HGETDEL hash", fields()),
+        ("HDEL hash", new()),
+        ("HGETALL hash", none()),
+        ("LRANGE list 0 -1", none()),
+        ("LPOP list 4000", none()),
+        ("RPOP list 4000", none()),
+        ("LTRIM list 2000 -2000", none()),
+        ("LREM list 0 value:00009001", none()),
+        ("LPOS list value:00011001", none()),
+        ("SORT list ALPHA LIMIT 0 1", none()),
+        ("XRANGE stream - +", none()),
+        ("XREADGROUP GROUP g c STREAMS stream >", none()),
+        ("XACK stream g", ids()),
+        (
+            "XCLAIM stream g d 0",
+            ids().into_iter().map(|id| id.replace("-0", "-1")).collect(),
+        ),
+        ("XPENDING stream g - + 10000", none()),
+        ("XAUTOCLAIM stream g d 0 0 COUNT 1000", none()),
+        ("XDEL stream", ids()),
+        ("XTRIM stream MAXLEN 2000", none()),
+        ("COPY hash hash2", none()),
+        ("RENAME hash2 hash3", none()),
+        ("DUMP hash", none()),
+        ("BITCOUNT text", none()),
+        ("BITOP NOT text2 text", none()),
+        ("GETRANGE text 0 -1", none()),
+        ("DEL set", none()),
+    ];
+    for part in 0..20 {
+        let range = || part * ELEMENTS / 20..(part + 1) * ELEMENTS / 20;
+        let named = || {
+            range()
+                .map(|n| format!("member:{n:08}"))
+                .collect::<Vec<_>>()
+        };
+        let scores = range()
+            .zip(named())
+            .flat_map(|(n, m)| [(n * 3).to_string(), m]);
+        let half = named().into_iter().step_by(2);
+        let fill = [
+            ("SADD set", named()),
+            ("SADD half", half.collect()),
+            ("ZADD zset", scores.collect()),
+            ("HSET hash", paired(named(), "some value")),
+            (
+                "RPUSH list",
+                range().map(|n| format!("value:{n:08}")).collect(),
+            ),
+        ];
+        for (line, more) in fill {
+            let reply = call_with(&mut client, line, more);
+            assert!(!reply.is_error(), "{line}: {reply}");
+        }
+        let entries = range().map(|n| {
+            let id = format!("{}-0", n + 1);
+            ["XADD", "stream", &id, "field", "a value of some length"]
+                .map(str::to_owned)
+                .to_vec()
+        });
+        let replies = client
+            .pipeline(&entries.collect::<Vec<_>>())
+            .expect("replies");
+        assert!(replies.iter().all(|reply| !reply.is_error()));
+    }
+    assert!(client.words("XGROUP CREATE stream g 0").is_ok());
+    client.words(&format!("SETRANGE text {} x", MB));
+    let text = noise(MB, 3);
+    client
+        .call(&[b"SETRANGE", &b"text"[..], b"0", &text])
+        .expect("a reply");
+    let mut read = 0;
+    for (line, more) in cases {
+        assert!(!client.words("TIER SPILL ALL").is_error());
+        let before = page_figures(&mut client);
+        let reply = call_with(&mut client, line, more);
+        assert!(!reply.is_error(), "{line}: {reply}");
+        let after = page_figures(&mut client);
+        let (loads, pages) = (after.0 - before.0, after.1 - before.1);
+        assert!(
+            loads <= MOST_LOADS,
+            "{line}: {loads} loads of {pages} pages"
+        );
+        read += pages;
+    }
+    assert!(read > 5000, "so few pages that nothing was tested: {read}");
+}
+
+fn call_with(client: &mut Client, line: &str, more: Vec<String>) -> Reply {
+    let words = line.split(' ').map(str::to_owned);
+    client
+        .call(&words.chain(more).collect::<Vec<_>>())
+        .expect("a reply")
+}
+
+/// How often pages of large values were read, and how many.
+fn page_figures(client: &mut Client) -> (u64, u64) {
+    let info = client.words("INFO tiering").text();
+    let figure = |name: &str| {
+        let line = info
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.and_then(|value| value.trim().parse().ok())
+            .expect(name)
+    };
+    (figure("cold_page_loads"), figure("cold_page_reads"))
+}
+
+/// The limit on the size of a string, made small by the directive that sets it.
 #[test]
 fn a_string_beyond_the_limit_is_refused() {
     let server = start(World::Hot, &[]).expect("every server has it");

@@ -38,6 +38,7 @@ mod prefetch;
 mod promote;
 mod readers;
 mod scan;
+mod settle;
 mod sketch;
 mod snapshot;
 mod space;

@@ -2,8 +2,9 @@
 //!
 //! A lookup of a key that is not in the caches waits for memory three or four times in a row: the slot, the word in
 //! its table, the entry. Of a pipeline the keys behind the current one are known, so their waits can overlap:
-//! step by step for all of them, and so can those for the pages of a large value (the technique is group prefetching; Chen, Ailamaki, Gibbons and Mowry, "Improving
-//! Hash Join Performance through Prefetching", 2004). Nothing depends on it: a slot that is locked is passed over.
+//! step by step for all of them, and so can those for the pages of a large value. The technique is group prefetching
+//! (Chen, Ailamaki, Gibbons and Mowry, "Improving Hash Join Performance through Prefetching", 2004). Nothing depends on
+//! it: a slot that is locked is passed over.
 
 use crate::collection::{BY_MEMBER, MAIN};
 use crate::store::Inner;

@@ -370,7 +370,17 @@ impl Inner {
         keys: &[Key<'_>],
         pins: &mut PinSet,
     ) -> Vec<Arc<Load>> {
+        /// So many are put among the loads one by one, wherever each belongs.
+        const FEW: usize = 64;
         let (mut waiting, mut lookups) = (Vec::new(), 0);
+        let mut rising;
+        let mut keys = keys;
+        if keys.len() > FEW {
+            // Each then goes behind the one before it: without this the loads of a long MGET are moved again and again.
+            rising = keys.to_vec();
+            rising.sort_unstable_by_key(|key| key.hash);
+            keys = &rising;
+        }
         for key in keys {
             match self.register(key, pins) {
                 Need::Nothing => {}
@@ -473,6 +483,7 @@ impl Inner {
                 ))
             });
             let load = Load::of_pages(want);
+            self.stats.page_loads.add(1);
             pins.pages.push(Arc::clone(&load));
             if let Some(error) = lost {
                 load.finish(Err(error));

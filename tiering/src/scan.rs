@@ -11,7 +11,6 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::lfu::fast_random_u64;
 use crate::promote::PinSet;
-use crate::spill::Want;
 use crate::store::{Inner, Store, StoreError};
 use crate::tx::Kind;
 use crate::{NamespaceId, SLOTS, Slot, UnixMs};
@@ -83,20 +82,6 @@ impl Inner {
         }
         Ok((cut, met))
     }
-
-    /// Looks up every key of which it is not known whether a cold copy exists, by writing it.
-    fn settle_unknown(&self, ns: NamespaceId) -> Result<(), StoreError> {
-        // Looked up again each time: a flush takes the namespace away and its entries are never written.
-        while self
-            .keyspace
-            .namespace(ns)
-            .is_some_and(|names| names.unknown.load(Relaxed) > 0)
-        {
-            let mut batch = self.spiller.turn();
-            self.spill_slots(&mut batch, (0..SLOTS as u16).map(Slot), Want::Dirty)?;
-        }
-        Ok(())
-    }
 }
 
 /// While this is held nothing is written to the cold tier.
@@ -104,18 +89,9 @@ impl Inner {
 pub struct Frozen<'a>(#[allow(dead_code, reason = "held for its drop")] crate::spill::Turn<'a>);
 
 impl Store {
-    /// Keeps the cold tier as it is, for a transaction whose effects are logged only at its end. Before, it
-    /// settles what blind overwrites left unknown, so that DBSIZE need not.
-    ///
-    /// # Errors
-    /// The cold tier failed.
-    pub fn freeze(&self) -> Result<Frozen<'_>, StoreError> {
-        for db in 0..self.databases() {
-            if !self.dbsize_is_known(self.namespace(db)) {
-                self.inner.settle_unknown(self.namespace(db))?;
-            }
-        }
-        Ok(Frozen(self.inner.spiller.turn()))
+    /// Keeps the cold tier as it is, for a transaction whose effects are logged only at its end.
+    pub fn freeze(&self) -> Frozen<'_> {
+        Frozen(self.inner.spiller.turn())
     }
 
     /// One SCAN step: visits about `count` keys from `cursor` on; returns the next cursor, 0 at the end.
@@ -152,19 +128,25 @@ impl Store {
     }
 
     /// Exact number of keys in a database's namespace. May read from disk if keys were overwritten blindly
-    /// and not yet looked up.
+    /// and not yet looked up. While others write, each slot's keys are those of some moment during the call.
     ///
     /// # Errors
     /// The cold tier failed.
     pub fn dbsize(&self, ns: NamespaceId) -> Result<u64, StoreError> {
         let inner = &self.inner;
-        if inner.has_cold() {
-            inner.settle_unknown(ns)?;
-        }
-        Ok(inner
-            .keyspace
-            .namespace(ns)
-            .map_or(0, |names| names.live.load(Relaxed).max(0) as u64))
+        let counted = if self.dbsize_is_known(ns) {
+            None
+        } else {
+            Some(inner.count_keys_of(ns)?)
+        };
+        // A flush may have taken the namespace away.
+        let Some(names) = inner.keyspace.namespace(ns) else {
+            return Ok(0);
+        };
+        Ok(match counted {
+            Some(counted) if names.unknown.load(Relaxed) > 0 => counted,
+            _ => names.live.load(Relaxed).max(0) as u64,
+        })
     }
 
     /// True if [`Store::dbsize`] needs no look at the disk.

@@ -62,6 +62,10 @@ pub(crate) struct Space {
     pub(crate) hot_volatile: u32,
     /// Entries that are tombstones.
     pub(crate) tombstones: u32,
+    /// Entries of which it is not known whether a cold copy exists, those included that a batch is writing.
+    pub(crate) unknown: u32,
+    /// Batches that landed here, modulo 2^32.
+    pub(crate) landings: u32,
     /// No hot entry expires before this; `u64::MAX` if none does.
     pub(crate) next_expiry: u64,
     /// Of the records, hashes of which fields expire.
@@ -190,6 +194,8 @@ impl Space {
             volatile_records: 0,
             hot_volatile: 0,
             tombstones: 0,
+            unknown: 0,
+            landings: 0,
             next_expiry: u64::MAX,
             subexpiring_records: 0,
             fields_due: None,
@@ -253,6 +259,7 @@ impl Space {
                 State::DirtyOver
             }
             ColdCopy::Unknown => {
+                self.unknown += 1;
                 self.names.unknown.fetch_add(1, Relaxed);
                 State::DirtyUnknown
             }

@@ -26,7 +26,7 @@ use crate::state::State;
 use crate::store::{Inner, STATE_HELD, STATE_KEYSPACE, STATE_OBJECTS, STATE_SEED, StoreError};
 use crate::table::Place;
 use crate::tree::Object;
-use crate::tx::{Key, Kind};
+use crate::tx::Key;
 use crate::{KeyHash, NamespaceId, SLOTS, Slot, UnixMs};
 
 /// A batch is written when it holds this many bytes.
@@ -179,6 +179,7 @@ impl Inner {
             return Ok(());
         }
         self.resolve_unknown(batch)?;
+        self.count_copies(batch);
         batch.count();
         if batch.pages > 0 {
             let next = self.next_object.load(std::sync::atomic::Ordering::Relaxed);
@@ -202,33 +203,46 @@ impl Inner {
         for item in &mut batch.items {
             let Some(key) = &item.look_up else { continue };
             let cold_key = ColdKey::new(item.ns, item.slot, item.hash, key);
-            let header = loop {
-                match self.cold().header(&cold_key) {
-                    Ok(header) => break header,
+            let copy = loop {
+                match self.find_copy(&cold_key) {
+                    Ok(copy) => break copy,
                     Err(error) => self.pause_after(&error.into())?,
                 }
             };
-            let copy = header.as_ref().map(Marks::of_record).unwrap_or_default();
+            let is_there = copy.is_some();
+            let (marks, object) = copy.unwrap_or_default();
             if !item.unknown {
-                item.copy.fields = copy.fields;
+                item.copy.fields = marks.fields;
                 continue;
             }
-            (item.had_copy, item.copy) = (header.is_some(), copy);
-            let kind = header.and_then(|header| Kind::from_code(header.kind));
-            if kind.is_some_and(Kind::has_trees) {
-                let record = loop {
-                    match self.cold().get(&cold_key) {
-                        Ok(record) => break record,
-                        Err(error) => self.pause_after(&error.into())?,
-                    }
-                };
-                let object = record.and_then(|record| Object::id_of(record.payload()));
-                if let Some(object) = object {
-                    batch.set.delete_object(item.ns, object.0);
-                }
+            (item.had_copy, item.copy) = (is_there, marks);
+            if let Some(object) = object {
+                batch.set.delete_object(item.ns, object.0);
             }
         }
         Ok(())
+    }
+
+    /// Counts the copies that were found, at once: who counts keys waits for it, and the write takes its time.
+    fn count_copies(&self, batch: &Batch) {
+        let of_one_space = |a: &Item, b: &Item| a.ns == b.ns && a.slot == b.slot;
+        for items in batch.items.chunk_by(of_one_space) {
+            let mut unknown = items.iter().filter(|item| item.unknown).peekable();
+            if unknown.peek().is_none() {
+                continue;
+            }
+            // A namespace flushed meanwhile takes its counts with it.
+            let mut table = self.slots[items[0].slot.index()].lock();
+            let Some(space) = table.space(items[0].ns) else {
+                continue;
+            };
+            for item in unknown {
+                space.forget_unknown();
+                if item.had_copy {
+                    space.uncount_copy(item.copy);
+                }
+            }
+        }
     }
 
     /// Adds up to where of the log the cold tier then may hold what effects did. Where it is not known it stays so, until
@@ -321,6 +335,7 @@ impl Inner {
                     space.subexpiring_records,
                 ) = *counts;
             }
+            space.landings = space.landings.wrapping_add(1);
             space.table.prefetch(items.iter().map(|item| item.hash));
             for item in items {
                 self.land_item(space, item);
@@ -329,18 +344,6 @@ impl Inner {
     }
 
     fn land_item(&self, space: &mut Space, item: &Item) {
-        if item.unknown {
-            space
-                .names
-                .unknown
-                .fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
-            if item.had_copy {
-                // It was counted twice: as an entry and as a key that is only cold.
-                space.add_cold_only(-1);
-                space.names.add_live(-1);
-                space.names.add_marked(item.copy, -1);
-            }
-        }
         let seed = self.seed;
         let ours = |entry: Entry| KeyHash::of(seed, entry.key()) == item.hash;
         let Some(place) = space.table.find_where(item.hash, ours) else {

@@ -5,6 +5,7 @@
 //!   (absent) ───────────────────▶ DirtyNew ──────────────────────┐
 //!       ▲    write, cold copy maybe there                        │
 //!       │  └────────────────────▶ DirtyUnknown ─────────────────▶│
+//!       │                          │ looked up: DirtyNew, DirtyOver
 //!       │                                                        ▼
 //!       │ evict (no I/O)   ┌──────────── Clean ◀──────────── Spilling
 //!     cold ◀───────────────┘   load ▲     │ write    written     │ write or delete
@@ -14,8 +15,8 @@
 //! ```
 //!
 //! *New*: the cold tier surely has no copy. *Over*: it has one (or will, once the batch in flight lands).
-//! *Unknown*: a blind overwrite did not look; the spiller looks when it writes. A tombstone is an entry
-//! whose kind says "deleted": it is in state `DirtyOver`, `DirtyUnknown` or `Spilling`, never `Clean` (once
+//! *Unknown*: a blind overwrite did not look; the spiller looks when it writes, and before that who counts keys may
+//! (`settle.rs`): then it becomes *new* or *over*. A tombstone is an entry whose kind says "deleted": it is in state `DirtyOver`, `DirtyUnknown` or `Spilling`, never `Clean` (once
 //! its deletion is written it leaves the table) and never `DirtyNew` (then nothing is left to delete).
 //!
 //! Only a `Clean` entry may leave memory. A batch marks its entries `Spilling` under the slot's lock and
@@ -64,6 +65,18 @@ impl State {
             State::Clean | State::Spilling | State::DirtyOver => State::DirtyOver,
             State::DirtyNew => State::DirtyNew,
             State::DirtyUnknown => State::DirtyUnknown,
+        }
+    }
+
+    /// The state of an entry that did not know when it is found whether there is a cold copy.
+    pub(crate) fn settled(self, has_copy: bool) -> State {
+        assert!(
+            self == State::DirtyUnknown,
+            "{self:?} knows of its cold copy"
+        );
+        match has_copy {
+            true => State::DirtyOver,
+            false => State::DirtyNew,
         }
     }
 

@@ -3,7 +3,7 @@
 //! Needs `redis-server`; without it these tests say so and pass.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -67,9 +67,9 @@ impl Redis {
     fn answers(&mut self) -> bool {
         let start = Instant::now();
         while self.child.try_wait().unwrap().is_none() {
-            let connected = TcpStream::connect(("127.0.0.1", self.port)).is_ok();
             let id = format!("process_id:{}\r\n", self.child.id());
-            if connected && self.call("INFO server").contains(&id) {
+            // Nobody may listen yet, or another test's server may, and go away as it is asked.
+            if self.ask("INFO server").is_ok_and(|info| info.contains(&id)) {
                 return true;
             }
             assert!(
@@ -83,13 +83,17 @@ impl Redis {
 
     /// Sends an inline command and returns the first bytes of the reply.
     fn call(&self, line: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.write_all(format!("{line}\r\n").as_bytes()).unwrap();
+        self.ask(line).unwrap()
+    }
+
+    fn ask(&self, line: &str) -> io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.write_all(format!("{line}\r\n").as_bytes())?;
         let mut reply = [0; 4096];
-        let count = stream.read(&mut reply).unwrap();
-        String::from_utf8_lossy(&reply[..count])
+        let count = stream.read(&mut reply)?;
+        Ok(String::from_utf8_lossy(&reply[..count])
             .trim_end()
-            .to_owned()
+            .to_owned())
     }
 
     fn bench(&self, flags: &str) -> Output {

@@ -263,10 +263,7 @@ pub fn run_still(env: &mut Env<'_>, server: &Arc<Server>, multi: &Multi, out: &m
     }
     // From here to the append of the common frame nothing may reach the cold tier: it would be ahead of the
     // log (rule 1).
-    let frozen = match data.store.freeze() {
-        Ok(frozen) => frozen,
-        Err(error) => return refuse(env, out, &Error::text(format!("ERR {error}"))),
-    };
+    let frozen = data.store.freeze();
     let start = out.len();
     Encoder::new(out, env.session.proto).array(multi.queue.len());
     env.session.in_exec = true;

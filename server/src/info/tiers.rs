@@ -24,6 +24,7 @@ pub(crate) fn figures(stats: &StoreStats) -> Vec<(&'static str, u64)> {
         ("evicted_to_cold_keys", stats.evicted_to_cold_keys),
         ("warmed_keys", stats.warmed_keys),
         ("cold_page_reads", stats.cold_page_reads),
+        ("cold_page_loads", stats.cold_page_loads),
         ("spilled_pages", stats.spilled_pages),
         ("evicted_pages", stats.evicted_pages),
         ("packed_bytes", stats.packed_bytes),

@@ -386,6 +386,22 @@ behaviour! {
         end
     "#
 
+    keys_are_counted_inside_a_transaction r#"
+        unit
+        MSET {t}a 1 {t}b 2 {t}c 3 -> +OK
+        b> SET {t}a blind -> +OK
+        MULTI -> +OK
+        SET {t}c x -> +QUEUED
+        SET {t}d y -> +QUEUED
+        DEL {t}b {t}none -> +QUEUED
+        DBSIZE -> +QUEUED
+        SET {t}b z -> +QUEUED
+        DBSIZE -> +QUEUED
+        EXEC -> [+OK, +OK, 1, 3, +OK, 4]
+        DBSIZE -> 4
+        end
+    "#
+
     a_new_key_beside_cold_ones_comes_and_goes r#"
         MSET {t}a 1 {t}b 2 -> +OK
         GET {t}b -> "2"
