@@ -120,6 +120,8 @@ pub fn store_limits(settings: &Settings, active_expire: bool) -> StoreLimits {
         checkpoint_interval_ms: u64::from(settings.checkpoint_interval_seconds) * 1000,
         replay_limit_bytes: settings.replay_limit_bytes,
         active_expire,
+        // As Redis has it: a quarter of the time, and for each step of effort two hundredths more.
+        expire_percent: 25 + 2 * u32::from(settings.active_expire_effort - 1),
         warmup: settings.warmup,
         warmup_rate: u64::from(settings.warmup_rate),
     }

@@ -150,6 +150,8 @@ pub(crate) struct Budget {
     last_excess_ms: AtomicU64,
     born: Instant,
     disk_full: AtomicBool,
+    /// More comes to the cold tier than is evicted from it.
+    disk_behind: AtomicBool,
     /// Pages become dirty faster than they are written.
     behind: AtomicBool,
     waiters: Mutex<Vec<Waker>>,
@@ -238,6 +240,7 @@ impl Budget {
             last_excess_ms: AtomicU64::new(u64::MAX),
             born: Instant::now(),
             disk_full: AtomicBool::new(false),
+            disk_behind: AtomicBool::new(false),
             behind: AtomicBool::new(false),
             waiters: Mutex::new(Vec::new()),
             urgent: Mutex::new(false),
@@ -410,9 +413,16 @@ impl Budget {
         self.exhausted_until_ms.load(Relaxed) > self.age_ms()
     }
 
-    /// Notes whether `maxdisk` is reached and nothing may be evicted for it.
-    pub(crate) fn set_disk_full(&self, full: bool) {
-        self.disk_full.store(full, Relaxed);
+    /// Notes whether `maxdisk` is reached and nothing may be evicted for it, and whether keys are evicted more slowly than
+    /// others come.
+    pub(crate) fn set_disk(&self, full: bool, behind: bool) {
+        let was = (
+            self.disk_full.swap(full, Relaxed),
+            self.disk_behind.swap(behind, Relaxed),
+        );
+        if was != (full, behind) {
+            self.judge();
+        }
     }
 
     /// Has writers wait until the pages that are dirty have been written, or lets them go on.
@@ -428,7 +438,7 @@ impl Budget {
         // Writers stop half-way into the headroom.
         let bloated = self.tiering && self.is_bloated();
         let over = max != 0 && (bloated || self.charged() > max - self.headroom() / 2);
-        let over = over || self.behind.load(Relaxed);
+        let over = over || self.behind.load(Relaxed) || self.disk_behind.load(Relaxed);
         let frees_nothing = *self.policy.lock() == Policy::NoEviction;
         let admission = if self.tiering {
             match (self.disk_full.load(Relaxed), over, self.is_exhausted()) {

@@ -64,6 +64,8 @@ pub(crate) struct Checkpointer {
     awake: Mutex<bool>,
     wakeup: Condvar,
     stopping: AtomicBool,
+    stopped: Mutex<bool>,
+    at_stop: Condvar,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -78,6 +80,8 @@ impl Checkpointer {
             awake: Mutex::new(false),
             wakeup: Condvar::new(),
             stopping: AtomicBool::new(false),
+            stopped: Mutex::new(false),
+            at_stop: Condvar::new(),
             threads: Mutex::new(Vec::new()),
         }
     }
@@ -111,9 +115,19 @@ impl Checkpointer {
         *awake = false;
     }
 
+    /// Rests, but not while the store is being closed.
+    fn rest(&self, limit: Duration) {
+        let mut stopped = self.stopped.lock();
+        if !*stopped {
+            self.at_stop.wait_for(&mut stopped, limit);
+        }
+    }
+
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Relaxed);
         self.wake();
+        *self.stopped.lock() = true;
+        self.at_stop.notify_all();
         let threads = std::mem::take(&mut *self.threads.lock());
         for thread in threads {
             // The last handle of a store may be dropped by one of its own threads.
@@ -156,8 +170,11 @@ impl Inner {
             .note_start(self.host().applied(), interval(self));
         let mut housekeeper = Housekeeper::default();
         self.start_role("housekeeper", move |inner| {
+            let began = Instant::now();
             housekeeper.round(inner);
-            inner.checkpointer.sleep(ROUND);
+            inner
+                .checkpointer
+                .sleep(ROUND.saturating_sub(began.elapsed()));
         });
         let mut packer: Option<Packer> = None;
         let mut pressed_pause = PRESSED_ROUND;
@@ -178,6 +195,16 @@ impl Inner {
                 Relief::Freed | Relief::Fruitless => pressed_pause,
             });
         });
+        if self.has_cold() {
+            self.start_role("disk", |inner| {
+                let pause = inner.keep_disk();
+                inner.checkpointer.rest(pause);
+            });
+            self.start_role("compactor", |inner| {
+                inner.compact_if_wanted();
+                inner.checkpointer.rest(ROUND);
+            });
+        }
         // Apart from the reliever, which may wait for a batch to land: writers must not outrun the budget
         // meanwhile.
         self.start_role("budget", |inner| {
@@ -350,10 +377,11 @@ impl Housekeeper {
         let now = Instant::now();
         let due =
             |last: Option<Instant>, every: Duration| last.is_none_or(|last| now - last >= every);
-        if due(self.last_expire, ROUND) {
+        // Rounds begin a little less than this after each other.
+        if due(self.last_expire, ROUND * 9 / 10) {
             self.last_expire = Some(now);
             inner.note_time(UnixMs::now());
-            inner.expire_round(&mut self.expiry);
+            inner.expire_round(&mut self.expiry, ROUND);
             log_error("flushed databases stay for now", inner.bury());
         }
         if due(self.last_slow, Duration::from_secs(1).min(interval(inner))) {
@@ -369,7 +397,6 @@ impl Housekeeper {
         if inner.durable {
             log_error("the checkpoint is put off", inner.continue_checkpoint());
         }
-        inner.watch_disk();
         if inner.tiering
             && inner.limits().warmup
             && self

@@ -12,17 +12,22 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::cold::{ColdKeyOwned, WriteSet};
+use crate::cold::{ColdKeyOwned, ExpiryItem, WriteSet};
 use crate::collection::fields::Expired;
 use crate::promote::PinSet;
 use crate::store::{DeleteReason, Inner, StoreError};
 use crate::tx::{Key, Tx};
 use crate::{KeyHash, NamespaceId, SLOTS, Slot, UnixMs};
 
-/// Share of a round (100 ms) spent here at most, as Redis' active expiry takes a quarter of the time.
-const TIME_LIMIT: Duration = Duration::from_millis(25);
-/// Cold keys expired per portion.
+/// Rows of the index taken at a time.
 const COLD_PORTION: usize = 256;
+/// So many cold records are read together, so that they wait for the disk together …
+const RECORDS_AT_ONCE: usize = 16;
+/// … unless those before held more than this, bytes: then one by one.
+const RECORD_BYTES_AT_ONCE: usize = 1 << 20;
+/// For so long the index is read on from where the last portion ended: the rows before are deleted, and it takes longer and
+/// longer to pass what is left of them. Rows that came in behind are met when it is read from its beginning again.
+const READ_ON: Duration = Duration::from_secs(2);
 
 /// After a read that failed.
 const RETRY_MS: u64 = 1000;
@@ -35,15 +40,29 @@ const HASHES_AT_ONCE: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Cursor {
     slot: usize,
+    /// The last row of the index that was worked off, and since when it has been read on.
+    cold: Option<(ExpiryItem, Instant)>,
+    records_at_once: usize,
+    /// More is due than the last round had time for.
+    behind: bool,
+}
+
+impl Cursor {
+    /// Reads the index from its beginning again.
+    fn rewind(&mut self) {
+        self.cold = None;
+    }
 }
 
 impl Inner {
-    /// Deletes expired keys in both tiers for a while.
-    pub(crate) fn expire_round(self: &Arc<Self>, cursor: &mut Cursor) {
-        if !self.limits().active_expire || !self.is_master() {
+    /// Deletes expired keys in both tiers for a share of `round`, the time until this is called again.
+    pub(crate) fn expire_round(self: &Arc<Self>, cursor: &mut Cursor, round: Duration) {
+        let limits = self.limits();
+        if !limits.active_expire || !self.is_master() {
             return;
         }
-        let until = Instant::now() + TIME_LIMIT;
+        let percent = limits.expire_percent * (1 + u32::from(cursor.behind));
+        let until = Instant::now() + round * percent / 100;
         let mut now = UnixMs::now();
         // Where nothing expires the slots are left in peace, and in the caches what others need.
         let slots = if self.keyspace.may_expire() { SLOTS } else { 0 };
@@ -58,15 +77,17 @@ impl Inner {
             }
         }
         while self.has_cold() && Instant::now() < until {
-            match self.expire_cold_portion() {
+            match self.expire_cold_portion(cursor, until) {
                 Ok(0) => break,
                 Ok(_) => {}
                 Err(error) => {
                     tracing::error!(%error, "cold keys do not expire");
+                    cursor.rewind();
                     break;
                 }
             }
         }
+        cursor.behind = Instant::now() >= until;
     }
 
     fn expire_slot(self: &Arc<Self>, slot: Slot, now: UnixMs) {
@@ -102,7 +123,7 @@ impl Inner {
                 hash,
                 bytes: &bytes,
             };
-            let expired = self.expire_fields(&key);
+            let expired = self.expire_fields(&key, &mut PinSet::default());
             // What is left, or was not to be read now, comes again in the next round.
             let again = match &expired {
                 Ok(left) => left.filter(|at| *at <= now),
@@ -119,17 +140,20 @@ impl Inner {
     }
 
     /// Deletes fields of a hash that are past their time, a portion of them; returns when the next one is due.
-    fn expire_fields(self: &Arc<Self>, key: &Key<'_>) -> Result<Option<UnixMs>, StoreError> {
-        let mut pins = PinSet::default();
+    fn expire_fields(
+        self: &Arc<Self>,
+        key: &Key<'_>,
+        pins: &mut PinSet,
+    ) -> Result<Option<UnixMs>, StoreError> {
         loop {
-            self.pin_blocking(&[*key], &mut pins)?;
+            self.pin_blocking(&[*key], pins)?;
             let mut done = None;
             self.host().with_gate(&mut || {
                 if !self.is_master() || self.keyspace.db_of(key.ns) != Some(key.db) {
                     done = Some(Ok(None));
                     return;
                 }
-                let mut tx = Tx::begin(self, &[key.slot], UnixMs::now(), &pins, None);
+                let mut tx = Tx::begin(self, &[key.slot], UnixMs::now(), pins, None);
                 done = match tx.expire_fields(key, FIELDS_AT_ONCE) {
                     Err(_) => tx.take_failure().map(Err),
                     Ok(expired) => Some(Ok(self.log_expired(key, &tx, expired))),
@@ -207,31 +231,86 @@ impl Inner {
         }
     }
 
-    /// Works off the head of the expiry index; returns how many rows.
-    fn expire_cold_portion(self: &Arc<Self>) -> Result<usize, StoreError> {
-        let due = self.cold().expired(UnixMs::now(), COLD_PORTION, None)?;
-        let mut done = WriteSet::new();
-        for item in &due {
-            // A namespace without a database is doomed.
-            if let Some(db) = self.keyspace.db_of(item.key.ns) {
-                let key = self.key_of(db, &item.key);
-                let next = self.expire_fields(&key)?;
-                // The record is as it was until it is written again, and has to be found by its row until then.
-                if let Some(at) = next {
-                    done.put_expiry(at, &item.key.as_ref());
-                }
-                if next == Some(item.at) {
-                    continue;
-                }
-            }
-            done.delete_expiry(item.at, &item.key.as_ref());
+    /// Works off the next rows of the expiry index; returns how many.
+    fn expire_cold_portion(
+        self: &Arc<Self>,
+        cursor: &mut Cursor,
+        until: Instant,
+    ) -> Result<usize, StoreError> {
+        if cursor
+            .cold
+            .as_ref()
+            .is_some_and(|(_, since)| since.elapsed() > READ_ON)
+        {
+            cursor.rewind();
+        }
+        let from = cursor.cold.as_ref().map(|(row, _)| row);
+        let due = self.cold().expired(UnixMs::now(), COLD_PORTION, from)?;
+        let mut worked_off = WriteSet::new();
+        let mut rows = &due[..];
+        while !rows.is_empty() && Instant::now() < until {
+            let at_once = cursor.records_at_once.clamp(1, rows.len());
+            let (now, later) = rows.split_at(at_once);
+            let bytes = self.expire_rows(now, &mut worked_off, until)?;
+            cursor.records_at_once = if bytes > RECORD_BYTES_AT_ONCE {
+                1
+            } else {
+                RECORDS_AT_ONCE
+            };
+            rows = later;
         }
         if !self.is_master() {
             // What is due is another's affair by now; the rows stay for when it is ours again.
+            cursor.rewind();
             return Ok(0);
         }
-        self.cold().write(&mut done)?;
-        Ok(due.len())
+        self.cold().write(&mut worked_off)?;
+        let done = due.len() - rows.len();
+        match due[..done].last() {
+            Some(last) => {
+                let since = cursor.cold.take().map_or_else(Instant::now, |(_, at)| at);
+                cursor.cold = Some((last.clone(), since));
+            }
+            None => cursor.rewind(),
+        }
+        Ok(done)
+    }
+
+    /// Deletes what is due of the keys of some rows, and has the rows deleted; returns the bytes of the records read for it.
+    fn expire_rows(
+        self: &Arc<Self>,
+        rows: &[ExpiryItem],
+        worked_off: &mut WriteSet,
+        until: Instant,
+    ) -> Result<usize, StoreError> {
+        // A namespace without a database is doomed.
+        let mut keys: Vec<Option<Key<'_>>> = Vec::with_capacity(rows.len());
+        for ExpiryItem { key, .. } in rows {
+            let db = self.keyspace.db_of(key.ns);
+            keys.push(db.map(|db| self.key_of(db, key)));
+        }
+        let mut pins = PinSet::default();
+        self.pin_blocking(
+            &keys.iter().copied().flatten().collect::<Vec<_>>(),
+            &mut pins,
+        )?;
+        for (row, key) in rows.iter().zip(keys) {
+            if let Some(key) = key {
+                let mut next = self.expire_fields(&key, &mut pins)?;
+                while next.is_some_and(|at| at <= UnixMs::now()) && Instant::now() < until {
+                    next = self.expire_fields(&key, &mut pins)?;
+                }
+                // The record is as it was until it is written again, and has to be found by its row until then.
+                if let Some(at) = next {
+                    worked_off.put_expiry(at, &row.key.as_ref());
+                }
+                if next == Some(row.at) {
+                    continue;
+                }
+            }
+            worked_off.delete_expiry(row.at, &row.key.as_ref());
+        }
+        Ok(pins.record_bytes())
     }
 
     /// A cold key as commands name it.
@@ -244,31 +323,5 @@ impl Inner {
             hash,
             bytes: &owned.key,
         }
-    }
-
-    /// Evicts a key that is only in the cold tier; true if it was. The pin makes sure that the record judged is still
-    /// the key's last word.
-    pub(crate) fn delete_cold_key(self: &Arc<Self>, key: &Key<'_>) -> Result<bool, StoreError> {
-        let mut pins = PinSet::default();
-        self.pin_blocking(&[*key], &mut pins)?;
-        let mut deleted = false;
-        self.host().with_gate(&mut || {
-            if self.keyspace.db_of(key.ns) != Some(key.db) {
-                return;
-            }
-            let mut tx = Tx::begin(self, &[key.slot], UnixMs::now(), &pins, None);
-            let evicted = tx.is_cold(key) && matches!(tx.remove(key), Ok(true));
-            // It may turn out to have expired: then the look has deleted it.
-            let reason = match (evicted, tx.expired().is_empty()) {
-                (true, _) => DeleteReason::Evicted,
-                (false, false) => DeleteReason::Expired,
-                (false, true) => return,
-            };
-            deleted = true;
-            self.stats.evicted_keys.add(u64::from(evicted));
-            self.host()
-                .log_deletes(key.db, key.slot, &[key.bytes], reason);
-        });
-        Ok(deleted)
     }
 }

@@ -23,6 +23,7 @@ mod budget;
 mod checkpoint;
 pub mod cold;
 mod collection;
+mod disk;
 mod entry;
 mod evict;
 mod expire;

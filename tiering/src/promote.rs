@@ -256,6 +256,12 @@ impl PinSet {
         loads.filter_map(|load| load.pages.get()).flatten()
     }
 
+    /// Bytes of the records pinned.
+    pub(crate) fn record_bytes(&self) -> usize {
+        let records = self.loads.iter().filter_map(|load| load.loaded.get());
+        records.map(|loaded| loaded.record.payload().len()).sum()
+    }
+
     /// Number of keys pinned.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -176,30 +176,56 @@ impl Store {
             .map_or(0, |names| names.subexpiring.load(Relaxed).max(0) as u64)
     }
 
-    /// A key chosen about uniformly. May read from disk.
+    /// A key chosen about uniformly; `None` only if no key is there that is not past its time. May read from disk.
     ///
     /// # Errors
     /// The cold tier failed.
     pub fn random_key(&self, ns: NamespaceId) -> Result<Option<Vec<u8>>, StoreError> {
+        /// In slots chosen at random nothing may be left that is not past its time.
         const ATTEMPTS: usize = 100;
         for attempt in 0..ATTEMPTS {
             let Some((slot, size)) = self.random_slot(ns, attempt) else {
                 return Ok(None);
             };
-            // A step from a random order on, and one from the beginning for what lies behind the last key.
-            let random = fast_random_u64();
-            let now = UnixMs::now();
-            for from in [random as u32, 0] {
-                let mut picked: Vec<Vec<u8>> = Vec::new();
-                let portion = size.min(16) as usize;
-                self.inner
-                    .scan_slot(ns, slot, from, portion, now, &mut |key, _| {
-                        picked.push(key.to_vec())
-                    })?;
+            if let Some(key) = self.random_key_in(ns, slot, size)? {
+                return Ok(Some(key));
+            }
+        }
+        let first = fast_random_u64() as usize;
+        for step in 0..SLOTS {
+            let slot = Slot(((first + step) % SLOTS) as u16);
+            if let Some(key) = self.random_key_in(ns, slot, u64::MAX)? {
+                return Ok(Some(key));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A key of a slot that has about `size`: one of the next from a random place on, or from the beginning.
+    fn random_key_in(
+        &self,
+        ns: NamespaceId,
+        slot: Slot,
+        size: u64,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        const PORTION: u64 = 16;
+        let portion = size.min(PORTION) as usize;
+        let random = fast_random_u64();
+        let now = UnixMs::now();
+        let mut picked: Vec<Vec<u8>> = Vec::new();
+        for (mut from, to) in [(random as u32, u32::MAX), (0, random as u32)] {
+            // What a step meets may be deleted or past its time.
+            loop {
+                let pick = &mut |key: &[u8], _| picked.push(key.to_vec());
+                let (cut, _) = self.inner.scan_slot(ns, slot, from, portion, now, pick)?;
                 if !picked.is_empty() {
                     let at = (random >> 32) as usize % picked.len();
                     return Ok(Some(picked.swap_remove(at)));
                 }
+                if cut >= to {
+                    break;
+                }
+                from = cut + 1;
             }
         }
         Ok(None)
@@ -209,9 +235,7 @@ impl Store {
     fn random_slot(&self, ns: NamespaceId, attempt: usize) -> Option<(Slot, u64)> {
         let size = |slot: usize| {
             let mut table = self.inner.slots[slot].lock();
-            table.space(ns).map_or(0, |space| {
-                space.table.len() as u64 + u64::from(space.cold_only)
-            })
+            table.space(ns).map_or(0, |space| space.keys())
         };
         // Few keys: walk them all and take one slot by weight. Many: tournament of random slots.
         let names = self.inner.keyspace.namespace(ns)?;

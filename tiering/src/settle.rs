@@ -101,7 +101,7 @@ enum Settled {
 
 impl Space {
     /// Keys in either tier; too high by at most `unknown`.
-    fn keys(&self) -> u64 {
+    pub(crate) fn keys(&self) -> u64 {
         self.table.len() as u64 - u64::from(self.tombstones) + u64::from(self.cold_only)
     }
 

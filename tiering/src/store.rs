@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use crate::budget::{Admission, Budget, Policy, RoomWait, effective_max};
 use crate::checkpoint::Checkpointer;
 use crate::cold::{ColdError, ColdOptions, ColdTier};
+use crate::disk::DiskRoom;
 use crate::keyspace::{Keyspace, SavedKeyspace};
 use crate::lfu::{Heat, Tick};
 use crate::promote::{PinSet, PinWait};
@@ -101,6 +102,9 @@ pub struct StoreLimits {
     pub replay_limit_bytes: u64,
     /// Expired keys are deleted without being asked for.
     pub active_expire: bool,
+    /// Share of the time that this may take of one processor, percent; twice as much while more is due than that is
+    /// enough for.
+    pub expire_percent: u32,
     /// Hot keys are saved and loaded again after a restart.
     pub warmup: bool,
     /// Keys per second that warming loads.
@@ -141,6 +145,7 @@ pub(crate) struct Inner {
     pub(crate) readers: Readers,
     pub(crate) checkpointer: Checkpointer,
     pub(crate) spiller: Spiller,
+    pub(crate) disk: DiskRoom,
     pub(crate) stats: Counters,
     /// The next object id.
     pub(crate) next_object: AtomicU64,
@@ -304,6 +309,7 @@ impl Store {
             readers: Readers::new(),
             checkpointer: Checkpointer::new(saved.replay.unwrap_or(Offset(0))),
             spiller: Spiller::default(),
+            disk: DiskRoom::default(),
             stats: Counters::default(),
             next_object: AtomicU64::new(saved.next_object),
             held: AtomicU64::new(saved.held.0),
@@ -360,6 +366,7 @@ impl Store {
             Ok(())
         };
         self.inner.closing.store(true, Relaxed);
+        self.inner.end_compaction();
         self.inner.checkpointer.stop();
         self.inner.readers.stop();
         // Who waits for room waits no longer.

@@ -286,6 +286,7 @@ fn cold_store(dir: &Path) -> Store {
         checkpoint_interval_ms: 3_600_000,
         replay_limit_bytes: 1 << 40,
         active_expire: false,
+        expire_percent: 25,
         warmup: false,
         warmup_rate: 1,
     };

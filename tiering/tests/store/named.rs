@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
-use basalt_tiering::{Expiry, Kind, Offset, PinSet, Policy, UnixMs};
+use basalt_tiering::{Admission, Expiry, Kind, Offset, PinSet, Policy, UnixMs};
 use rand::{RngCore, SeedableRng};
 
 use crate::driver::{DATABASES, Driver, append, options};
@@ -83,6 +83,63 @@ fn evicting_an_expired_cold_key_is_logged() {
         driver.store.dbsize(ns).expect("counts") == 0
     });
     eventually("each is logged", || deletions(&driver, is_expired) == 50);
+    check(&driver);
+}
+
+/// Evicting took a thousand times as long as writing what was to be evicted, and kept the housekeeper from all else.
+#[test]
+fn what_is_used_least_goes_until_the_rest_fits_the_disk() {
+    const KEYS: usize = 6000;
+    let dir = dir();
+    let driver = fresh(&dir);
+    let ns = driver.store.namespace(0);
+    let name = |n: usize| format!("key:{n}").into_bytes();
+    let mut rng = rand::rngs::SmallRng::seed_from_u64(7);
+    for n in 0..KEYS {
+        let mut value = vec![0; 500];
+        rng.fill_bytes(&mut value);
+        driver.set(0, &name(n), &value, None);
+        for _ in 0..if n % 2 == 0 { 60 } else { 0 } {
+            driver.get(0, &name(n), UnixMs::now());
+        }
+    }
+    driver.store.spill_all().expect("spills");
+    driver.store.checkpoint().expect("is written");
+    let used = driver.store.stats().cold.disk_bytes;
+    driver.limit(|limits| {
+        (limits.maxdisk, limits.policy) = (used * 6 / 10, Policy::AllKeysLfu);
+    });
+    let few =
+        |percent: usize| driver.store.dbsize(ns).expect("counts") < (KEYS * percent / 100) as u64;
+    eventually("keys go", || few(62));
+    let gone = |of: usize| {
+        let all = (0..KEYS).filter(|n| n % 2 == of);
+        all.filter(|n| driver.get(0, &name(*n), UnixMs::now()).is_none())
+            .count()
+    };
+    let (hot, cold) = (gone(0), gone(1));
+    assert!(
+        cold > 4 * hot,
+        "{cold} of those used once went, {hot} of the others"
+    );
+    assert!(few(62) && !few(35), "no more than has to");
+    let evicted = |why: &Why| matches!(why, Why::Evicted);
+    eventually("each is logged", || {
+        deletions(&driver, evicted) == driver.store.stats().evicted_keys as usize
+    });
+    eventually("what went gives its room back", || {
+        driver.store.stats().cold.disk_bytes <= used * 6 / 10
+    });
+    check(&driver);
+    // Nothing may go, so nothing may come.
+    driver.limit(|limits| (limits.maxdisk, limits.policy) = (1, Policy::VolatileLru));
+    eventually("writes are refused", || {
+        driver.store.admit_write() == Admission::OutOfMemory
+    });
+    driver.limit(|limits| limits.maxdisk = 0);
+    eventually("writes go on", || {
+        driver.store.admit_write() == Admission::Go
+    });
     check(&driver);
 }
 
@@ -283,6 +340,37 @@ fn what_has_expired_is_deleted_in_both_tiers_without_being_asked_for() {
     eventually("all go", || deletions(&driver, is_expired) == 200);
     let model = check(&driver);
     assert_eq!((model.dbs[0].len(), model.dbs[1].len()), (50, 50));
+}
+
+/// The index of what is due is read on from where it was left, past rows that are deleted.
+#[test]
+fn cold_keys_that_are_due_go_though_others_come_in_behind_them() {
+    let dir = dir();
+    let driver = fresh(&dir);
+    let due = |ms: u64| Some(UnixMs(UnixMs::now().0 - ms));
+    for n in 0..3000 {
+        driver.set(0, format!("first{n}").as_bytes(), b"v", due(1000));
+    }
+    for n in 0..3 {
+        let large = vec![7; 2 << 20];
+        driver.set(0, format!("large{n}").as_bytes(), &large, due(1000));
+    }
+    driver.set(0, b"later", b"v", Some(UnixMs(UnixMs::now().0 + 3_600_000)));
+    // Its row is stale.
+    driver.set(0, b"prolonged", b"v", due(500));
+    driver.store.spill_all().expect("spills");
+    driver.set(0, b"prolonged", b"w", None);
+    driver.store.spill_all().expect("spills");
+    driver.limit(|limits| limits.active_expire = true);
+    eventually("some go", || deletions(&driver, is_expired) > 0);
+    for n in 0..500 {
+        driver.set(0, format!("second{n}").as_bytes(), b"v", due(3_600_000));
+    }
+    driver.store.spill_all().expect("spills");
+    eventually("all go", || deletions(&driver, is_expired) == 3503);
+    let model = check(&driver);
+    assert_eq!(model.dbs[0].len(), 2);
+    assert_eq!(driver.store.stats().expired_keys, 3503);
 }
 
 #[test]

@@ -49,6 +49,29 @@ impl ColdTier {
         self.sum(prop::TOTAL_SST_FILES_SIZE)
     }
 
+    /// Records in the data files, those included that were overwritten or deleted since and are still to be compacted away.
+    pub fn records_in_files(&self) -> Result<u64, ColdError> {
+        let value = self
+            .db
+            .property_value_cf(self.family(Family::Keys), prop::AGGREGATED_TABLE_PROPERTIES)
+            .map_err(store("read figures"))?
+            .unwrap_or_default();
+        let figure = |name: &str| {
+            let fields = value.split(';').filter_map(|field| field.split_once('='));
+            let mut named = fields.filter(|(known, _)| known.trim() == name);
+            named
+                .next()
+                .and_then(|(_, value)| value.trim().parse::<u64>().ok())
+        };
+        let (entries, deletions) = (figure("# entries"), figure("# deletions"));
+        Ok(entries.unwrap_or(0).saturating_sub(deletions.unwrap_or(0)))
+    }
+
+    /// Ends all background work and makes a compaction under way return. The tier can only be closed then.
+    pub fn cancel(&self) {
+        self.db.cancel_all_background_work(false);
+    }
+
     /// Compacts everything and waits for it: the least disk space, at the price of rewriting the store.
     pub fn compact(&self) {
         for family in Family::ALL {
