@@ -318,6 +318,10 @@ impl Budget {
             self.last_purge_ms.store(now_ms, Relaxed);
             crate::allocator::purge();
             self.sample();
+            if !self.tiering {
+                // As with Redis, the allocations count. Evicting keys here and there would return no pages anyway.
+                return;
+            }
             let beyond = self.resident.load(Relaxed).saturating_sub(allowed);
             let wanted = (margin + beyond / 3).max(self.margin_to_free());
             self.margin.store(wanted.min(max / MARGIN_SHARE), Relaxed);
