@@ -19,8 +19,10 @@ use crate::{KeyHash, NamespaceId, SLOTS, Slot};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// Between two looks at a slot of which a batch looks up keys.
+/// Between two looks at a slot of which a batch looks up keys …
 const PAUSE: Duration = Duration::from_millis(1);
+/// … which takes longer than this only where the cold tier cannot be read.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A key of which something is to be looked up.
 type Unknown = (KeyHash, Box<[u8]>);
@@ -42,16 +44,23 @@ impl Inner {
         Ok(Some((Marks::of_record(&header), object)))
     }
 
-    /// Counts the keys of a namespace, each slot's exactly as of some moment during the call.
+    /// Counts the keys of a namespace, each slot's exactly as of some moment during the call. Only where the spiller cannot
+    /// look up what it took for many seconds the count is too high by that.
     pub(crate) fn count_keys_of(&self, ns: NamespaceId) -> Result<u64, StoreError> {
         let mut keys = 0;
+        let mut patience = PATIENCE;
         for slot in (0..SLOTS as u16).map(Slot) {
             keys += loop {
                 match self.settle_slot(ns, slot)? {
                     Settled::Keys(count) => break count,
-                    Settled::NotYet(count) if self.closing.load(Relaxed) => break count,
+                    Settled::NotYet(count) if patience.is_zero() || self.closing.load(Relaxed) => {
+                        break count;
+                    }
                     // The spiller is looking up what it took.
-                    Settled::NotYet(_) => std::thread::sleep(PAUSE),
+                    Settled::NotYet(_) => {
+                        std::thread::sleep(PAUSE);
+                        patience = patience.saturating_sub(PAUSE);
+                    }
                 }
             };
         }
