@@ -6,7 +6,8 @@
 //! the rest is too much, everything is compacted, and as long as that is not enough more keys go, by and by.
 //!
 //! Redis takes the worst of five keys chosen at random. Here runs of neighbours are read, whose order is that of their
-//! hashes, and the worst fifth of them goes: the same share, for a few reads in a row instead of five seeks per key.
+//! hashes, and the worst fifth of them goes: the same share, for a few reads in a row instead of five seeks per key. Keys
+//! that are in memory, too, go only where nothing else is left, as with more memory than `maxdisk`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -20,7 +21,7 @@ use crate::lfu::{Tick, fast_random, fast_random_u64};
 use crate::promote::PinSet;
 use crate::store::{DeleteReason, Inner, StoreError};
 use crate::tx::{Key, Tx};
-use crate::{NamespaceId, SLOTS, Slot, UnixMs};
+use crate::{KeyHash, NamespaceId, SLOTS, Slot, UnixMs};
 
 /// What is alive may take this share of `maxdisk`, percent …
 const MOST_PERCENT: u64 = 95;
@@ -212,9 +213,10 @@ impl Inner {
                 keys.extend(db.map(|db| self.key_of(db, victim)));
             }
             for keys in keys.chunks(RECORDS_AT_ONCE) {
-                deleted += self.evict_cold_keys(keys)?;
+                let gone = self.evict_keys(keys)?;
+                deleted += gone;
+                excess = excess.saturating_sub(gone as u64);
             }
-            excess = excess.saturating_sub(victims.len() as u64);
         }
         Ok(Evicted::Enough)
     }
@@ -226,7 +228,8 @@ impl Inner {
         samples: usize,
     ) -> Result<Vec<ColdKeyOwned>, StoreError> {
         let tick = Tick::at(UnixMs::now());
-        let mut candidates: Vec<(u64, ColdKeyOwned)> = Vec::with_capacity(CANDIDATES + RUN);
+        // What is in memory, too, goes last, whatever its rank.
+        let mut candidates: Vec<((bool, u64), ColdKeyOwned)> = Vec::with_capacity(CANDIDATES + RUN);
         for _ in 0..RUNS {
             if candidates.len() >= CANDIDATES {
                 break;
@@ -238,10 +241,22 @@ impl Inner {
             if run.is_empty() {
                 run = self.cold().scan_slot(ns, slot, 0, RUN)?;
             }
-            let may_go = |header: &RecordHeader| !policy.volatile_only() || header.expiry.is_some();
-            let eligible = run.into_iter().filter(|(_, header)| may_go(header));
-            candidates
-                .extend(eligible.map(|(key, header)| (self.cold_rank(policy, &header, tick), key)));
+            run.retain(|(_, header)| !policy.volatile_only() || header.expiry.is_some());
+            let mut table = self.slots[slot.index()].lock();
+            let Some(space) = table.space(ns) else {
+                continue;
+            };
+            candidates.extend(run.into_iter().map(|(key, header)| {
+                let hash = KeyHash::of(self.seed, &key.key);
+                let rank = match space.table.find(hash, &key.key) {
+                    Some(place) => {
+                        let (counter, entry) = (space.table.lfu(place), space.table.entry(place));
+                        (true, self.rank(policy, counter, entry, tick))
+                    }
+                    None => (false, self.cold_rank(policy, &header, tick)),
+                };
+                (rank, key)
+            }));
         }
         candidates.sort_unstable_by_key(|(rank, _)| *rank);
         let count = candidates.len().div_ceil(samples.max(1));
@@ -266,9 +281,8 @@ impl Inner {
         }
     }
 
-    /// Evicts those of these keys that are only in the cold tier; returns how many. The pins make sure that the records
-    /// judged are still the keys' last words.
-    fn evict_cold_keys(self: &Arc<Self>, keys: &[Key<'_>]) -> Result<usize, StoreError> {
+    /// Deletes these keys; returns how many were there.
+    fn evict_keys(self: &Arc<Self>, keys: &[Key<'_>]) -> Result<usize, StoreError> {
         let mut pins = PinSet::default();
         self.pin_blocking(keys, &mut pins)?;
         let mut deleted = 0;
@@ -278,7 +292,7 @@ impl Inner {
                     return;
                 }
                 let mut tx = Tx::begin(self, &[key.slot], UnixMs::now(), &pins, None);
-                let evicted = tx.is_cold(key) && matches!(tx.remove(key), Ok(true));
+                let evicted = matches!(tx.remove(key), Ok(true));
                 // It may turn out to have expired: then the look has deleted it.
                 let reason = match (evicted, tx.expired().is_empty()) {
                     (true, _) => DeleteReason::Evicted,
@@ -302,7 +316,7 @@ impl Inner {
             let mut table = self.slots[slot.index()].lock();
             let cold: Vec<NamespaceId> = table
                 .spaces()
-                .filter(|space| space.cold_only > 0)
+                .filter(|space| space.records > 0)
                 .map(|space| space.ns)
                 .collect();
             let at = (start >> 32).checked_rem(cold.len())?;

@@ -72,7 +72,7 @@ impl Inner {
     }
 
     /// What goes first has the least rank.
-    fn rank(&self, policy: Policy, counter: u8, entry: Entry, tick: Tick) -> u64 {
+    pub(crate) fn rank(&self, policy: Policy, counter: u8, entry: Entry, tick: Tick) -> u64 {
         match policy {
             Policy::AllKeysRandom | Policy::VolatileRandom | Policy::NoEviction => {
                 fast_random_u64()

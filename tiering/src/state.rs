@@ -16,8 +16,9 @@
 //!
 //! *New*: the cold tier surely has no copy. *Over*: it has one (or will, once the batch in flight lands).
 //! *Unknown*: a blind overwrite did not look; the spiller looks when it writes, and before that who counts keys may
-//! (`settle.rs`): then it becomes *new* or *over*. A tombstone is an entry whose kind says "deleted": it is in state `DirtyOver`, `DirtyUnknown` or `Spilling`, never `Clean` (once
-//! its deletion is written it leaves the table) and never `DirtyNew` (then nothing is left to delete).
+//! (`settle.rs`): then it becomes *new* or *over*. A tombstone is an entry whose kind says "deleted": it is in state
+//! `DirtyOver`, `DirtyUnknown` or `Spilling`, never `Clean` (once its deletion is written it leaves the table) and never
+//! `DirtyNew` (then nothing is left to delete).
 //!
 //! Only a `Clean` entry may leave memory. A batch marks its entries `Spilling` under the slot's lock and
 //! makes those that still are `Clean` when it has landed: a write in between has moved them to `DirtyOver`.

@@ -511,12 +511,6 @@ impl<'s> Tx<'s> {
         }
     }
 
-    /// True if the key has no entry in memory.
-    pub(crate) fn is_cold(&mut self, key: &Key<'_>) -> bool {
-        self.space(key)
-            .is_some_and(|space| space.table.find(key.hash, key.bytes).is_none())
-    }
-
     /// Puts a cold record into memory, clean.
     pub(crate) fn install(&mut self, key: &Key<'_>, loaded: &Loaded) -> Place {
         let header = loaded.record.header();

@@ -130,6 +130,7 @@ fn what_is_used_least_goes_until_the_rest_fits_the_disk() {
     eventually("what went gives its room back", || {
         driver.store.stats().cold.disk_bytes <= used * 6 / 10
     });
+    end_evicting(&driver);
     check(&driver);
     // Nothing may go, so nothing may come.
     driver.limit(|limits| (limits.maxdisk, limits.policy) = (1, Policy::VolatileLru));
@@ -141,6 +142,40 @@ fn what_is_used_least_goes_until_the_rest_fits_the_disk() {
         driver.store.admit_write() == Admission::Go
     });
     check(&driver);
+}
+
+/// With more memory than `maxdisk` all keys may be in both tiers. Then, too, some go, and writes are not held up for good.
+#[test]
+fn keys_that_are_in_memory_too_go_where_nothing_else_is_left() {
+    let dir = dir();
+    let driver = fresh(&dir);
+    let ns = driver.store.namespace(0);
+    let mut rng = rand::rngs::SmallRng::seed_from_u64(8);
+    for n in 0..3000 {
+        let mut value = vec![0; 500];
+        rng.fill_bytes(&mut value);
+        driver.set(0, format!("key:{n}").as_bytes(), &value, None);
+    }
+    driver.store.checkpoint().expect("is written");
+    assert_eq!(driver.store.stats().cold_only_keys, 0);
+    let used = driver.store.stats().cold.disk_bytes;
+    driver.limit(|limits| {
+        (limits.maxdisk, limits.policy) = (used * 7 / 10, Policy::AllKeysLru);
+    });
+    eventually("keys go", || {
+        driver.store.dbsize(ns).expect("counts") < 2200
+    });
+    eventually("writes go on", || {
+        driver.store.admit_write() == Admission::Go
+    });
+    end_evicting(&driver);
+    check(&driver);
+}
+
+/// Lifts `maxdisk`, and waits until the round under way is over.
+fn end_evicting(driver: &Driver) {
+    driver.limit(|limits| limits.maxdisk = 0);
+    std::thread::sleep(Duration::from_millis(400));
 }
 
 /// The figure was always zero.
