@@ -339,9 +339,8 @@ impl Generator {
         let odd = ODD.choose(&mut self.rng).expect("not empty").to_vec();
         let at = self.rng.random_range(0..command.len());
         // An empty or a negative cursor means something else since Redis 7.4 (an error, which is what we say)
-        // than in the 7.0 that is usually installed.
+        // than in the 7.0 that is usually installed, and what one that was never given means is each server's own business.
         let is_cursor = at == 1 && command[0] == b"SCAN";
-        // What a cursor that was never given means is each server's own business.
         if at == 2 && command[0] == b"HSCAN" || command[0] == b"HRANDFIELD" {
             // So is which field is chosen where not all are.
             return command;
@@ -351,7 +350,7 @@ impl Generator {
             0 if command[0] == b"LPOS" && odd == b"-9223372036854775808" => {}
             // Where a range of scores begins Redis 7.0 overlooks a space.
             0 if odd == b" 1" && command[0].starts_with(b"Z") => {}
-            0 if is_cursor && matches!(odd.first(), None | Some(b'-')) => {}
+            0 if is_cursor && matches!(&odd[..], b"" | b"9223372036854775807" | [b'-', ..]) => {}
             0 if at > 0 => command[at] = odd,
             1 if at > 0 => _ = command.remove(at),
             _ => command.push(odd),
