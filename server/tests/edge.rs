@@ -169,6 +169,17 @@ fn what_has_outgrown_memory_is_not_copied() {
     }
     assert_eq!(client.words("HLEN large"), Reply::Int(100_000));
     assert_eq!(client.words("EXISTS other"), Reply::Int(0));
+    // What needs no copy is not refused.
+    assert!(client.words("RENAME large large").is_ok());
+    for line in [
+        "RENAMENX large small",
+        "RENAMENX large large",
+        "COPY large small",
+    ] {
+        assert_eq!(client.words(line), Reply::Int(0), "{line}");
+    }
+    assert_eq!(client.words("COPY small large DB 1"), Reply::Int(1));
+    assert_eq!(client.words("MOVE large 1"), Reply::Int(0));
     assert!(client.words("RENAME small other").is_ok());
     assert!(client.words("CONFIG SET maxmemory 1gb").is_ok());
     assert!(client.words("RENAME large other").is_ok());

@@ -16,8 +16,10 @@ use crate::errors::{self, Error};
 
 pub(super) fn rename(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let (from, to) = (&ctx.keys[0], &ctx.keys[1]);
-    let source = read(ctx, from)?.ok_or(errors::NO_SUCH_KEY)?;
-    if from.bytes != to.bytes {
+    if from.bytes == to.bytes {
+        ctx.tx.peek(from)?.ok_or(errors::NO_SUCH_KEY)?;
+    } else {
+        let source = read(ctx, from)?.ok_or(errors::NO_SUCH_KEY)?;
         write(ctx, Some(from), to, source)?;
     }
     ctx.out.ok();
@@ -26,12 +28,9 @@ pub(super) fn rename(ctx: &mut Ctx<'_, '_>) -> Outcome {
 
 pub(super) fn renamenx(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let (from, to) = (&ctx.keys[0], &ctx.keys[1]);
-    let source = read(ctx, from)?.ok_or(errors::NO_SUCH_KEY)?;
-    let is_free = from.bytes != to.bytes && ctx.tx.peek(to)?.is_none();
-    if is_free {
-        write(ctx, Some(from), to, source)?;
-    }
-    ctx.out.integer(i64::from(is_free));
+    ctx.tx.peek(from)?.ok_or(errors::NO_SUCH_KEY)?;
+    let renamed = from.bytes != to.bytes && copy_if_free(ctx, Some(from), from, to)?;
+    ctx.out.integer(i64::from(renamed));
     Ok(())
 }
 
@@ -42,12 +41,10 @@ pub(super) fn copy(ctx: &mut Ctx<'_, '_>) -> Outcome {
         return Err(errors::SAME_OBJECT.into());
     }
     let to = in_database(ctx, to, options.db);
-    let copied = match read(ctx, from)? {
-        Some(source) if options.replace || ctx.tx.peek(&to)?.is_none() => {
-            write(ctx, None, &to, source)?;
-            true
-        }
-        _ => false,
+    let copied = if options.replace {
+        copy_value(ctx, None, from, &to)?
+    } else {
+        copy_if_free(ctx, None, from, &to)?
     };
     ctx.out.integer(i64::from(copied));
     Ok(())
@@ -60,15 +57,33 @@ pub(super) fn move_(ctx: &mut Ctx<'_, '_>) -> Outcome {
     }
     let from = &ctx.keys[0];
     let to = in_database(ctx, *from, db);
-    let moved = match read(ctx, from)? {
-        Some(source) if ctx.tx.peek(&to)?.is_none() => {
-            write(ctx, Some(from), &to, source)?;
-            true
-        }
-        _ => false,
-    };
+    let moved = copy_if_free(ctx, Some(from), from, &to)?;
     ctx.out.integer(i64::from(moved));
     Ok(())
+}
+
+/// As [`copy_value`] where `to` holds nothing. What is there is found out first: the value may be large, and on disk.
+fn copy_if_free(
+    ctx: &mut Ctx<'_, '_>,
+    loses: Option<&Key<'_>>,
+    from: &Key<'_>,
+    to: &Key<'_>,
+) -> Result<bool, Stop> {
+    Ok(ctx.tx.peek(to)?.is_none() && copy_value(ctx, loses, from, to)?)
+}
+
+/// Makes the value of `from`, if it has one, that of `to`; `loses`, if named, loses it.
+fn copy_value(
+    ctx: &mut Ctx<'_, '_>,
+    loses: Option<&Key<'_>>,
+    from: &Key<'_>,
+    to: &Key<'_>,
+) -> Result<bool, Stop> {
+    let Some(source) = read(ctx, from)? else {
+        return Ok(false);
+    };
+    write(ctx, loses, to, source)?;
+    Ok(true)
 }
 
 /// A value is in memory as a whole before anything is written, and once more as the effect that is logged: one that is
