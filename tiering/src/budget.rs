@@ -111,7 +111,7 @@ const RESIDENT_STOP_PERCENT: u64 = 102;
 const PROMISED_PERCENT: u64 = 125;
 /// … and what of it is for what is under way while writers wait: in small budgets mapped files and this leave less than
 /// the shares above.
-const UNDER_WAY_PERCENT: u64 = 15;
+const UNDER_WAY_PERCENT: u64 = 20;
 /// … and at least this much: batches and buffers have a size of their own.
 const UNDER_WAY_BYTES: u64 = 13 << 20;
 /// Fragmentation takes at most this part of the budget off it; what is left is used, whatever stays resident.
