@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use basalt_resp::Args;
+use basalt_resp::{Args, format_f64};
 use basalt_tiering::{Kind, MAIN, Snapshot, UnixMs, bytes_score};
 
 use crate::commands::{bloom, streams};
@@ -123,7 +123,7 @@ impl Effects {
                 Kind::ZSet => {
                     let (score, member) =
                         element.split_first_chunk().expect("eight bytes of score");
-                    let score = double_text(bytes_score(*score));
+                    let score = format_f64(bytes_score(*score));
                     portion.words.extend([score.into_bytes(), member.to_vec()]);
                 }
                 Kind::List => portion.words.push(content.to_vec()),
@@ -223,8 +223,14 @@ impl Run {
 #[must_use]
 pub fn double_text(number: f64) -> String {
     const DIGITS: i32 = 17;
+    /// Whole numbers below this have no more digits, and are exact.
+    const WHOLE_LIMIT: f64 = 1e15;
     if number.is_infinite() {
         return if number > 0.0 { "inf" } else { "-inf" }.to_owned();
+    }
+    if number.trunc() == number && number.abs() < WHOLE_LIMIT {
+        // Most scores; a number of digits that is asked for is slow to find.
+        return (number as i64).to_string();
     }
     let scientific = format!("{number:.16e}");
     let (mantissa, exponent) = scientific.split_once('e').expect("it has an exponent");

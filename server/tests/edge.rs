@@ -268,6 +268,7 @@ fn pages_of_many_elements_are_read_together() {
         ),
         ("XPENDING stream g - + 10000", none()),
         ("XAUTOCLAIM stream g d 0 0 COUNT 1000", none()),
+        ("XGROUP DELCONSUMER stream g c", none()),
         ("XDEL stream", ids()),
         ("XTRIM stream MAXLEN 2000", none()),
         ("COPY hash hash2", none()),
@@ -355,6 +356,96 @@ fn page_figures(client: &mut Client) -> (u64, u64) {
             .expect(name)
     };
     (figure("cold_page_loads"), figure("cold_page_reads"))
+}
+
+/// RESTORE and the commands that store a result build a large value at once. It is the same as one whose elements came one
+/// by one, on disk as in memory, and goes on as that does when it is changed.
+#[test]
+fn values_built_at_once_are_those_filled_by_and_by() {
+    const ELEMENTS: usize = 6000;
+    let Some(server) = start(World::Hot, &[]) else {
+        return;
+    };
+    let mut client = server.client();
+    // Not in their order.
+    let named = |from: usize| (0..ELEMENTS).map(move |n| (n * 7919 % ELEMENTS, n + from));
+    let member = |n: usize| format!("member:{n}");
+    for (n, other) in named(ELEMENTS / 2) {
+        let (one, score) = (member(n), format!("{}", n as f64 / 7.0));
+        let batch = [
+            vec!["SADD", "{t}set", &one],
+            vec!["SADD", "{t}other", &member(other)],
+            vec!["HSET", "{t}hash", &one, &score],
+            vec!["ZADD", "{t}zset", &score, &one],
+            vec!["RPUSH", "{t}list", &score],
+        ]
+        .map(|words| words.into_iter().map(str::to_owned).collect::<Vec<_>>());
+        let replies = client.pipeline(&batch).expect("replies");
+        assert!(replies.iter().all(|reply| reply.int() >= Some(1)));
+    }
+    let mut twins = Vec::new();
+    for key in ["{t}set", "{t}hash", "{t}zset", "{t}list"] {
+        let dumped = client.call(&["DUMP", key]).expect("a reply");
+        let Reply::Bulk(payload) = dumped else {
+            panic!("{key}: {dumped}");
+        };
+        let twin = format!("{key}2");
+        let words = [b"RESTORE", twin.as_bytes(), b"0", &payload];
+        assert!(client.call(&words).expect("a reply").is_ok());
+        twins.push((key.to_owned(), twin));
+    }
+    let all = ELEMENTS as i64;
+    for (line, len) in [
+        ("ZRANGESTORE {t}zset3 {t}zset 0 -1", all),
+        ("ZUNIONSTORE {t}zset4 1 {t}zset", all),
+        ("SORT {t}list ALPHA STORE {t}sorted", all),
+        ("SUNIONSTORE {t}union {t}set {t}other", all + all / 2),
+        ("SINTERSTORE {t}inter {t}set {t}other", all / 2),
+        ("SDIFFSTORE {t}diff {t}union {t}other", all / 2),
+    ] {
+        assert_eq!(client.words(line), Reply::Int(len), "{line}");
+    }
+    twins.extend(["3", "4"].map(|n| ("{t}zset".to_owned(), format!("{{t}}zset{n}"))));
+    let equal = |client: &mut Client, moment: &str| {
+        for (key, twin) in &twins {
+            let digests = client.words(&format!("DEBUG DIGEST-VALUE {key} {twin}"));
+            let digests = digests.items().expect("an array").to_vec();
+            assert_eq!(digests[0], digests[1], "{key} and {twin} {moment}");
+        }
+    };
+    equal(&mut client, "as they were built");
+    if server.is_basalt() {
+        assert!(!client.words("TIER SPILL ALL").is_error());
+        equal(&mut client, "on disk");
+    }
+    let scores = client.words("ZRANGE {t}zset4 0 -1");
+    let members = scores.items().expect("an array");
+    let (first, last) = (members[0].text(), members[members.len() - 1].text());
+    assert_eq!(
+        (&first[..], &last[..]),
+        ("member:0", &member(ELEMENTS - 1)[..])
+    );
+    for (n, _) in named(0).step_by(3) {
+        let one = member(n);
+        for suffix in ["", "2"] {
+            let batch = [
+                format!("SREM {{t}}set{suffix} {one}"),
+                format!("SADD {{t}}set{suffix} {one}:new"),
+                format!("HDEL {{t}}hash{suffix} {one}"),
+                format!("HSET {{t}}hash{suffix} {one}:new value"),
+                format!("LSET {{t}}list{suffix} {n} new"),
+                format!("LPUSH {{t}}list{suffix} {one}"),
+            ]
+            .map(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+            let replies = client.pipeline(&batch).expect("replies");
+            assert!(replies.iter().all(|reply| !reply.is_error()));
+        }
+        for suffix in ["", "2", "3", "4"] {
+            let line = format!("ZADD {{t}}zset{suffix} {n}.5 {one} 3 {one}:new");
+            assert_eq!(client.words(&line), Reply::Int(1), "{line}");
+        }
+    }
+    equal(&mut client, "after they were changed");
 }
 
 /// The limit on the size of a string, made small by the directive that sets it.

@@ -304,6 +304,15 @@ impl Collection<'_, '_> {
         matches!(self.form, Form::Lent(_) | Form::Own { .. })
     }
 
+    /// True if no page of it is absent, so that nothing faults.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        match &self.form {
+            Form::Large(object) => object.table.is_whole(),
+            Form::Lent(_) | Form::Own { .. } | Form::Grown(_) => true,
+        }
+    }
+
     /// Number of elements of a tree.
     #[must_use]
     pub fn len(&self, tree: usize) -> u64 {

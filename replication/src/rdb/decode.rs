@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use foldhash::fast::RandomState;
+
 use super::listpack::{self, Listpack};
 use super::{HashField, RdbError, RdbValue, Reader, Result, code, intset, stream, ziplist};
 
@@ -83,7 +85,7 @@ fn non_empty<T>(elements: Vec<T>) -> Result<Vec<T>> {
 }
 
 fn all_different<'a>(mut names: impl ExactSizeIterator<Item = &'a Vec<u8>>) -> Result<()> {
-    let mut seen = HashSet::with_capacity(names.len());
+    let mut seen = HashSet::with_capacity_and_hasher(names.len(), RandomState::default());
     if names.all(|name| seen.insert(name.as_slice())) {
         Ok(())
     } else {

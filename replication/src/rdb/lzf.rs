@@ -64,22 +64,26 @@ fn copy(out: &mut Vec<u8>, distance: usize, count: usize) -> Option<()> {
 
 /// `bytes` compressed, if that makes them shorter.
 pub(super) fn pack(bytes: &[u8]) -> Option<Vec<u8>> {
-    const TABLE_BITS: u32 = 14;
+    const MOST_BITS: u32 = 14;
     let limit = bytes.len().checked_sub(4)?;
-    let mut seen = vec![usize::MAX; 1 << TABLE_BITS];
+    // Most strings are short: clearing a large table would take longer than all the rest.
+    let table_bits = (bytes.len().ilog2() + 1).min(MOST_BITS);
+    // Where three bytes were seen last, plus one.
+    let mut seen = vec![0u32; 1 << table_bits];
     let mut out = Vec::with_capacity(limit);
     let (mut at, mut literals) = (0, 0);
     while at + 3 <= bytes.len() {
         let three = u32::from_be_bytes([0, bytes[at], bytes[at + 1], bytes[at + 2]]);
-        let slot = (three.wrapping_mul(0x9e37_79b1) >> (32 - TABLE_BITS)) as usize;
-        let found = std::mem::replace(&mut seen[slot], at);
-        let is_match = found != usize::MAX
-            && at - found <= MAX_DISTANCE
-            && bytes[found..found + 3] == bytes[at..at + 3];
-        if !is_match {
+        let slot = (three.wrapping_mul(0x9e37_79b1) >> (32 - table_bits)) as usize;
+        let found = std::mem::replace(&mut seen[slot], at as u32 + 1);
+        let found = found.checked_sub(1).map(|found| found as usize);
+        let found = found.filter(|found| {
+            at - found <= MAX_DISTANCE && bytes[*found..found + 3] == bytes[at..at + 3]
+        });
+        let Some(found) = found else {
             at += 1;
             continue;
-        }
+        };
         let longest = (bytes.len() - at).min(MAX_COPY);
         let same = bytes[found..].iter().zip(&bytes[at..at + longest]);
         let count = same.take_while(|(a, b)| a == b).count();

@@ -1,7 +1,7 @@
-//! What the commands on collections share: opening one, the options of HSCAN, SSCAN and ZSCAN, picking at random.
+//! What the commands on collections share: opening one, building one at once, the options of HSCAN, SSCAN and ZSCAN, picking at random.
 
 use basalt_resp::Encoder;
-use basalt_tiering::{Collection, Key, Kind, OpenError, Tx};
+use basalt_tiering::{Collection, Expiry, Key, Kind, OpenError, Tx};
 use rand::Rng;
 use rand::seq::index;
 
@@ -30,6 +30,21 @@ pub fn collection<'t, 's>(
     kind: Kind,
 ) -> Result<Collection<'t, 's>, Stop> {
     Ok(tx.collection(key, kind)?)
+}
+
+/// Makes a list or a set of `words` (a set's are in order) the value of a key; none leave it as it is.
+pub fn build(tx: &mut Tx<'_>, key: &Key<'_>, kind: Kind, words: &[Vec<u8>]) {
+    if words.is_empty() {
+        return;
+    }
+    tx.build_collection(key, kind, 1, &[], Expiry::Never, |_, push| {
+        for word in words {
+            match kind {
+                Kind::List => push(&[], word),
+                _ => push(word, &[]),
+            }
+        }
+    });
 }
 
 /// A cursor as a client gives it back: an unsigned number and nothing else.

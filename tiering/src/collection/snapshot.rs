@@ -86,29 +86,31 @@ impl Tx<'_> {
         }
     }
 
-    /// Makes a collection out of elements that are in order, the value of `key`, whatever that held: for each tree its
-    /// keys and values, rising (a list's keys are empty). Faster than inserting one by one, and pages are full. Tree
-    /// [`MAIN`] must not be empty, except a stream's.
-    pub fn build_collection<'e>(
+    /// Makes a collection out of elements that are in order, the value of `key`, whatever that held. `fill` is called for
+    /// each of the first `trees` trees of the kind, and calls its second argument with keys and values, rising (a list's
+    /// keys are empty). Faster than inserting one by one, and pages are full. Tree [`MAIN`] must not be empty, except a
+    /// stream's.
+    pub fn build_collection(
         &mut self,
         key: &Key<'_>,
         kind: Kind,
-        elements: &mut [&mut dyn Iterator<Item = (&'e [u8], &'e [u8])>],
+        trees: usize,
         extra: &[u8],
         expiry: Expiry,
+        mut fill: impl FnMut(usize, &mut dyn FnMut(&[u8], &[u8])),
     ) {
         assert!(
-            (kind.least_trees()..=kind.trees().len()).contains(&elements.len()),
-            "each tree has its elements"
+            (kind.least_trees()..=kind.trees().len()).contains(&trees),
+            "as many trees as a value of the kind has"
         );
         let mut object = Object::of_pages(self.inner.new_object(), &[], Vec::new(), extra.to_vec());
         let mut cell = Vec::new();
-        for (flavour, elements) in kind.trees().iter().zip(elements) {
+        for (number, flavour) in kind.trees()[..trees].iter().enumerate() {
             let mut tree = Builder::new(&mut object.table, *flavour);
-            for (element, value) in elements {
+            fill(number, &mut |element, value| {
                 encode_cell(*flavour, element, value, &mut cell);
                 tree.push(element, &cell);
-            }
+            });
             object.trees.push(tree.finish());
         }
         assert!(

@@ -311,10 +311,11 @@ fn a_collection_built_at_once_is_one_filled_by_and_by() {
     for n in [1, 5, 40, 3000] {
         let elements = numbered(n);
         let build = |tx: &mut Tx<'_>, key: &Key<'_>| {
-            let mut cells = elements
-                .iter()
-                .map(|(field, value)| (&field[..], &value[..]));
-            tx.build_collection(key, Kind::Hash, &mut [&mut cells], &[], Expiry::Never);
+            tx.build_collection(key, Kind::Hash, 1, &[], Expiry::Never, |_, push| {
+                for (field, value) in &elements {
+                    push(field, value);
+                }
+            });
             Ok(((), None))
         };
         driver.command(&mut PinSet::default(), (0, b"h"), UnixMs::now(), build);

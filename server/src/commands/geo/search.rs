@@ -396,17 +396,16 @@ fn keep(ctx: &mut Ctx<'_, '_>, target: Target<'_>, found: &[Found]) -> Outcome {
         true => place.distance,
         false => place.score,
     };
-    let mut members: Vec<Scored> = found
+    let members: Vec<Scored> = found
         .iter()
         .map(|place| (place.member.clone(), score(place)))
         .collect();
-    members.sort_by(|(a, x), (b, y)| x.total_cmp(y).then_with(|| a.cmp(b)));
     let key: &Key<'_> = ctx
         .keys
         .iter()
         .rfind(|key| key.bytes == target.key)
         .expect("the table declares it");
-    store(ctx, key, &members)?;
-    ctx.out.integer(members.len() as i64);
+    store(ctx, key, members)?;
+    ctx.out.integer(found.len() as i64);
     Ok(())
 }

@@ -12,7 +12,7 @@ use basalt_replication::rdb::{
 use basalt_tiering::{Collection, Expiry, Fault, Key, Kind, MAIN, UnixMs};
 
 use crate::args::{Cursor, integer, is};
-use crate::commands::collection::collection;
+use crate::commands::collection::{build, collection};
 use crate::commands::sorted_sets::{ZSet, store};
 use crate::commands::streams;
 use crate::commands::{Ctx, Outcome, Stop};
@@ -134,7 +134,7 @@ fn put(ctx: &mut Ctx<'_, '_>, value: RdbValue, deadline: Option<UnixMs>) -> Outc
             ctx.effects.set(ctx.db, key.bytes, &bytes, deadline);
             return Ok(());
         }
-        RdbValue::SortedSet(members) => store(ctx, key, &members)?,
+        RdbValue::SortedSet(members) => store(ctx, key, members)?,
         RdbValue::Set(members) => fill(ctx, key, Kind::Set, members)?,
         RdbValue::List(elements) => fill(ctx, key, Kind::List, elements)?,
         RdbValue::Hash(fields) => fill_hash(ctx, key, fields)?,
@@ -150,55 +150,65 @@ fn put(ctx: &mut Ctx<'_, '_>, value: RdbValue, deadline: Option<UnixMs>) -> Outc
     Ok(())
 }
 
-/// Makes a collection of `words`: members or elements.
-fn fill(ctx: &mut Ctx<'_, '_>, key: &Key<'_>, kind: Kind, words: Vec<Vec<u8>>) -> Outcome {
+/// Makes a list or a set of `words`.
+fn fill(ctx: &mut Ctx<'_, '_>, key: &Key<'_>, kind: Kind, mut words: Vec<Vec<u8>>) -> Outcome {
     if ctx.tx.remove(key)? {
         ctx.effects.delete(ctx.db, key.bytes);
     }
-    let key = *key;
-    let mut open = collection(ctx.tx, &key, kind)?;
     let name: &[u8] = match kind {
-        Kind::List => {
-            for (position, element) in words.iter().enumerate() {
-                open.insert_at(MAIN, position as u64, element)?;
-            }
-            b"RPUSH"
-        }
+        Kind::List => b"RPUSH",
         _ => {
-            for member in &words {
-                open.insert(MAIN, member, &[])?;
-            }
+            words.sort_unstable();
             b"SADD"
         }
     };
-    drop(open);
+    build(ctx.tx, key, kind, &words);
     log_in_portions(ctx.effects, ctx.db, name, key.bytes, &words);
     Ok(())
 }
 
 /// Makes a hash of `fields`.
-fn fill_hash(ctx: &mut Ctx<'_, '_>, key: &Key<'_>, fields: Vec<HashField>) -> Outcome {
+fn fill_hash(ctx: &mut Ctx<'_, '_>, key: &Key<'_>, mut fields: Vec<HashField>) -> Outcome {
     if ctx.tx.remove(key)? {
         ctx.effects.delete(ctx.db, key.bytes);
     }
     let key = *key;
-    let mut hash = collection(ctx.tx, &key, Kind::Hash)?;
+    fields.sort_unstable_by(|a, b| a.field.cmp(&b.field));
     let mut deadlines: BTreeMap<UnixMs, Vec<Vec<u8>>> = BTreeMap::new();
-    let mut words = Vec::new();
     for HashField {
-        field,
-        value,
-        expiry_ms,
-    } in fields
+        field, expiry_ms, ..
+    } in &mut fields
     {
-        let deadline = expiry_ms.map(|at| UnixMs(at.min(FIELD_DEADLINE_MAX)));
-        hash.put_field(&field, &value, deadline)?;
-        if let Some(at) = deadline {
-            deadlines.entry(at).or_default().push(field.clone());
+        if let Some(at) = expiry_ms {
+            *at = (*at).min(FIELD_DEADLINE_MAX);
+            deadlines
+                .entry(UnixMs(*at))
+                .or_default()
+                .push(field.clone());
         }
-        words.extend([field, value]);
     }
-    drop(hash);
+    if deadlines.is_empty() {
+        ctx.tx
+            .build_collection(&key, Kind::Hash, 1, &[], Expiry::Never, |_, push| {
+                for HashField { field, value, .. } in &fields {
+                    push(field, value);
+                }
+            });
+    } else {
+        let mut hash = collection(ctx.tx, &key, Kind::Hash)?;
+        for HashField {
+            field,
+            value,
+            expiry_ms,
+        } in &fields
+        {
+            hash.put_field(field, value, expiry_ms.map(UnixMs))?;
+        }
+    }
+    let words: Vec<Vec<u8>> = fields
+        .into_iter()
+        .flat_map(|HashField { field, value, .. }| [field, value])
+        .collect();
     log_in_portions(ctx.effects, ctx.db, b"HSET", key.bytes, &words);
     for (at, fields) in deadlines {
         ctx.effects.fields_expire_at(ctx.db, key.bytes, at, &fields);

@@ -14,7 +14,7 @@ use std::ops::{ControlFlow, Range};
 use basalt_tiering::{Key, Kind, MAIN};
 
 use super::sort_options::{Options, Pattern, number};
-use crate::commands::collection::collection;
+use crate::commands::collection::{build, collection};
 use crate::commands::sorted_sets::ZSet;
 use crate::commands::{Ctx, Outcome, Stop};
 use crate::effect_forms::log_in_portions;
@@ -249,13 +249,7 @@ fn store(ctx: &mut Ctx<'_, '_>, values: Vec<Found>) -> Outcome {
     if ctx.tx.remove(&target)? {
         ctx.effects.delete(ctx.db, target.bytes);
     }
-    if !values.is_empty() {
-        let mut list = collection(ctx.tx, &target, Kind::List)?;
-        for value in &values {
-            let end = list.len(MAIN);
-            list.insert_at(MAIN, end, value)?;
-        }
-    }
+    build(ctx.tx, &target, Kind::List, &values);
     log_in_portions(ctx.effects, ctx.db, b"RPUSH", target.bytes, &values);
     ctx.out.integer(values.len() as i64);
     Ok(())

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use basalt_tiering::{Key, Kind, MAIN};
 
 use crate::args::{Cursor, integer, is};
-use crate::commands::collection::collection;
+use crate::commands::collection::{build, collection};
 use crate::commands::{Ctx, Outcome, Stop};
 use crate::effect_forms::log_in_portions;
 use crate::errors::{self, Error};
@@ -93,12 +93,7 @@ fn store(ctx: &mut Ctx<'_, '_>, operation: Operation) -> Outcome {
     if ctx.tx.remove(target)? {
         ctx.effects.delete(ctx.db, target.bytes);
     }
-    if !members.is_empty() {
-        let mut set = collection(ctx.tx, target, Kind::Set)?;
-        for member in &members {
-            set.insert(MAIN, member, &[])?;
-        }
-    }
+    build(ctx.tx, target, Kind::Set, &members);
     log_in_portions(ctx.effects, ctx.db, b"SADD", target.bytes, &members);
     ctx.out.integer(members.len() as i64);
     Ok(())

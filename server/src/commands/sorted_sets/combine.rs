@@ -145,8 +145,9 @@ fn run(ctx: &mut Ctx<'_, '_>, form: Form) -> Outcome {
     let options = Options::parse(Cursor::at(ctx.args, behind), keys.len(), form)?;
     let members = combine(ctx, keys, form.operation, &options)?;
     if form.stores {
-        store(ctx, &ctx.keys[0], &members)?;
-        ctx.out.integer(members.len() as i64);
+        let stored = members.len();
+        store(ctx, &ctx.keys[0], members)?;
+        ctx.out.integer(stored as i64);
         return Ok(());
     }
     begin_members(&mut ctx.out, members.len(), options.with_scores);

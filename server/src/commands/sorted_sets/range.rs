@@ -163,7 +163,8 @@ pub(super) fn zrangestore(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let ranks = query.selection.resolve(&source, query.reverse)?;
     let members = source.members(query.limit.cut(ranks, query.reverse), query.reverse)?;
     drop(source);
-    store(ctx, &ctx.keys[0], &members)?;
-    ctx.out.integer(members.len() as i64);
+    let stored = members.len();
+    store(ctx, &ctx.keys[0], members)?;
+    ctx.out.integer(stored as i64);
     Ok(())
 }

@@ -10,7 +10,8 @@
 use std::ops::{ControlFlow, Range};
 
 use basalt_tiering::{
-    BY_MEMBER, Bytes, Collection, Fault, Key, Kind, MAIN, Seat, Tx, bytes_score, score_bytes,
+    BY_MEMBER, Bytes, Collection, Expiry, Fault, Key, Kind, MAIN, Seat, Tx, bytes_score,
+    score_bytes,
 };
 use smallvec::SmallVec;
 
@@ -234,11 +235,11 @@ impl ZSet<'_, '_> {
     }
 }
 
-/// Makes `members` all that `key` holds, and logs it; with none the key is gone.
+/// Makes `members`, all different, what `key` holds, and logs it; with none the key is gone.
 pub(in crate::commands) fn store(
     ctx: &mut Ctx<'_, '_>,
     key: &Key<'_>,
-    members: &[Scored],
+    mut members: Vec<Scored>,
 ) -> Outcome {
     if ctx.tx.remove(key)? {
         ctx.effects.delete(ctx.db, key.bytes);
@@ -246,16 +247,26 @@ pub(in crate::commands) fn store(
     if members.is_empty() {
         return Ok(());
     }
-    let key = *key;
-    let mut target = ZSet::open(ctx.tx, &key)?;
-    for (member, score) in members {
-        target.put(member, None, *score)?;
-    }
-    drop(target);
+    ctx.tx
+        .build_collection(key, Kind::ZSet, 2, &[], Expiry::Never, |tree, push| {
+            if tree == MAIN {
+                members.sort_unstable_by(|(a, x), (b, y)| {
+                    score_bytes(*x).cmp(&score_bytes(*y)).then_with(|| a.cmp(b))
+                });
+                for (member, score) in &members {
+                    push(&place(*score, member), &[]);
+                }
+            } else {
+                members.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+                for (member, score) in &members {
+                    push(member, &encode(*score));
+                }
+            }
+        });
     let mut words = Vec::with_capacity(members.len() * 2);
     for (member, score) in members {
-        words.push(basalt_resp::format_f64(*score).into_bytes());
-        words.push(member.clone());
+        words.push(basalt_resp::format_f64(score).into_bytes());
+        words.push(member);
     }
     log_in_portions(ctx.effects, ctx.db, b"ZADD", key.bytes, &words);
     Ok(())

@@ -303,6 +303,9 @@ impl Stream<'_, '_> {
 
     /// Makes sure that adding or storing this consumer, and storing its group, does not fault.
     pub fn prefault_consumer(&self, group: &Group, name: &[u8]) -> Result<(), Fault> {
+        if self.tree.is_whole() {
+            return Ok(());
+        }
         let number = match self.consumer(group, name)? {
             Some(consumer) => consumer.number,
             None => group.next_consumer,
@@ -353,20 +356,24 @@ impl Stream<'_, '_> {
     /// Removes a consumer with what is pending for it; returns how many entries that were. Faults only before it changes
     /// anything.
     pub fn remove_consumer(&mut self, group: &Group, consumer: &Consumer) -> Result<u64, Fault> {
-        let ranks = self.owned_ranks(group, consumer.number, Id::MIN, Id::MAX)?;
-        let mut ids = Vec::new();
-        self.each_owned(group, consumer.number, ranks, |id| {
-            ids.push(id);
+        let owned = owned_path(group, consumer.number);
+        let ranks = self.prefix_ranks(&owned)?;
+        let mut pending = Vec::new();
+        self.each_owned(group, consumer.number, ranks.clone(), |id| {
+            pending.push(pending_path(group).id(id));
             ControlFlow::Continue(())
         })?;
         self.prefault_consumer(group, &consumer.name)?;
-        self.prefault_pending(group, &ids, None)?;
-        for id in &ids {
-            self.remove_pending(group, *id)?;
+        self.prefault_prefixes(std::slice::from_ref(&owned))?;
+        self.tree
+            .prefault(GROUPS, pending.iter().map(|path| &path.0[..]))?;
+        self.tree.remove_ranks(GROUPS, ranks)?;
+        for path in &pending {
+            self.take(path)?;
         }
         self.take(&name_path(group, consumer.number))?;
         self.take(&consumer_path(group, &consumer.name))?;
-        Ok(ids.len() as u64)
+        Ok(pending.len() as u64)
     }
 
     /// What is pending under this id.
@@ -433,6 +440,9 @@ impl Stream<'_, '_> {
         ids: &[Id],
         next: Option<u64>,
     ) -> Result<(), Fault> {
+        if self.tree.is_whole() {
+            return Ok(());
+        }
         let mut keys = Vec::new();
         for id in ids {
             keys.push(pending_path(group).id(*id).0);
@@ -557,6 +567,13 @@ pub fn lag(stream: &Stream<'_, '_>, group: &Group) -> Result<Option<u64>, Fault>
     let head = stream.head();
     if head.added == 0 {
         return Ok(Some(0));
+    }
+    if !stream.is_empty() {
+        let first = stream.first_id()?;
+        if group.last < first && head.max_deleted < first {
+            // All that is there is still to come, whatever was read before.
+            return Ok(Some(stream.len()));
+        }
     }
     let read = match group.read {
         Some(read) if !has_gap(stream, group.last)? => Some(read),
