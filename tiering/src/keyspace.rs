@@ -9,17 +9,17 @@
 //! forgotten.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{
     AtomicI64, AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
+use std::sync::{Arc, OnceLock};
 
 use basalt_binlog::Offset;
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::NamespaceId;
 use crate::space::Marks;
+use crate::{NamespaceId, SLOTS, Slot};
 
 /// A live namespace and its counts.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub(crate) struct Namespace {
     pub(crate) cold_only: AtomicI64,
     /// Hot entries of which it is not known whether a cold copy exists.
     pub(crate) unknown: AtomicI64,
+    /// A bit for each slot that has, or had, keys of it; nothing before the first.
+    occupied: OnceLock<Box<[AtomicU64; SLOTS / 64]>>,
 }
 
 impl Namespace {
@@ -49,6 +51,32 @@ impl Namespace {
             subexpiring: AtomicI64::new(0),
             cold_only: AtomicI64::new(0),
             unknown: AtomicI64::new(0),
+            occupied: OnceLock::new(),
+        })
+    }
+
+    /// The slot has keys of it from now on.
+    pub(crate) fn occupy(&self, slot: Slot) {
+        let bits = self
+            .occupied
+            .get_or_init(|| Box::new([const { AtomicU64::new(0) }; SLOTS / 64]));
+        bits[slot.index() / 64].fetch_or(1 << (slot.index() % 64), Release);
+    }
+
+    /// The slots from `from` on that may have keys of it. Those that get their first key meanwhile may be among them or not.
+    pub(crate) fn slots_from(&self, from: usize) -> impl Iterator<Item = Slot> {
+        let bits = self.occupied.get().map_or(&[][..], |bits| &bits[..]);
+        let words = bits.iter().enumerate().skip(from / 64);
+        words.flat_map(move |(at, word)| {
+            let mut word = word.load(Acquire);
+            if at == from / 64 {
+                word &= u64::MAX << (from % 64);
+            }
+            std::iter::from_fn(move || {
+                let bit = word.trailing_zeros() as usize;
+                word &= word.wrapping_sub(1);
+                (bit < 64).then(|| Slot((at * 64 + bit) as u16))
+            })
         })
     }
 
@@ -417,6 +445,24 @@ mod tests {
             assert_eq!(again.of(db), keyspace.of(db));
         }
         assert_eq!(keyspace.take_changes(Offset(7)), None);
+    }
+
+    #[test]
+    fn slots_with_keys_are_listed_from_any_on() {
+        let names = Namespace::new(NamespaceId(1), true);
+        assert_eq!(names.slots_from(0).count(), 0);
+        let slots = [0, 1, 63, 64, 700, 16383];
+        for slot in slots {
+            names.occupy(Slot(slot));
+        }
+        for from in [0, 1, 2, 63, 64, 65, 700, 701, 16383, SLOTS] {
+            let listed: Vec<u16> = names.slots_from(from).map(|slot| slot.0).collect();
+            let expected: Vec<u16> = slots
+                .into_iter()
+                .filter(|n| usize::from(*n) >= from)
+                .collect();
+            assert_eq!(listed, expected, "from {from}");
+        }
     }
 
     #[test]

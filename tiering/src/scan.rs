@@ -107,21 +107,32 @@ impl Store {
         visit: &mut dyn FnMut(&[u8], Kind),
     ) -> Result<u64, StoreError> {
         let now = UnixMs::now();
-        let mut slot = (cursor >> 32) as usize;
-        let mut from = cursor as u32;
+        let first = (cursor >> 32) as usize;
         let mut left = count.max(1);
-        while slot < SLOTS {
-            let (cut, met) = self
-                .inner
-                .scan_slot(ns, Slot(slot as u16), from, left, now, visit)?;
-            left = left.saturating_sub(met);
-            (slot, from) = if cut == u32::MAX {
-                (slot + 1, 0)
+        // A flush may have taken the namespace away.
+        let Some(names) = self.inner.keyspace.namespace(ns) else {
+            return Ok(0);
+        };
+        for slot in names.slots_from(first) {
+            let mut from = if slot.index() == first {
+                cursor as u32
             } else {
-                (slot, cut + 1)
+                0
             };
-            if left == 0 && slot < SLOTS {
-                return Ok(((slot as u64) << 32) | u64::from(from));
+            loop {
+                let (cut, met) = self.inner.scan_slot(ns, slot, from, left, now, visit)?;
+                left = left.saturating_sub(met);
+                let next = match cut.checked_add(1) {
+                    Some(next) => (slot.index() as u64) << 32 | u64::from(next),
+                    None => (slot.index() as u64 + 1) << 32,
+                };
+                if left == 0 && next < (SLOTS as u64) << 32 {
+                    return Ok(next);
+                }
+                if cut == u32::MAX {
+                    break;
+                }
+                from = cut + 1;
             }
         }
         Ok(0)
@@ -233,20 +244,21 @@ impl Store {
 
     /// A slot with keys of `ns`, by its share of them as far as a few attempts can tell, and how many.
     fn random_slot(&self, ns: NamespaceId, attempt: usize) -> Option<(Slot, u64)> {
-        let size = |slot: usize| {
-            let mut table = self.inner.slots[slot].lock();
+        let size = |slot: Slot| {
+            let mut table = self.inner.slots[slot.index()].lock();
             table.space(ns).map_or(0, |space| space.keys())
         };
         // Few keys: walk them all and take one slot by weight. Many: tournament of random slots.
         let names = self.inner.keyspace.namespace(ns)?;
         let live = names.live.load(Relaxed).max(0) as u64;
         if live == 0 || attempt > 50 {
-            let sizes: Vec<u64> = (0..SLOTS).map(size).collect();
-            let total: u64 = sizes.iter().sum();
+            let slots = names.slots_from(0);
+            let sizes: Vec<(Slot, u64)> = slots.map(|slot| (slot, size(slot))).collect();
+            let total: u64 = sizes.iter().map(|(_, size)| size).sum();
             let mut at = fast_random_u64().checked_rem(total)?;
-            for (slot, size) in sizes.into_iter().enumerate() {
+            for (slot, size) in sizes {
                 if at < size {
-                    return Some((Slot(slot as u16), size));
+                    return Some((slot, size));
                 }
                 at -= size;
             }
@@ -255,11 +267,11 @@ impl Store {
         let bound = (live * 4 / SLOTS as u64).max(4);
         for _ in 0..200_000 {
             let random = fast_random_u64();
-            let slot = random as usize % SLOTS;
+            let slot = Slot((random as usize % SLOTS) as u16);
             let size = size(slot);
             // Accept in proportion to the size (rejection sampling).
             if size > 0 && (random >> 32) % bound < size {
-                return Some((Slot(slot as u16), size));
+                return Some((slot, size));
             }
             if live < 1024 {
                 break;

@@ -15,7 +15,7 @@ use crate::state::State;
 use crate::store::{Inner, StoreError};
 use crate::tree::{Object, ObjectId};
 use crate::tx::Kind;
-use crate::{KeyHash, NamespaceId, SLOTS, Slot};
+use crate::{KeyHash, NamespaceId, Slot};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -49,7 +49,10 @@ impl Inner {
     pub(crate) fn count_keys_of(&self, ns: NamespaceId) -> Result<u64, StoreError> {
         let mut keys = 0;
         let mut patience = PATIENCE;
-        for slot in (0..SLOTS as u16).map(Slot) {
+        let Some(names) = self.keyspace.namespace(ns) else {
+            return Ok(0);
+        };
+        for slot in names.slots_from(0) {
             keys += loop {
                 match self.settle_slot(ns, slot)? {
                     Settled::Keys(count) => break count,

@@ -92,8 +92,9 @@ impl SlotTable {
         self.first.iter_mut().chain(self.rest.iter_mut())
     }
 
-    /// Adds a namespace that is not here.
-    pub(crate) fn add_space(&mut self, names: Arc<Namespace>) -> &mut Space {
+    /// Adds a namespace that is not here; this is `slot`.
+    pub(crate) fn add_space(&mut self, slot: Slot, names: Arc<Namespace>) -> &mut Space {
+        names.occupy(slot);
         let space = Space::new(names);
         if self.first.is_none() {
             return self.first.insert(space);

@@ -660,8 +660,8 @@ impl Inner {
             names.add_volatile(i64::from(volatile));
             names.add_subexpiring(i64::from(subexpiring));
             keys += u64::from(records);
-            let mut slot = self.slots.get(slot).ok_or_else(damaged)?.lock();
-            let space = slot.add_space(names);
+            let mut table = self.slots.get(slot).ok_or_else(damaged)?.lock();
+            let space = table.add_space(Slot(slot as u16), names);
             space.add_cold_only(records as i32);
             (space.records, space.volatile_records) = (records, volatile);
             space.subexpiring_records = subexpiring;

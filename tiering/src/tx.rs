@@ -794,7 +794,7 @@ impl<'s> Tx<'s> {
                 .keyspace
                 .namespace(key.ns)
                 .expect("a command sees only live namespaces");
-            slot.add_space(names);
+            slot.add_space(key.slot, names);
         }
         slot.space(key.ns).expect("it is there now")
     }

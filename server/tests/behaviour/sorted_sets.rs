@@ -130,6 +130,26 @@ behaviour! {
         ZRANGEBYLEX k - + WITHSCORES -> -"ERR syntax error, WITHSCORES not supported in combination with BYLEX"
     "#
 
+    words_of_members_with_different_scores r#"
+        ZADD k 1 d 2 a 3 c 4 b 5 e -> 5
+        ZRANGEBYLEX k - + -> ["d", "a", "c", "b", "e"]
+        ZRANGEBYLEX k [b + -> ["d", "a", "c", "b", "e"]
+        ZRANGEBYLEX k [a [d -> ["d", "a", "c", "b"]
+        ZRANGEBYLEX k (d [e -> ["e"]
+        ZRANGEBYLEX k [a [c -> []
+        ZRANGEBYLEX k [f + -> []
+        ZREVRANGEBYLEX k [e [b -> ["e", "b", "c"]
+        ZREVRANGEBYLEX k [d [b -> ["b", "c"]
+        ZREVRANGEBYLEX k (e [b -> ["b", "c"]
+        ZRANGE k [d [b BYLEX REV LIMIT 1 5 -> ["c"]
+        ZLEXCOUNT k [a [d -> 4
+        ZLEXCOUNT k [b [c -> 0
+        ZRANGESTORE k2 k [a [d BYLEX LIMIT 1 2 -> 2
+        ZRANGE k2 0 -1 -> ["a", "c"]
+        ZREMRANGEBYLEX k [a (d -> 0
+        ZREMRANGEBYLEX k - [d -> 4
+    "#
+
     ranks r#"
         ZADD k 1 a 2 b 3 c -> 3
         ZRANK k a -> 0

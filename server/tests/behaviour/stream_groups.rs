@@ -152,6 +152,27 @@ behaviour! {
         @8.2 XINFO GROUPS s -> [["name", "g", "consumers", 3, "pending", 1, "last-delivered-id", "1-1", "entries-read", 1, "lag", 0]]
     "#
 
+    xinfo_lag r#"
+        @8.2 XADD s 1-1 a b -> "1-1"
+        @8.2 XADD s 2-1 a b -> "2-1"
+        @8.2 XGROUP CREATE s g 0 ENTRIESREAD 7 -> +OK
+        @8.2 XINFO GROUPS s -> [["name", "g", "consumers", 0, "pending", 0, "last-delivered-id", "0-0", "entries-read", 2, "lag", 2]]
+        @8.2 XGROUP SETID s g 1-1 ENTRIESREAD 5 -> +OK
+        @8.2 XINFO GROUPS s -> [["name", "g", "consumers", 0, "pending", 0, "last-delivered-id", "1-1", "entries-read", 2, "lag", 0]]
+        @8.2 XGROUP SETID s g 1-1 ENTRIESREAD 1 -> +OK
+        @8.2 XINFO GROUPS s -> [["name", "g", "consumers", 0, "pending", 0, "last-delivered-id", "1-1", "entries-read", 1, "lag", 1]]
+        @8.2 XGROUP SETID s g 0 -> +OK
+        @8.2 XREADGROUP GROUP g alice COUNT 1 STREAMS s > -> [["s", [["1-1", ["a", "b"]]]]]
+        @8.2 XDEL s 1-1 -> 1
+        @8.2 XADD s 3-1 a b -> "3-1"
+        @8.2 XINFO GROUPS s -> [["name", "g", "consumers", 1, "pending", 1, "last-delivered-id", "1-1", "entries-read", 1, "lag", 2]]
+        @8.2 XTRIM s MAXLEN 1 -> 1
+        @8.2 XGROUP SETID s g 0 ENTRIESREAD 0 -> +OK
+        @8.2 XINFO GROUPS s -> [["name", "g", "consumers", 1, "pending", 1, "last-delivered-id", "0-0", "entries-read", 0, "lag", 1]]
+        @8.2 XGROUP CREATE e g $ MKSTREAM ENTRIESREAD 4 -> +OK
+        @8.2 XINFO GROUPS e -> [["name", "g", "consumers", 0, "pending", 0, "last-delivered-id", "0-0", "entries-read", 0, "lag", 0]]
+    "#
+
     references_of_groups r#"
         @8.2 XADD s 1-1 a 1 -> "1-1"
         @8.2 XADD s 2-1 b 2 -> "2-1"

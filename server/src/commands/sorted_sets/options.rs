@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use basalt_tiering::{Fault, score_bytes};
 
-use super::zset::{ZSet, place};
+use super::zset::{Scored, ZSet, place};
 use crate::args::integer;
 use crate::errors::{self, Error};
 
@@ -114,10 +114,62 @@ impl<'a> Selection<'a> {
                 set.rank(&min.edge(min.open))?.0,
                 set.rank(&max.edge(!max.open))?.0,
             ),
+            Selection::Words(min, max) if is_mixed(set)? => {
+                let range = walk_words(set, min, max, reverse)?;
+                (range.start, range.end)
+            }
             Selection::Words(min, max) => (word_rank(set, min, false)?, word_rank(set, max, true)?),
         };
         Ok(start..end.max(start))
     }
+}
+
+/// True for a small set whose members have different scores. Ranges of words mean nothing there, but of what Redis keeps as
+/// a listpack it answers what it meets on its way, and clients have come to know that.
+fn is_mixed(set: &ZSet<'_, '_>) -> Result<bool, Fault> {
+    /// Default of `zset-max-listpack-entries`.
+    const MOST: u64 = 128;
+    if !(2..=MOST).contains(&set.len()) {
+        return Ok(false);
+    }
+    let (first, last) = (set.at(0)?, set.at(set.len() - 1)?);
+    Ok(first.map(|(_, score)| score) != last.map(|(_, score)| score))
+}
+
+/// From the first member that the near bound lets pass to the last before one that the far bound does not.
+fn walk_words(
+    set: &ZSet<'_, '_>,
+    min: LexBound<'_>,
+    max: LexBound<'_>,
+    reverse: bool,
+) -> Result<Range<u64>, Fault> {
+    let members = set.members(0..set.len(), false)?;
+    let above = |(member, _): &Scored| match min {
+        LexBound::Least => true,
+        LexBound::Greatest => false,
+        LexBound::Closed(word) => &member[..] >= word,
+        LexBound::Open(word) => &member[..] > word,
+    };
+    let below = |(member, _): &Scored| match max {
+        LexBound::Least => false,
+        LexBound::Greatest => true,
+        LexBound::Closed(word) => &member[..] <= word,
+        LexBound::Open(word) => &member[..] < word,
+    };
+    // It does not begin to walk where the members at the ends are beyond the bounds.
+    if !members.last().is_some_and(above) || !members.first().is_some_and(below) {
+        return Ok(0..0);
+    }
+    let (start, end) = if reverse {
+        let end = members.iter().rposition(below).map_or(0, |last| last + 1);
+        let count = members[..end].iter().rev().take_while(|m| above(m)).count();
+        (end - count, end)
+    } else {
+        let start = members.iter().position(above).unwrap_or(members.len());
+        let count = members[start..].iter().take_while(|m| below(m)).count();
+        (start, start + count)
+    };
+    Ok(start as u64..end as u64)
 }
 
 /// How many members stand before a bound; a closed upper one has its own word before it.

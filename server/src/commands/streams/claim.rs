@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use basalt_resp::{Aggregate, Args};
 use basalt_tiering::Fault;
 
-use super::group::{Names, log_position, log_seen, named_group, note_active, note_seen};
+use super::group::{Names, Seen, log_position, log_seen, named_group, note_active, note_seen};
 use super::group_read::{prefault_replies, reply_one};
 use super::groups::{Group, Pending};
 use super::id::Id;
@@ -120,8 +120,8 @@ pub(super) fn xclaim(ctx: &mut Ctx<'_, '_>) -> Outcome {
     stream.prefault_pending(&group, &claim.ids, Some(number))?;
     prefault_replies(&stream, &claim.ids)?;
 
-    let seen = if is_replay { at } else { now };
-    let (mut consumer, is_new) = note_seen(&mut stream, &mut group, names.consumer, seen)?;
+    let time = if is_replay { at } else { now };
+    let (mut consumer, seen) = note_seen(&mut stream, &mut group, names.consumer, time)?;
     let moves = claim.last > group.last;
     if moves {
         group.last = claim.last;
@@ -149,11 +149,11 @@ pub(super) fn xclaim(ctx: &mut Ctx<'_, '_>) -> Outcome {
         }
     }
     if !claimed.is_empty() {
-        note_active(&mut stream, &group, &mut consumer, seen)?;
+        note_active(&mut stream, &group, &mut consumer, time)?;
     }
     drop(stream);
     ctx.out.end_deferred(mark, answered, Aggregate::Array);
-    log(ctx.effects, &names, is_new, now, &claimed, &gone);
+    log(ctx.effects, &names, seen, now, &claimed, &gone);
     if moves {
         log_position(ctx.effects, &names, &group);
     }
@@ -164,12 +164,12 @@ pub(super) fn xclaim(ctx: &mut Ctx<'_, '_>) -> Outcome {
 fn log(
     effects: &mut Effects,
     names: &Names<'_>,
-    is_new: bool,
+    seen: Seen,
     now: u64,
     claimed: &[Pending],
     gone: &[Id],
 ) {
-    log_seen(effects, names, is_new, now);
+    log_seen(effects, names, seen, now);
     for one in claimed {
         log_pending(
             effects,
@@ -295,7 +295,7 @@ pub(super) fn xautoclaim(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let ids: Vec<Id> = taken.chain(found.gone.iter().copied()).collect();
     stream.prefault_pending(&group, &ids, Some(number))?;
 
-    let (mut consumer, is_new) = note_seen(&mut stream, &mut group, names.consumer, now)?;
+    let (mut consumer, seen) = note_seen(&mut stream, &mut group, names.consumer, now)?;
     ctx.out.array(3);
     ctx.out.bulk(found.next.text());
     ctx.out.array(found.claimed.len());
@@ -314,13 +314,6 @@ pub(super) fn xautoclaim(ctx: &mut Ctx<'_, '_>) -> Outcome {
         note_active(&mut stream, &group, &mut consumer, now)?;
     }
     drop(stream);
-    log(
-        ctx.effects,
-        &names,
-        is_new,
-        now,
-        &found.claimed,
-        &found.gone,
-    );
+    log(ctx.effects, &names, seen, now, &found.claimed, &found.gone);
     Ok(())
 }

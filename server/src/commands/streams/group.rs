@@ -42,22 +42,33 @@ pub(super) fn named_group(stream: &Stream<'_, '_>, args: &Args<'_>) -> Result<Gr
     found.ok_or_else(|| texts::no_group(&args[1], &args[2], "").into())
 }
 
-/// Notes that a consumer was seen, which is made if it is not there; true if it was made. Needs
-/// [`Stream::prefault_consumer`].
+/// What it changed that a consumer was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// It was made.
+    New,
+    /// It had been seen earlier only.
+    Later,
+    /// Nothing: it had been seen in the same millisecond.
+    Already,
+}
+
+/// Notes that a consumer was seen, which is made if it is not there. Needs [`Stream::prefault_consumer`].
 pub(super) fn note_seen(
     stream: &mut Stream<'_, '_>,
     group: &mut Group,
     name: &[u8],
     at_ms: u64,
-) -> Result<(Consumer, bool), Fault> {
+) -> Result<(Consumer, Seen), Fault> {
     let Some(mut consumer) = stream.consumer(group, name)? else {
-        return Ok((stream.new_consumer(group, name, at_ms, None)?, true));
+        return Ok((stream.new_consumer(group, name, at_ms, None)?, Seen::New));
     };
-    if at_ms > consumer.seen_ms {
-        consumer.seen_ms = at_ms;
-        stream.put_consumer(group, &consumer)?;
+    if at_ms <= consumer.seen_ms {
+        return Ok((consumer, Seen::Already));
     }
-    Ok((consumer, false))
+    consumer.seen_ms = at_ms;
+    stream.put_consumer(group, &consumer)?;
+    Ok((consumer, Seen::Later))
 }
 
 /// Notes that a consumer got something.
@@ -71,16 +82,18 @@ pub(super) fn note_active(
     stream.put_consumer(group, consumer)
 }
 
-/// Logs that a consumer was seen.
-pub(super) fn log_seen(effects: &mut Effects, names: &Names<'_>, is_new: bool, at_ms: u64) {
+/// Logs that a consumer was seen, if that changed something.
+pub(super) fn log_seen(effects: &mut Effects, names: &Names<'_>, seen: Seen, at_ms: u64) {
     let Names {
         db,
         key,
         group,
         consumer,
     } = *names;
-    if is_new {
-        effects.command(db, &[b"XGROUP", b"CREATECONSUMER", key, group, consumer]);
+    match seen {
+        Seen::New => effects.command(db, &[b"XGROUP", b"CREATECONSUMER", key, group, consumer]),
+        Seen::Later => {}
+        Seen::Already => return,
     }
     let at = at_ms.to_string();
     let words: &[&[u8]] = &[
@@ -142,6 +155,16 @@ impl Options {
         }
         Ok(options)
     }
+
+    /// How many entries the group has read: no more than were added (as of Redis 8.2.2). What a log says is taken as it is.
+    fn read(&self, stream: &Stream<'_, '_>, is_replay: bool) -> Option<u64> {
+        let most = if is_replay {
+            u64::MAX
+        } else {
+            stream.head().added
+        };
+        self.read.map(|read| read.min(most))
+    }
 }
 
 fn must_exist(stream: &Stream<'_, '_>) -> Result<(), Error> {
@@ -159,7 +182,7 @@ fn needed_group(stream: &Stream<'_, '_>, args: &Args<'_>) -> Result<Group, Stop>
 }
 
 pub(super) fn create(ctx: &mut Ctx<'_, '_>) -> Outcome {
-    let options = Options::parse(ctx.args, true)?;
+    let (options, is_replay) = (Options::parse(ctx.args, true)?, ctx.is_replay());
     let mut stream = Stream::open(ctx.tx, &ctx.keys[0])?;
     if !options.make {
         must_exist(&stream)?;
@@ -172,9 +195,10 @@ pub(super) fn create(ctx: &mut Ctx<'_, '_>) -> Outcome {
         return Err(texts::BUSY_GROUP.into());
     }
     let makes = !stream.existed();
-    stream.new_group(&ctx.args[3], id, options.read)?;
+    let read = options.read(&stream, is_replay);
+    stream.new_group(&ctx.args[3], id, read)?;
     drop(stream);
-    let (id, read) = (id.text(), read_text(options.read));
+    let (id, read) = (id.text(), read_text(read));
     let mut words: Vec<&[u8]> = vec![b"XGROUP", b"CREATE", &ctx.args[2], &ctx.args[3]];
     words.extend([id.as_bytes(), b"ENTRIESREAD", read.as_bytes()]);
     if makes {
@@ -186,14 +210,14 @@ pub(super) fn create(ctx: &mut Ctx<'_, '_>) -> Outcome {
 }
 
 pub(super) fn setid(ctx: &mut Ctx<'_, '_>) -> Outcome {
-    let options = Options::parse(ctx.args, false)?;
+    let (options, is_replay) = (Options::parse(ctx.args, false)?, ctx.is_replay());
     let mut stream = Stream::open(ctx.tx, &ctx.keys[0])?;
     let mut group = needed_group(&stream, ctx.args)?;
     group.last = match &ctx.args[4] {
         b"$" => stream.head().last,
         text => Id::parse_end(text, 0)?,
     };
-    group.read = options.read;
+    group.read = options.read(&stream, is_replay);
     stream.put_group(&group)?;
     drop(stream);
     let names = Names {
@@ -239,7 +263,7 @@ pub(super) fn createconsumer(ctx: &mut Ctx<'_, '_>) -> Outcome {
         group: &ctx.args[3],
         consumer: name,
     };
-    log_seen(ctx.effects, &names, true, now);
+    log_seen(ctx.effects, &names, Seen::New, now);
     ctx.out.integer(1);
     Ok(())
 }

@@ -161,10 +161,10 @@ pub(super) fn xreadgroup(ctx: &mut Ctx<'_, '_>) -> Outcome {
 fn meet(ctx: &mut Ctx<'_, '_>, key: &Key<'_>, options: &Options<'_>) -> Outcome {
     let mut stream = Stream::open(ctx.tx, key)?;
     let mut group = options.group(&stream, key.bytes)?;
-    let (_, is_new) = note_seen(&mut stream, &mut group, options.consumer, ctx.now.0)?;
+    let (_, seen) = note_seen(&mut stream, &mut group, options.consumer, ctx.now.0)?;
     drop(stream);
     let names = options.names(ctx.db, key.bytes);
-    log_seen(ctx.effects, &names, is_new, ctx.now.0);
+    log_seen(ctx.effects, &names, seen, ctx.now.0);
     Ok(())
 }
 
@@ -306,7 +306,7 @@ fn deliver(
     let (now, key) = (ctx.now.0, *key);
     let mut stream = Stream::open(ctx.tx, &key)?;
     let mut group = options.group(&stream, key.bytes)?;
-    let (mut consumer, is_new) = note_seen(&mut stream, &mut group, options.consumer, now)?;
+    let (mut consumer, seen) = note_seen(&mut stream, &mut group, options.consumer, now)?;
     let (mut pending, before) = (Vec::new(), group.last);
     match wanted {
         Wanted::New => {
@@ -346,7 +346,7 @@ fn deliver(
     }
     drop(stream);
     let names = options.names(ctx.db, key.bytes);
-    log_seen(ctx.effects, &names, is_new, now);
+    log_seen(ctx.effects, &names, seen, now);
     match wanted {
         Wanted::New => log_delivered(ctx.effects, &names, &pending, now),
         Wanted::History(_) => pending.iter().for_each(|one| {
@@ -414,6 +414,9 @@ fn again(
 
 /// Makes sure that [`reply_one`] does not fault.
 pub(super) fn prefault_replies(stream: &Stream<'_, '_>, ids: &[Id]) -> Result<(), Fault> {
+    if stream.tree().is_whole() {
+        return Ok(());
+    }
     stream.prefault_entries(ids)?;
     let mut walks = Vec::with_capacity(ids.len());
     for id in ids {

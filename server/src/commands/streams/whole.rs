@@ -8,7 +8,7 @@ use basalt_replication::rdb::{
 };
 use basalt_tiering::{Key, Snapshot};
 
-use super::group::{Names, log_seen};
+use super::group::{Names, Seen, log_seen};
 use super::groups::{Pending, WholeGroup, groups_of};
 use super::id::Id;
 use super::stream::{Head, Stream, each_of};
@@ -71,7 +71,7 @@ fn log_group(effects: &mut Effects, db: u32, key: &[u8], whole: &WholeGroup) {
             group: name,
             consumer: &consumer.name,
         };
-        log_seen(effects, &names, true, consumer.seen_ms);
+        log_seen(effects, &names, Seen::New, consumer.seen_ms);
     }
     for pending in &whole.pending {
         let owner = whole.consumer(pending.consumer);
