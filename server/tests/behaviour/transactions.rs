@@ -169,6 +169,8 @@ behaviour! {
         b> SET other 2 -> +OK
         b> DEL none -> 0
         b> EXPIRE none 100 -> 0
+        b> BITFIELD k OVERFLOW FAIL INCRBY u8 0 300 -> [(nil)]
+        b> BITFIELD k SET u8 0 49 -> [49]
         MULTI -> +OK
         INCR k -> +QUEUED
         EXEC -> [2]

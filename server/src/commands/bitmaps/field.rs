@@ -50,13 +50,18 @@ fn read_field(text: Option<&Text<'_, '_>>, field: &Field) -> Result<i64, Stop> {
     Ok(field.read(window))
 }
 
-/// The value is as long as the writing operations need, even if all of them fail.
+/// The value is as long as the writing operations need, even if all of them fail or change nothing. (redis-server then
+/// neither logs that nor tells who watches the key.)
 fn write(ctx: &mut Ctx<'_, '_>, operations: &[Operation], len: u64) -> Outcome {
     let key = &ctx.keys[0];
+    let mut changed = true;
     if let Some(text) = ctx.tx.peek_text(key)? {
         text.prefault(operations.iter().map(|operation| operation.field.bytes()))?;
+        changed = text.len() < len;
     }
-    ctx.tx.write_text(key, len, b"")?;
+    if changed {
+        ctx.tx.write_text(key, len, b"")?;
+    }
     ctx.out.array(operations.len());
     for Operation { field, action } in operations {
         let mut window = [0; Field::WINDOW_BYTES];
@@ -77,15 +82,18 @@ fn write(ctx: &mut Ctx<'_, '_>, operations: &[Operation], len: u64) -> Outcome {
                 (new, new)
             }
         };
-        if let Some(new) = new {
+        if let Some(new) = new.filter(|new| *new != old) {
             field.write(window, new);
             ctx.tx.write_text(key, held.start, window)?;
+            changed = true;
         }
         match answer {
             Some(answer) => ctx.out.integer(answer),
             None => ctx.out.null(),
         }
     }
-    ctx.effects.as_given(ctx.db, ctx.args);
+    if changed {
+        ctx.effects.as_given(ctx.db, ctx.args);
+    }
     Ok(())
 }

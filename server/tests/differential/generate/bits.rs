@@ -125,6 +125,13 @@ pub(super) fn bitfield(g: &mut Generator) -> Command {
             }
         }
     }
+    if command
+        .iter()
+        .any(|word| word == b"SET" || word == b"INCRBY")
+    {
+        // Where no field changes, redis-server does not say that the value may have grown.
+        command.extend(["OVERFLOW", "WRAP", "INCRBY", "u8", "0", "1"].map(Into::into));
+    }
     command
 }
 
