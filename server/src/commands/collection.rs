@@ -1,4 +1,5 @@
-//! What the commands on collections share: opening one, building one at once, the options of HSCAN, SSCAN and ZSCAN, picking at random.
+//! What the commands on collections share: opening one, building one at once, the options of HSCAN, SSCAN and ZSCAN,
+//! picking at random.
 
 use basalt_resp::Encoder;
 use basalt_tiering::{Collection, Expiry, Key, Kind, OpenError, Tx};

@@ -30,7 +30,8 @@ behaviour! {
         XGROUP DELCONSUMER s g bob -> 2
         XPENDING s g -> [0, (nil), (nil), (nil array)]
         XGROUP SETID s g 1 ENTRIESREAD 1 -> +OK
-        XINFO GROUPS s -> [["name", "end", "consumers", 0, "pending", 0, "last-delivered-id", "2-1", "entries-read", (nil), "lag", 0], ["name", "g", "consumers", 0, "pending", 0, "last-delivered-id", "1-0", "entries-read", 1, "lag", 1]]
+        @7.0 XINFO GROUPS s -> [["name", "end", "consumers", 0, "pending", 0, "last-delivered-id", "2-1", "entries-read", (nil), "lag", 0], ["name", "g", "consumers", 0, "pending", 0, "last-delivered-id", "1-0", "entries-read", 1, "lag", 1]]
+        @8.2 XINFO GROUPS s -> [["name", "end", "consumers", 0, "pending", 0, "last-delivered-id", "2-1", "entries-read", (nil), "lag", 0], ["name", "g", "consumers", 0, "pending", 0, "last-delivered-id", "1-0", "entries-read", 1, "lag", 2]]
         XGROUP SETID s g $ -> +OK
         XREADGROUP GROUP g bob STREAMS s > -> (nil array)
         XGROUP DESTROY s g -> 1
