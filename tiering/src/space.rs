@@ -130,6 +130,13 @@ impl SlotTable {
     /// A key is being changed: trip its watchers and void reads of its cold copy.
     #[inline]
     pub(crate) fn changed(&mut self, ns: NamespaceId, hash: KeyHash, key: &[u8]) {
+        self.void_loads(ns, hash, key);
+        self.trip_watches(ns, key);
+    }
+
+    /// Reads of a key's cold copy that are under way must not be installed.
+    #[inline]
+    pub(crate) fn void_loads(&mut self, ns: NamespaceId, hash: KeyHash, key: &[u8]) {
         if !self.loads.is_empty() {
             self.loads
                 .iter()
@@ -137,6 +144,11 @@ impl SlotTable {
                 .for_each(|load| load.void());
             self.loads.retain(|load| !load.is_void());
         }
+    }
+
+    /// Tells those who watch a key that it changed.
+    #[inline]
+    pub(crate) fn trip_watches(&mut self, ns: NamespaceId, key: &[u8]) {
         if !self.watches.is_empty() {
             for watch in self
                 .watches

@@ -192,6 +192,8 @@ pub struct Tx<'s> {
     skipped: bool,
     /// Accesses leave no trace in the keys' frequencies.
     pub(crate) no_touch: bool,
+    /// Changes are kept from those who watch the keys.
+    unwatched: bool,
     /// What this command's random numbers come from, if it has asked for any.
     pub(crate) seed: Option<u64>,
 }
@@ -291,6 +293,7 @@ impl<'s> Tx<'s> {
             wrote: false,
             skipped: false,
             no_touch: false,
+            unwatched: false,
             seed: None,
         }
     }
@@ -312,6 +315,17 @@ impl<'s> Tx<'s> {
     /// Whether accesses from here on count towards the keys' frequencies, as they do at first.
     pub fn count_accesses(&mut self, count: bool) {
         self.no_touch = !count;
+    }
+
+    /// Whether those who watch the keys are told of changes from here on, as they are at first. To be set for each of the
+    /// commands that run in one transaction of the store: some keep their changes to themselves.
+    pub fn tell_watchers(&mut self, tell: bool) {
+        self.unwatched = !tell;
+    }
+
+    /// Tells those who watch a key that it changed, though it did not.
+    pub fn trip_watches(&mut self, key: &Key<'_>) {
+        self.slot(key.slot).trip_watches(key.ns, key.bytes);
     }
 
     /// The keys that lookups found past their time and deleted; they must be logged as DEL before anything
@@ -777,9 +791,13 @@ impl<'s> Tx<'s> {
     pub(crate) fn begin_write(&mut self, key: &Key<'_>) -> Offset {
         let at = self.dirty_at();
         self.wrote = true;
-        let replay_end = self.replay_end;
+        let (replay_end, unwatched) = (self.replay_end, self.unwatched);
         let slot = self.slot(key.slot);
-        slot.changed(key.ns, key.hash, key.bytes);
+        if unwatched {
+            slot.void_loads(key.ns, key.hash, key.bytes);
+        } else {
+            slot.changed(key.ns, key.hash, key.bytes);
+        }
         if let Some(end) = replay_end {
             slot.applied = slot.applied.max(end);
         }

@@ -185,6 +185,62 @@ behaviour! {
         end
     "#
 
+    what_happens_to_groups_is_no_change_of_the_stream r#"
+        XADD s 1-1 f v -> "1-1"
+        XADD s 2-1 f v -> "2-1"
+        unit
+        WATCH s -> +OK
+        b> XGROUP CREATE s g 0 -> +OK
+        b> XGROUP CREATECONSUMER s g c -> 1
+        b> XREADGROUP GROUP g c COUNT 1 STREAMS s > -> [["s", [["1-1", ["f", "v"]]]]]
+        b> XREADGROUP GROUP g d COUNT 1 STREAMS s > -> [["s", [["2-1", ["f", "v"]]]]]
+        b> XCLAIM s g c 0 2-1 JUSTID -> ["2-1"]
+        b> XAUTOCLAIM s g d 0 0 JUSTID -> ["0-0", ["1-1", "2-1"], []]
+        b> XACK s g 1-1 -> 1
+        b> XGROUP SETID s g 0 -> +OK
+        b> XGROUP DELCONSUMER s g d -> 1
+        b> XGROUP DESTROY s g -> 1
+        b> XSETID s 5-1 -> +OK
+        MULTI -> +OK
+        XLEN s -> +QUEUED
+        EXEC -> [2]
+        end
+        unit
+        WATCH s -> +OK
+        b> XGROUP CREATE s g 0 -> +OK
+        b> XADD s 6-1 f v -> "6-1"
+        MULTI -> +OK
+        XLEN s -> +QUEUED
+        EXEC -> (nil array)
+        WATCH new -> +OK
+        b> XGROUP CREATE new g $ MKSTREAM -> +OK
+        MULTI -> +OK
+        XLEN s -> +QUEUED
+        EXEC -> (nil array)
+        end
+    "#
+
+    a_trim_that_takes_nothing_is_a_change r#"
+        RPUSH l a b -> 2
+        unit
+        WATCH l -> +OK
+        b> LREM l 0 x -> 0
+        MULTI -> +OK
+        LLEN l -> +QUEUED
+        EXEC -> [2]
+        WATCH l -> +OK
+        b> LTRIM l 0 -1 -> +OK
+        MULTI -> +OK
+        LLEN l -> +QUEUED
+        EXEC -> (nil array)
+        WATCH none -> +OK
+        b> LTRIM none 0 -1 -> +OK
+        MULTI -> +OK
+        LLEN l -> +QUEUED
+        EXEC -> [2]
+        end
+    "#
+
     unwatch_forgets r#"
         unit
         SET k 1 -> +OK

@@ -226,7 +226,7 @@ const KINDS: &[(u32, Make)] = &[
     (4, |_| words("MULTI")),
     (5, |_| words("EXEC")),
     (1, |_| words("DISCARD")),
-    (2, |g| g.many("WATCH", false)),
+    (3, Generator::watch),
     (1, |_| words("UNWATCH")),
 ];
 
@@ -623,6 +623,21 @@ impl Generator {
                 command.push(self.value());
             }
         }
+        command
+    }
+
+    /// WATCH of keys of any type, mostly of those that are written most.
+    fn watch(&mut self) -> Command {
+        let mut command = self.many("WATCH", false);
+        let typed = match self.rng.random_range(0..6) {
+            0 => self.hash(),
+            1 => self.list(false),
+            2 => self.set_key(),
+            3 => self.zset_key(),
+            4 => self.stream_key(),
+            _ => self.key(),
+        };
+        command.push(typed);
         command
     }
 

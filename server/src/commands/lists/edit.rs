@@ -114,6 +114,9 @@ pub(super) fn ltrim(ctx: &mut Ctx<'_, '_>) -> Outcome {
         ctx.effects.delete(ctx.db, key.bytes);
     } else if removed > 0 {
         ctx.effects.as_given(ctx.db, ctx.args);
+    } else if len > 0 {
+        // As in Redis: it is no change, but who watches the key is told of one.
+        ctx.tx.trip_watches(key);
     }
     ctx.out.ok();
     Ok(())

@@ -168,7 +168,7 @@ pub(super) fn xsetid(ctx: &mut Ctx<'_, '_>) -> Outcome {
             return Err(errors::SYNTAX.into());
         }
     }
-    let mut stream = Stream::open(ctx.tx, &ctx.keys[0])?;
+    let mut stream = Stream::open_unwatched(ctx.tx, &ctx.keys[0])?;
     if !stream.existed() {
         return Err(errors::NO_SUCH_KEY.into());
     }

@@ -109,7 +109,7 @@ impl Claim {
 
 pub(super) fn xclaim(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let (now, is_replay) = (ctx.now.0, ctx.is_replay());
-    let mut stream = Stream::open(ctx.tx, &ctx.keys[0])?;
+    let mut stream = Stream::open_unwatched(ctx.tx, &ctx.keys[0])?;
     let mut group = named_group(&stream, ctx.args)?;
     let claim = Claim::parse(ctx.args, now)?;
     let names = Names::of(ctx.args, ctx.db);
@@ -284,7 +284,7 @@ impl AutoClaim {
 pub(super) fn xautoclaim(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let now = ctx.now.0;
     let claim = AutoClaim::parse(ctx.args)?;
-    let mut stream = Stream::open(ctx.tx, &ctx.keys[0])?;
+    let mut stream = Stream::open_unwatched(ctx.tx, &ctx.keys[0])?;
     let mut group = named_group(&stream, ctx.args)?;
     let names = Names::of(ctx.args, ctx.db);
     stream.prefault_consumer(&group, names.consumer)?;

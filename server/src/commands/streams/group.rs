@@ -183,7 +183,7 @@ fn needed_group(stream: &Stream<'_, '_>, args: &Args<'_>) -> Result<Group, Stop>
 
 pub(super) fn create(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let (options, is_replay) = (Options::parse(ctx.args, true)?, ctx.is_replay());
-    let mut stream = Stream::open(ctx.tx, &ctx.keys[0])?;
+    let mut stream = Stream::open_unwatched(ctx.tx, &ctx.keys[0])?;
     if !options.make {
         must_exist(&stream)?;
     }
@@ -198,6 +198,9 @@ pub(super) fn create(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let read = options.read(&stream, is_replay);
     stream.new_group(&ctx.args[3], id, read)?;
     drop(stream);
+    if makes {
+        ctx.tx.trip_watches(&ctx.keys[0]);
+    }
     let (id, read) = (id.text(), read_text(read));
     let mut words: Vec<&[u8]> = vec![b"XGROUP", b"CREATE", &ctx.args[2], &ctx.args[3]];
     words.extend([id.as_bytes(), b"ENTRIESREAD", read.as_bytes()]);
@@ -211,7 +214,7 @@ pub(super) fn create(ctx: &mut Ctx<'_, '_>) -> Outcome {
 
 pub(super) fn setid(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let (options, is_replay) = (Options::parse(ctx.args, false)?, ctx.is_replay());
-    let mut stream = Stream::open(ctx.tx, &ctx.keys[0])?;
+    let mut stream = Stream::open_unwatched(ctx.tx, &ctx.keys[0])?;
     let mut group = needed_group(&stream, ctx.args)?;
     group.last = match &ctx.args[4] {
         b"$" => stream.head().last,
@@ -232,7 +235,7 @@ pub(super) fn setid(ctx: &mut Ctx<'_, '_>) -> Outcome {
 }
 
 pub(super) fn destroy(ctx: &mut Ctx<'_, '_>) -> Outcome {
-    let mut stream = Stream::open(ctx.tx, &ctx.keys[0])?;
+    let mut stream = Stream::open_unwatched(ctx.tx, &ctx.keys[0])?;
     must_exist(&stream)?;
     let Some(group) = stream.group(&ctx.args[3])? else {
         ctx.out.integer(0);
@@ -247,7 +250,7 @@ pub(super) fn destroy(ctx: &mut Ctx<'_, '_>) -> Outcome {
 
 pub(super) fn createconsumer(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let now = ctx.now.0;
-    let mut stream = Stream::open(ctx.tx, &ctx.keys[0])?;
+    let mut stream = Stream::open_unwatched(ctx.tx, &ctx.keys[0])?;
     let mut group = needed_group(&stream, ctx.args)?;
     let name = &ctx.args[4];
     if stream.consumer(&group, name)?.is_some() {
@@ -269,7 +272,7 @@ pub(super) fn createconsumer(ctx: &mut Ctx<'_, '_>) -> Outcome {
 }
 
 pub(super) fn delconsumer(ctx: &mut Ctx<'_, '_>) -> Outcome {
-    let mut stream = Stream::open(ctx.tx, &ctx.keys[0])?;
+    let mut stream = Stream::open_unwatched(ctx.tx, &ctx.keys[0])?;
     let group = needed_group(&stream, ctx.args)?;
     let Some(consumer) = stream.consumer(&group, &ctx.args[4])? else {
         ctx.out.integer(0);

@@ -159,7 +159,7 @@ pub(super) fn xreadgroup(ctx: &mut Ctx<'_, '_>) -> Outcome {
 
 /// Makes a consumer that begins to wait, or notes that it was seen.
 fn meet(ctx: &mut Ctx<'_, '_>, key: &Key<'_>, options: &Options<'_>) -> Outcome {
-    let mut stream = Stream::open(ctx.tx, key)?;
+    let mut stream = Stream::open_unwatched(ctx.tx, key)?;
     let mut group = options.group(&stream, key.bytes)?;
     let (_, seen) = note_seen(&mut stream, &mut group, options.consumer, ctx.now.0)?;
     drop(stream);
@@ -304,7 +304,7 @@ fn deliver(
     reply: &mut StreamsReply,
 ) -> Outcome {
     let (now, key) = (ctx.now.0, *key);
-    let mut stream = Stream::open(ctx.tx, &key)?;
+    let mut stream = Stream::open_unwatched(ctx.tx, &key)?;
     let mut group = options.group(&stream, key.bytes)?;
     let (mut consumer, seen) = note_seen(&mut stream, &mut group, options.consumer, now)?;
     let (mut pending, before) = (Vec::new(), group.last);

@@ -19,7 +19,7 @@ use crate::commands::{Ctx, Outcome};
 use crate::errors::{self, Error};
 
 pub(super) fn xack(ctx: &mut Ctx<'_, '_>) -> Outcome {
-    let mut stream = Stream::open(ctx.tx, &ctx.keys[0])?;
+    let mut stream = Stream::open_unwatched(ctx.tx, &ctx.keys[0])?;
     let Some(group) = stream.group(&ctx.args[2])? else {
         ctx.out.integer(0);
         return Ok(());
@@ -46,7 +46,7 @@ const REFERENCED: i64 = 2;
 
 pub(super) fn xackdel(ctx: &mut Ctx<'_, '_>) -> Outcome {
     let options = IdsOptions::parse(ctx.args, 3)?;
-    let mut stream = Stream::open(ctx.tx, &ctx.keys[0])?;
+    let mut stream = Stream::open_unwatched(ctx.tx, &ctx.keys[0])?;
     let Some(group) = stream.group(&ctx.args[2])? else {
         ctx.out.array(options.len());
         (0..options.len()).for_each(|_| ctx.out.integer(NOT_PENDING));
@@ -62,7 +62,7 @@ pub(super) fn xackdel(ctx: &mut Ctx<'_, '_>) -> Outcome {
         stream.prefault_pending(group, &ids, None)?;
     }
     let had = groups.iter().map(|group| group.last).min();
-    let mut changed = false;
+    let (mut changed, mut deleted) = (false, false);
     ctx.out.array(ids.len());
     for id in ids {
         if !stream.remove_pending(&group, id)? {
@@ -81,10 +81,13 @@ pub(super) fn xackdel(ctx: &mut Ctx<'_, '_>) -> Outcome {
                 stream.remove_pending(group, id)?;
             }
         }
-        delete(&mut stream, id)?;
+        deleted |= delete(&mut stream, id)?;
         ctx.out.integer(DELETED);
     }
     drop(stream);
+    if deleted {
+        ctx.tx.trip_watches(&ctx.keys[0]);
+    }
     if changed {
         ctx.effects.as_given(ctx.db, ctx.args);
     }

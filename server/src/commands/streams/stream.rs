@@ -92,6 +92,12 @@ impl<'t, 's> Stream<'t, 's> {
         Ok(Self::of(tx.collection(key, Kind::Stream)?))
     }
 
+    /// As [`Stream::open`], for a command that changes groups alone: as in Redis it trips no WATCH.
+    pub fn open_unwatched(tx: &'t mut Tx<'s>, key: &Key<'t>) -> Result<Self, Stop> {
+        tx.tell_watchers(false);
+        Self::open(tx, key)
+    }
+
     /// As [`Stream::open`], without counting the access.
     pub fn peek(tx: &'t mut Tx<'s>, key: &Key<'t>) -> Result<Self, Stop> {
         Ok(Self::of(tx.peek_collection(key, Kind::Stream)?))

@@ -6,7 +6,7 @@ use rand::seq::IndexedRandom;
 use super::{Command, Generator};
 
 impl Generator {
-    fn zset_key(&mut self) -> Vec<u8> {
+    pub(super) fn zset_key(&mut self) -> Vec<u8> {
         match self.rng.random_ratio(1, 12) {
             true => self.key(),
             false => format!("zset:{}", self.rng.random_range(0..6)).into_bytes(),
