@@ -383,7 +383,6 @@ fn step(
     let (start, logged) = (out.len(), env.effects.count());
     let (proto, before) = (env.session.proto, tx.lookups());
     tx.count_accesses(!env.session.no_touch || row.always_touches);
-    tx.tell_watchers(true);
     let mut ctx = Ctx {
         server: env.server,
         args,

@@ -192,8 +192,8 @@ pub struct Tx<'s> {
     skipped: bool,
     /// Accesses leave no trace in the keys' frequencies.
     pub(crate) no_touch: bool,
-    /// Changes are kept from those who watch the keys.
-    unwatched: bool,
+    /// The open collection keeps its changes from those who watch it; see `Collection::keep_from_watchers`.
+    pub(crate) unwatched: bool,
     /// What this command's random numbers come from, if it has asked for any.
     pub(crate) seed: Option<u64>,
 }
@@ -315,12 +315,6 @@ impl<'s> Tx<'s> {
     /// Whether accesses from here on count towards the keys' frequencies, as they do at first.
     pub fn count_accesses(&mut self, count: bool) {
         self.no_touch = !count;
-    }
-
-    /// Whether those who watch the keys are told of changes from here on, as they are at first. To be set for each of the
-    /// commands that run in one transaction of the store: some keep their changes to themselves.
-    pub fn tell_watchers(&mut self, tell: bool) {
-        self.unwatched = !tell;
     }
 
     /// Tells those who watch a key that it changed, though it did not.

@@ -490,7 +490,6 @@ impl FrameApplier {
     ) -> Result<(), Stop> {
         self.reply.clear();
         self.effects.clear();
-        tx.tell_watchers(true);
         let mut ctx = Ctx {
             server,
             args,

@@ -148,7 +148,6 @@ fn with_ctx<R>(
         .map(|target| data.store.key(waiter.db, target));
     let keys: Vec<Key<'_>> = std::iter::once(*key).chain(targets).collect();
     let args = waiter.args.as_args();
-    tx.tell_watchers(true);
     let mut ctx = Ctx {
         server,
         args: &args,

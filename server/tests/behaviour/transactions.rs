@@ -212,6 +212,15 @@ behaviour! {
         MULTI -> +OK
         XLEN s -> +QUEUED
         EXEC -> (nil array)
+        WATCH k -> +OK
+        b> MULTI -> +OK
+        b> XREADGROUP GROUP g c COUNT 1 STREAMS s > -> +QUEUED
+        b> SET k 1 -> +QUEUED
+        b> XACK s g 1-1 -> +QUEUED
+        b> EXEC -> [[["s", [["1-1", ["f", "v"]]]]], +OK, 1]
+        MULTI -> +OK
+        XLEN s -> +QUEUED
+        EXEC -> (nil array)
         WATCH new -> +OK
         b> XGROUP CREATE new g $ MKSTREAM -> +OK
         MULTI -> +OK

@@ -301,6 +301,11 @@ impl Collection<'_, '_> {
         }
     }
 
+    /// Changes from here on trip no WATCH of the key, as long as it is open.
+    pub fn keep_from_watchers(&mut self) {
+        self.tx.unwatched = true;
+    }
+
     pub(super) fn note_change(&mut self) {
         if std::mem::replace(&mut self.changed, true) {
             return;
@@ -372,6 +377,7 @@ impl Drop for Collection<'_, '_> {
         if self.changed && !std::thread::panicking() {
             self.store();
         }
+        self.tx.unwatched = false;
         if (1..=SCRATCH_MAX).contains(&self.cell.capacity()) {
             SCRATCH.set(std::mem::take(&mut self.cell));
         }

@@ -94,8 +94,9 @@ impl<'t, 's> Stream<'t, 's> {
 
     /// As [`Stream::open`], for a command that changes groups alone: as in Redis it trips no WATCH.
     pub fn open_unwatched(tx: &'t mut Tx<'s>, key: &Key<'t>) -> Result<Self, Stop> {
-        tx.tell_watchers(false);
-        Self::open(tx, key)
+        let mut tree = tx.collection(key, Kind::Stream)?;
+        tree.keep_from_watchers();
+        Ok(Self::of(tree))
     }
 
     /// As [`Stream::open`], without counting the access.
