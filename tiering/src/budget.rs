@@ -114,6 +114,11 @@ const PROMISED_PERCENT: u64 = 125;
 const UNDER_WAY_PERCENT: u64 = 20;
 /// … and at least this much: batches and buffers have a size of their own.
 const UNDER_WAY_BYTES: u64 = 13 << 20;
+/// What memtables held lately is kept for them this long, more or less: they give memory back all at once, and writers who
+/// were let in by that would come in bursts and wait long in between …
+const MEMTABLES_KEPT_MS: u64 = 10_000;
+/// … and so much of the budget at most.
+const MEMTABLES_KEPT_SHARE: u64 = 16;
 /// Fragmentation takes at most this part of the budget off it; what is left is used, whatever stays resident.
 const MARGIN_SHARE: u64 = 3;
 /// Slabs may waste this share of the budget, in percent, before what is in them is moved together …
@@ -145,6 +150,9 @@ pub(crate) struct Budget {
     exhausted_until_ms: AtomicU64,
     /// What fragmentation takes off the budget, bytes.
     margin: AtomicU64,
+    memtables: Mutex<Memtables>,
+    /// What is kept for memtables beyond what they hold, bytes.
+    memtables_kept: AtomicU64,
     last_purge_ms: AtomicU64,
     /// When memory last had to be freed (ms of `born`); `u64::MAX`: never.
     last_excess_ms: AtomicU64,
@@ -159,6 +167,30 @@ pub(crate) struct Budget {
     urgent: Mutex<bool>,
     urgency: Condvar,
     policy: Mutex<Policy>,
+}
+
+/// Memory of the cold tier's memtables. It grows with every batch and is given back all at once.
+#[derive(Debug, Default)]
+struct Memtables {
+    /// What they hold.
+    bytes: u64,
+    /// What they held lately, and will soon hold again, beyond that.
+    kept: u64,
+    noted_ms: u64,
+}
+
+impl Memtables {
+    /// Notes what they hold now; `most` is what may be kept for them.
+    fn note(&mut self, bytes: u64, now_ms: u64, most: u64) {
+        let passed_ms = now_ms.saturating_sub(self.noted_ms);
+        let beyond = (self.bytes + self.kept).saturating_sub(bytes);
+        let gone = (beyond * passed_ms.min(MEMTABLES_KEPT_MS)).div_ceil(MEMTABLES_KEPT_MS);
+        *self = Memtables {
+            bytes,
+            kept: (beyond - gone).min(most),
+            noted_ms: now_ms,
+        };
+    }
 }
 
 /// The budget in force for these limits; 0: none.
@@ -236,6 +268,8 @@ impl Budget {
             threshold: AtomicU8::new(0),
             exhausted_until_ms: AtomicU64::new(0),
             margin: AtomicU64::new(0),
+            memtables: Mutex::default(),
+            memtables_kept: AtomicU64::new(0),
             last_purge_ms: AtomicU64::new(0),
             last_excess_ms: AtomicU64::new(u64::MAX),
             born: Instant::now(),
@@ -282,6 +316,16 @@ impl Budget {
         self.mapped.store(mapped, Relaxed);
     }
 
+    /// Notes what memtables hold.
+    pub(crate) fn note_memtables(&self, bytes: u64) {
+        let max = self.max.load(Relaxed);
+        if self.tiering && max > 0 {
+            let mut memtables = self.memtables.lock();
+            memtables.note(bytes, self.age_ms(), max / MEMTABLES_KEPT_SHARE);
+            self.memtables_kept.store(memtables.kept, Relaxed);
+        }
+    }
+
     /// So much may be resident without mapped files: `percent` of the budget, less where the budget is small.
     fn resident_limit(&self, percent: u64) -> u64 {
         let max = self.max.load(Relaxed);
@@ -296,9 +340,11 @@ impl Budget {
         (max / 100 * percent).min(promised.saturating_sub(mapped).max(max / 2))
     }
 
-    /// What counts against the budget: the allocations, and what fragmentation keeps beyond its share.
+    /// What counts against the budget: the allocations, what memtables will soon hold again, and what fragmentation keeps
+    /// beyond its share.
     fn charged(&self) -> u64 {
-        self.used.load(Relaxed) + self.margin.load(Relaxed)
+        let kept = self.memtables_kept.load(Relaxed);
+        self.used.load(Relaxed) + kept + self.margin.load(Relaxed)
     }
 
     fn age_ms(&self) -> u64 {
@@ -594,5 +640,31 @@ impl Future for RoomWait {
         self.registered = true;
         self.inner.budget.wait(context.waker());
         Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_memtables_give_back_is_kept_for_them_for_a_while() {
+        const MOST: u64 = 16;
+        let mut memtables = Memtables::default();
+        let mut note = |bytes, now_ms| {
+            memtables.note(bytes, now_ms, MOST);
+            memtables.kept
+        };
+        assert_eq!(note(12, 0), 0);
+        assert_eq!(
+            note(2, 1),
+            9,
+            "a little less at once: rounding must not keep it for good"
+        );
+        assert_eq!(note(7, 1), 4, "what they hold again is not kept beside it");
+        assert_eq!(note(40, 1), 0);
+        assert_eq!(note(0, 1), MOST);
+        assert_eq!(note(0, 1 + MEMTABLES_KEPT_MS / 2), MOST / 2);
+        assert_eq!(note(0, 1 + 2 * MEMTABLES_KEPT_MS), 0);
     }
 }

@@ -208,7 +208,7 @@ impl Inner {
         // Apart from the reliever, which may wait for a batch to land: writers must not outrun the budget
         // meanwhile.
         self.start_role("budget", |inner| {
-            inner.budget.sample();
+            inner.sample_memory();
             inner.budget.judge();
             std::thread::sleep(inner.budget.pause());
         });
@@ -422,6 +422,14 @@ fn log_error(what: &str, result: Result<(), StoreError>) {
 }
 
 impl Inner {
+    /// Has the budget look at the figures anew.
+    pub(crate) fn sample_memory(&self) {
+        if self.has_cold() {
+            self.budget.note_memtables(self.cold().memtable_bytes());
+        }
+        self.budget.sample();
+    }
+
     /// Frees memory until the budget is met or nothing more can be freed.
     ///
     /// In small portions, with a new look at the allocator and a new judgement after each: writers wait while
@@ -431,7 +439,7 @@ impl Inner {
         let mut relief = Relief::Needless;
         loop {
             log_error("a large value is not written", self.spill_urgent());
-            self.budget.sample();
+            self.sample_memory();
             self.budget.trim();
             let excess = self.budget.excess();
             if excess == 0 {

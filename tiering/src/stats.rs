@@ -92,7 +92,7 @@ pub struct StoreStats {
 
 impl StoreStats {
     pub(crate) fn of(inner: &Inner) -> StoreStats {
-        inner.budget.sample();
+        inner.sample_memory();
         let counters = &inner.stats;
         let (maxmemory_bytes, used_memory_bytes, resident_memory_bytes, peak_memory_bytes) =
             inner.budget.figures();

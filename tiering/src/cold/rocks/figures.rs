@@ -12,7 +12,7 @@ use crate::cold::write_set::Family;
 impl ColdTier {
     /// A snapshot of all figures. Takes RocksDB's mutex a few times: not for the hot path.
     pub fn stats(&self) -> Result<ColdStats, ColdError> {
-        let memtable_bytes = self.memtables.get_usage() as u64;
+        let memtable_bytes = self.memtable_bytes();
         let cache_bytes = self.cache.get_usage() as u64;
         let counter = |ticker| self.db_options.get_ticker_count(ticker);
         Ok(ColdStats {
@@ -42,6 +42,11 @@ impl ColdTier {
             keys_read: counter(Ticker::NumberKeysRead),
             value_bytes_read: counter(Ticker::BytesRead),
         })
+    }
+
+    /// Bytes of memtables, those being flushed included. As cheap as reading a counter.
+    pub fn memtable_bytes(&self) -> u64 {
+        self.memtables.get_usage() as u64
     }
 
     /// Bytes of all data files, those still held by running reads included.
