@@ -19,11 +19,6 @@ const FILTER_BITS_PER_KEY: f64 = 12.0;
 /// Keeps the memory a filter takes while it is built (about 30 bytes per key of the file) small, and
 /// compactions short.
 const FILE_BYTES: u64 = 32 << 20;
-/// Level 0 is compacted once it has this many files: fewer rewrite the next level more often.
-const LEVEL0_FILES: u64 = 8;
-/// With so many files in it writers are slowed down, and with so many stopped: as far behind as by RocksDB's usual figures.
-const LEVEL0_SLOWDOWN: i32 = 28;
-const LEVEL0_STOP: i32 = 48;
 /// Share of a memtable spent on a Bloom filter, so that a key that is not in it costs no search.
 const MEMTABLE_FILTER_RATIO: f64 = 0.02;
 
@@ -108,9 +103,6 @@ fn family_options(family: Family, parts: Division, cache: &Cache) -> Options {
     options.set_level_compaction_dynamic_level_bytes(true);
     options.set_target_file_size_base(FILE_BYTES);
     options.set_max_bytes_for_level_base(base_level_bytes(parts));
-    options.set_level_zero_file_num_compaction_trigger(LEVEL0_FILES as i32);
-    options.set_level_zero_slowdown_writes_trigger(LEVEL0_SLOWDOWN);
-    options.set_level_zero_stop_writes_trigger(LEVEL0_STOP);
     options.set_block_based_table_factory(&table(family, cache));
     match family {
         Family::Keys | Family::Pages => {
@@ -125,9 +117,9 @@ fn family_options(family: Family, parts: Division, cache: &Cache) -> Options {
     options
 }
 
-/// The first sorted level takes what level 0 gathers before it is compacted.
+/// The first sorted level takes what level 0 gathers before it is compacted (four memtables).
 fn base_level_bytes(parts: Division) -> u64 {
-    (LEVEL0_FILES * parts.write_buffer_bytes as u64).max(2 * FILE_BYTES)
+    (4 * parts.write_buffer_bytes as u64).max(2 * FILE_BYTES)
 }
 
 fn table(family: Family, cache: &Cache) -> BlockBasedOptions {
