@@ -114,8 +114,8 @@ const PROMISED_PERCENT: u64 = 125;
 const UNDER_WAY_PERCENT: u64 = 20;
 /// … and at least this much: batches and buffers have a size of their own.
 const UNDER_WAY_BYTES: u64 = 13 << 20;
-/// What memtables held lately is kept for them this long, more or less: they give memory back all at once, and writers who
-/// were let in by that would come in bursts and wait long in between …
+/// What memtables held lately is kept for them: they give memory back all at once, and writers who were let in by that would
+/// come in bursts and wait long in between. In this time about two thirds of it are given up …
 const MEMTABLES_KEPT_MS: u64 = 10_000;
 /// … and so much of the budget at most.
 const MEMTABLES_KEPT_SHARE: u64 = 16;
@@ -151,7 +151,7 @@ pub(crate) struct Budget {
     /// What fragmentation takes off the budget, bytes.
     margin: AtomicU64,
     memtables: Mutex<Memtables>,
-    /// What is kept for memtables beyond what they hold, bytes.
+    /// What is kept for memtables beyond what they hold, as `memtables` has it, without its lock.
     memtables_kept: AtomicU64,
     last_purge_ms: AtomicU64,
     /// When memory last had to be freed (ms of `born`); `u64::MAX`: never.
@@ -614,6 +614,16 @@ impl Budget {
     }
 }
 
+impl Inner {
+    /// Has the budget look at the figures anew.
+    pub(crate) fn sample_memory(&self) {
+        if self.has_cold() {
+            self.budget.note_memtables(self.cold().memtable_bytes());
+        }
+        self.budget.sample();
+    }
+}
+
 /// Resolves at the housekeeper's next judgement.
 #[derive(Debug)]
 pub struct RoomWait {
@@ -666,5 +676,31 @@ mod tests {
         assert_eq!(note(0, 1), MOST);
         assert_eq!(note(0, 1 + MEMTABLES_KEPT_MS / 2), MOST / 2);
         assert_eq!(note(0, 1 + 2 * MEMTABLES_KEPT_MS), 0);
+    }
+
+    #[test]
+    fn what_is_kept_for_memtables_counts_against_the_budget_with_tiering_alone() {
+        let limits = StoreLimits {
+            maxmemory: 256 << 20,
+            maxdisk: 0,
+            policy: Policy::NoEviction,
+            samples: 5,
+            lfu_log_factor: 10,
+            lfu_decay_minutes: 1,
+            checkpoint_interval_ms: 60_000,
+            replay_limit_bytes: 64 << 20,
+            active_expire: true,
+            expire_percent: 10,
+            warmup: true,
+            warmup_rate: 0,
+        };
+        let kept = |tiering| {
+            let budget = Budget::new(tiering, &limits);
+            budget.note_memtables(12 << 20);
+            budget.note_memtables(0);
+            budget.charged() - budget.used.load(Relaxed) - budget.margin.load(Relaxed)
+        };
+        assert!((6 << 20..=12 << 20).contains(&kept(true)));
+        assert_eq!(kept(false), 0);
     }
 }

@@ -422,14 +422,6 @@ fn log_error(what: &str, result: Result<(), StoreError>) {
 }
 
 impl Inner {
-    /// Has the budget look at the figures anew.
-    pub(crate) fn sample_memory(&self) {
-        if self.has_cold() {
-            self.budget.note_memtables(self.cold().memtable_bytes());
-        }
-        self.budget.sample();
-    }
-
     /// Frees memory until the budget is met or nothing more can be freed.
     ///
     /// In small portions, with a new look at the allocator and a new judgement after each: writers wait while
